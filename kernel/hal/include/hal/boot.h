@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the entry code hands to kernel_main, and the mapping calls of early boot (one CPU, interrupts off). */
+#ifndef HAL_BOOT_H
+#define HAL_BOOT_H
+#include <base/types.h>
+
+struct boot_info {
+	const void *fdt;		/* device tree, mapped read-only; NULL if x0 held none */
+	paddr_t fdt_pa;
+	paddr_t image_start, image_end;	/* the kernel image with its bss and early tables */
+	u32 el;				/* exception level the kernel runs at: 1 or 2 (VHE) */
+};
+
+/* Maps RAM [start, end) into the linear map, writable and not executable, in 2 MiB blocks where alignment allows
+ * (the kernel's text and rodata alias read-only). alloc returns a zeroed page-table page that is mapped already. */
+void arch_map_linear(paddr_t start, paddr_t end, paddr_t (*alloc)(void));
+/* Kernel-half mapping of [va, va + size) for vmalloc, vmemmap and ioremap: 4 KiB and 2 MiB leaves as alignment allows.
+ * arch owns the kernel half's tables; alloc as above. -ENOMEM maps nothing. Serialised by the caller. */
+int arch_kmap(u64 va, paddr_t pa, u64 size, int mem_type, bool write, paddr_t (*alloc)(void)) __must_check;
+/* Removes and invalidates; tables stay. */
+void arch_kunmap(u64 va, u64 size);
+/* 0 if not mapped: for the audit, /proc and panic. */
+paddr_t arch_kernel_lookup(u64 va);
+#endif

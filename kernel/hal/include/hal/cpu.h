@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* CPUs: features, idle, cross calls, time, register frames, switching. What arch provides and what it calls. */
+#ifndef HAL_CPU_H
+#define HAL_CPU_H
+#include <base/types.h>
+#include <hal/preempt.h>
+
+struct mm;
+struct task;
+
+/* --- the user and interrupt register frame ---------------------------------------------------- */
+#include <arch/regs.h>	/* struct regs: user or interrupted registers, and accessors regs_pc(), regs_sp(), regs_user_mode(), regs_ret() */
+
+/* --- the task's architecture part -------------------------------------------------------------- */
+#include <arch/task.h>	/* struct arch_task: callee-saved registers, TLS pointer, FP/SIMD state; embedded in struct task */
+
+/*
+ * Saves prev's kernel context and runs next; returns in prev when it runs again, with the task that ran before it.
+ * Interrupts off. Switches SP, callee-saved registers, TLS register, current; user address space is mm's business (mm_switch).
+ */
+struct task *arch_switch(struct task *prev, struct task *next);
+/* Where struct arch_task lies in struct task: set by task/ (offsetof), read by arch's C; no assembly knows it. */
+struct arch_task *task_arch(struct task *t);
+
+/* A kernel thread: first switch to it calls fn(arg) with interrupts on after sched_first_run(prev). */
+void arch_task_init_kernel(struct arch_task *a, void *stack_top, void (*fn)(void *), void *arg);
+/* A user task: its frame lies at the stack's top (arch_user_regs); first switch to it returns to user mode through the exit path. */
+void arch_task_init_user(struct arch_task *a, void *stack_top);
+/* The user frame of a task with kernel stack stack. */
+struct regs *arch_user_regs(void *stack);
+/* Copies FP state and TLS for fork: from the current task into child. */
+void arch_task_copy(struct arch_task *child, const struct arch_task *parent);
+/* Fresh registers, FP state and TLS for exec of the current task. */
+void arch_exec_regs(struct regs *r, u64 pc, u64 sp);
+static inline void *kstack_top(void *stack) { return (char *)stack + KSTACK_SIZE; }
+/* FP/SIMD of the current task: make the saved copy (in arch_task) true, or drop the live one so that the copy is reloaded. */
+void arch_fp_save_current(void);
+void arch_fp_reload_current(void);
+
+/* --- CPU control -------------------------------------------------------------------------------- */
+static inline void cpu_relax(void) { arch_cpu_relax(); }
+void arch_idle(void);			/* waits for an interrupt, entered and left with interrupts off; wakes if one is pending */
+void arch_send_ipi(u32 cpu);		/* the target runs ipi_handler() */
+int arch_start_cpu(u32 cpu, void *idle_stack_top, struct task *idle); /* by PSCI; the CPU then calls secondary_main() */
+__noreturn void arch_power_off(void);
+__noreturn void arch_restart(void);
+
+/* --- time ---------------------------------------------------------------------------------------- */
+u64 arch_counter(void);			/* CNTVCT: ticks since some moment, same on all CPUs */
+u64 arch_counter_hz(void);
+u64 clock_ns(void);			/* monotonic nanoseconds since boot, any context */
+/* This CPU's timer interrupt at the given clock_ns moment (at once if past; ~0: never): calls timer_interrupt(). */
+void arch_timer_set(u64 ns);
+
+/* --- what arch calls, implemented above (sys/, task/, drv/) ------------------------------------- */
+struct boot_info;
+__noreturn void kernel_main(struct boot_info *bi);	/* boot CPU, MMU on, linear map and early console up */
+__noreturn void secondary_main(void);			/* other CPUs, on their idle stack, current is their idle task */
+void syscall_dispatch(struct regs *r);			/* from user mode, interrupts on; number in x8 */
+struct user_fault { u64 addr; bool write, exec, user_mode, permission, access_flag, alignment; u32 esr; };
+/* A translation, permission or access-flag fault on a user address. 0: retry; else negative errno: kernel-mode faults go to the extable, user mode has already been signalled. */
+int user_fault(struct regs *r, const struct user_fault *f);
+/* Any other exception from user mode: undefined instruction, breakpoint, bad alignment, FP exception. signo and si_code of the ABI. */
+void user_exception(struct regs *r, int signo, int code, u64 addr);
+void irq_dispatch(void);		/* drv/irq.c: asks the interrupt controller and runs handlers */
+void timer_interrupt(void);		/* task/timer.c */
+void ipi_handler(void);			/* task/smp.c */
+void sched_first_run(struct task *prev);
+/* Before a return to user mode with work pending; interrupts on, called again until none is left. */
+void exit_to_user(struct regs *r, u64 work);
+/* After an interrupt in kernel mode when preemption is due and allowed; interrupts off. */
+void preempt_from_irq(void);
+
+/* Runs fn(arg) on every CPU in mask but this one, from interrupt context, and waits (task/smp.c). Interrupts on. */
+void smp_call(u64 mask, void (*fn)(void *), void *arg);
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page-table entries: pt and mm speak in struct leaf; only arch knows bits. arch/pte.h is the codec; arch/fake uses
+ * the real bits over host memory. Software bits that the codec carries: exclusive (T3), special (no struct page).
+ */
+#ifndef HAL_PTE_H
+#define HAL_PTE_H
+#include <base/types.h>
+#include <hal/page.h>
+
+typedef struct { u64 v; } pte_t;
+
+enum mem_type { MEM_NORMAL, MEM_NC, MEM_DEVICE };
+
+/* What a leaf maps and allows, decoded. */
+struct leaf {
+	paddr_t pa;
+	u8 level;		/* 3: 4 KiB, 2: 2 MiB, 1: 1 GiB */
+	u8 type;		/* enum mem_type */
+	bool read, write, exec, user;	/* write: the mapping may be written (dirty-managed or dirty) */
+	bool dirty, young;
+	bool exclusive;		/* T3 */
+	bool special;
+	bool cont;		/* part of a contiguous block */
+	bool global;
+};
+
+enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
+
+/*
+ * arch/pte.h provides (pure functions):
+ *   enum pte_kind pte_kind(pte_t, int level)       level 0 is the root's, 3 the last
+ *   pte_t pte_make_leaf(const struct leaf *)       struct leaf -> bits
+ *   struct leaf pte_leaf(pte_t, int level)         bits -> struct leaf
+ *   pte_t pte_make_table(paddr_t table)            a user table descriptor, APTable clear
+ *   paddr_t pte_table(pte_t)
+ *   bool pte_table_ro(pte_t), pte_t pte_table_set_ro(pte_t, bool)   APTable (T1)
+ *   pte_t pte_none(void); bool pte_is_none(pte_t)
+ *   fast predicates on leaves: pte_present, pte_young, pte_dirty, pte_write, pte_exclusive, pte_cont, pte_pfn
+ *   fast edits, valid on any leaf: pte_wrprotect, pte_mkold, pte_mkyoung, pte_mkdirty, pte_mkclean, pte_mkwrite,
+ *       pte_mkexclusive, pte_clear_exclusive, pte_mkcont, pte_clear_cont, pte_advance(pte, n) (next n pages, same attributes)
+ *   pte_t pte_load(pte_t *), void pte_store(pte_t *, pte_t)          single-copy atomic, release
+ *   pte_t pte_xchg(pte_t *, pte_t), bool pte_cas(pte_t *, pte_t *old, pte_t new)
+ *   void pte_publish(void)     orders stores of new valid entries before later accesses (dsb ishst; isb where needed)
+ *   CONT_PTES 16               entries of a contiguous block at level 3 and 2
+ *   bool arch_hw_af, arch_hw_dbm; int arch_bbm_level      CPU features
+ */
+#include <arch/pte.h>
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page cache: a mapping holds the folios of one file by page index; mappings, read and write use the same folios.
+ * Locks: mapping->lock (spin) guards the tree; a folio found is referenced under it; PG_LOCKED serialises reading in,
+ * truncation and writing. Order: inode lock, mapping invalidate (rwsem), folio lock, mapping->lock.
+ */
+#ifndef MM_MAPPING_H
+#define MM_MAPPING_H
+#include <hal/sync.h>
+#include <mm/page.h>
+
+struct vma;
+struct uio;
+
+struct mapping_ops {
+	/* Fills the locked folio from the file, sets PG_UPTODATE. NULL: holes are zeros (tmpfs). Sleeps. */
+	int (*read_folio)(struct mapping *m, struct folio *f);
+	/* The mapping's pages are memory themselves and must not be dropped when clean (tmpfs, memfd). */
+	bool keep;
+};
+
+struct mapping {
+	const struct mapping_ops *ops;
+	struct spinlock lock;
+	void *tree;			/* index -> struct folio *: lib/radix */
+	u64 nr_pages;
+	u64 size;			/* bytes; faults beyond it are SIGBUS. Changed with invalidate_lock held for writing. */
+	struct rwsem invalidate_lock;	/* read: fault in or read; write: truncate, punch */
+	struct list vmas;		/* every VMA that maps it, linked by vma.share; under vma_lock */
+	struct spinlock vma_lock;
+	void *host;			/* the inode */
+};
+
+void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *host);
+void mapping_destroy(struct mapping *m);	/* no VMAs left; frees every folio */
+/* The folio that holds page index, referenced and unlocked, or NULL if absent. */
+struct folio *mapping_find(struct mapping *m, u64 index);
+/* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
+struct folio *mapping_get(struct mapping *m, u64 index);
+/* read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends size. The caller holds the inode lock for write. */
+ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos);
+ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos);
+/* New size; on shrink, pages beyond are unmapped everywhere, freed, and the tail of the last one zeroed. */
+int mapping_truncate(struct mapping *m, u64 size);
+/* Frees whole pages in [start, end), zeroes the parts; unmaps them first. */
+int mapping_punch(struct mapping *m, u64 start, u64 end);
+/* First offset >= pos with data (or without), or -ENXIO. */
+off64 mapping_seek(struct mapping *m, u64 pos, bool data);
+/* Takes page-cache pages of a kernel buffer's worth: used by the initrd to adopt file contents. */
+int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n);
+
+/* mm/rmap.c: unmaps pages [first, first + n) of the mapping from every VMA (private copies stay unless even_cow). */
+void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow);
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An address space: VMAs in a balanced tree, the page-table tree (pt/), counters. mm->lock (rwsem): read to look up
+ * and fault, write to change VMAs. Lock order: mm->lock, mapping->invalidate_lock, folio lock, table page lock.
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+#include <hal/sync.h>
+#include <hal/rcu.h>
+#include <mm/page.h>
+#include <mm/backing.h>
+#include <pt/pt.h>
+
+struct vma_tree { void *root; };
+
+enum vm_flag {			/* vma->vm_flags, values our own */
+	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4, VM_SHARED = 8,
+	VM_MAYREAD = 0x10, VM_MAYWRITE = 0x20, VM_MAYEXEC = 0x40,
+	VM_GROWSDOWN = 0x80, VM_LOCKED = 0x100, VM_LOCKONFAULT = 0x200,
+	VM_DONTFORK = 0x400, VM_WIPEONFORK = 0x800, VM_NORESERVE = 0x1000,
+	VM_HUGEPAGE = 0x2000, VM_NOHUGEPAGE = 0x4000, VM_SEQ = 0x8000, VM_RAND = 0x10000,
+	VM_PFN = 0x20000	/* special: no struct page behind it (vDSO data, devices) */,
+	VM_DONTDUMP = 0x40000, VM_STACK = 0x80000, VM_DONTEXPAND = 0x100000,
+};
+
+struct vma {
+	u64 start, end;			/* page aligned; changed with mm->lock held for writing */
+	u32 vm_flags;
+	struct mm *mm;
+	struct backing *backing;	/* NULL: anonymous */
+	u64 pgoff;			/* page offset in the backing; anonymous: start >> PAGE_SHIFT at birth, kept by mremap */
+	const char *name;		/* "[vdso]" and the like, or NULL */
+	struct vma *left, *right, *parent;	/* tree; layout is mm/vma.c's business */
+	u64 gap;			/* largest hole in the subtree, same */
+	u32 level;
+	struct list share;		/* in mapping->vmas */
+	struct rcu_head rcu;
+};
+
+struct mm {
+	ref_t users;			/* tasks; at 0 all mappings go */
+	ref_t count;			/* users (together one) and others who keep the struct */
+	struct rwsem lock;
+	struct vma_tree vmas;		/* lock */
+	u32 nr_vmas;
+	struct pt_tree pt;
+	u64 brk_start, brk, stack_top, mmap_top;	/* lock */
+	u64 code_start, code_end, data_start, data_end;
+	u64 arg_start, arg_end, env_start, env_end;
+	u64 auxv[48]; u32 nr_auxv;	/* written by exec before others see the mm */
+	struct backing *exe;
+	u64 vdso;			/* address of the vDSO image, 0: none */
+	u64 locked_pages, total_pages, peak_pages;	/* lock; VmLck, VmSize, VmPeak */
+	atomic64_t rss_anon, rss_file, rss_shmem;	/* pages */
+	u64 peak_rss;
+	u64 def_flags;			/* MCL_FUTURE: VM_LOCKED ... */
+	u32 oom_score_adj;
+	bool oom_victim;
+	bool thp_disable, cow_tables;	/* prctl; inherited */
+};
+
+struct mm *mm_create(void);			/* users 1, empty; NULL: no memory */
+struct mm *mm_fork(struct mm *parent);		/* the eager copy by runs; ERR_PTR(-ENOMEM) */
+void mm_get(struct mm *mm);			/* one more user */
+void mm_put(struct mm *mm);			/* sleeps; the last one unmaps all */
+/* Address-space switch on this CPU, interrupts off; NULL: kernel threads (keeps none of the user half). */
+void mm_switch(struct mm *prev, struct mm *next);
+
+/* --- system-call sized operations: arguments are checked by the callee, mm->lock is taken inside ------------------ */
+struct mmap_req {
+	u64 addr, len;
+	int prot, flags;		/* PROT_*, MAP_* of the ABI */
+	struct backing *backing;	/* NULL: anonymous; the VMA takes its own reference */
+	u64 offset;			/* bytes, page aligned */
+	u32 extra_vm_flags;		/* exec and kernel-made mappings */
+	const char *name;
+};
+/* Returns the address or negative errno. */
+i64 mm_mmap(struct mm *mm, const struct mmap_req *req);
+int mm_munmap(struct mm *mm, u64 addr, u64 len);
+int mm_mprotect(struct mm *mm, u64 addr, u64 len, int prot);
+i64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 new_addr);
+u64 mm_brk(struct mm *mm, u64 brk);
+int mm_madvise(struct mm *mm, u64 addr, u64 len, int advice);
+int mm_msync(struct mm *mm, u64 addr, u64 len, int flags);
+int mm_mincore(struct mm *mm, u64 addr, u64 len, u8 __user *vec);
+int mm_mlock(struct mm *mm, u64 addr, u64 len, bool onfault);
+int mm_munlock(struct mm *mm, u64 addr, u64 len);
+int mm_mlockall(struct mm *mm, int flags);
+int mm_munlockall(struct mm *mm);
+
+/* --- faults ---------------------------------------------------------------------------------------------------- */
+enum fault_result { FAULT_OK, FAULT_SEGV_MAPERR, FAULT_SEGV_ACCERR, FAULT_BUS, FAULT_OOM, FAULT_KILLED };
+struct fault { u64 addr; bool write, exec, user_mode; };
+/* Takes mm->lock for reading. Counts minor and major faults into *major. */
+enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major);
+
+/* --- looking in from outside (proc, core) ------------------------------------------------------------------------ */
+/* VMA that contains addr, or NULL; lock held. */
+struct vma *mm_find_vma(struct mm *mm, u64 addr);
+struct vma *mm_first_vma_from(struct mm *mm, u64 addr);	/* the first that ends above addr */
+/* Copies up to len bytes from (write: to) another process's memory; returns bytes, stops at the first bad page. Breaks COW for writing. */
+ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
+struct vma_usage { u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, lazyfree, locked, thp; }; /* bytes */
+void mm_vma_usage(struct vma *v, struct vma_usage *u);		/* lock held for reading */
+u64 mm_pagemap_entry(struct mm *mm, u64 addr);			/* Linux pagemap word; lock held for reading */
+u64 mm_table_pages(const struct mm *mm);			/* VmPTE in pages */
+
+/* OOM: task/ provides the iteration over processes and the kill. */
+struct oom_ops {
+	/* Picks and kills the largest victim; says so in the log by name. false if none can be killed. */
+	bool (*kill_one)(u64 needed_pages);
+};
+extern const struct oom_ops *oom_ops;
+#endif
