@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds the kernel image and the host tests. `make help` lists the targets; ./tine calls this file.
+CROSS   ?= aarch64-linux-gnu-
+CC      := $(CROSS)gcc
+AR      := $(CROSS)ar
+NM      := $(CROSS)nm
+OBJCOPY := $(CROSS)objcopy
+HOSTCC  ?= gcc
+B       ?= build
+TINE_CACHE ?= $(CURDIR)/build/cache
+export TINE_CACHE
+SRC     := $(TINE_CACHE)/src
+
+# --- the layers and what each may use (docs/architecture.md); base is for all ---------------
+LAYERS := base lib pt mm task fs drv sys
+uses_base := hal
+uses_hal  :=
+uses_lib  :=
+uses_pt   := lib hal
+uses_mm   := lib hal pt
+uses_task := lib hal pt mm
+uses_fs   := lib hal pt mm task
+uses_drv  := lib hal pt mm task fs
+uses_sys  := lib hal pt mm task fs drv
+uses_arch := hal
+
+includes = $(foreach d,base $(1) $(uses_$(1)),-Ikernel/$(d)/include)
+ARCHINC  := -Ikernel/arch/arm64/include
+
+WARN    := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wno-unused-parameter -Werror
+KFLAGS  := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+	-isystem $(B)/uapi -mgeneral-regs-only -march=armv8-a -mno-outline-atomics -fno-pic -fno-pie -fno-common \
+	-fno-strict-aliasing -fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	-fno-delete-null-pointer-checks -fno-ipa-sra -ffunction-sections -fdata-sections -DTINE_KERNEL
+# Code from Debian source packages: built as it is, warnings are theirs.
+EXTFLAGS := $(filter-out $(WARN),$(KFLAGS)) -w -Ikernel/lib/ext/include -Ikernel/base/include
+
+# --- objects ---------------------------------------------------------------------------------
+objs = $(patsubst kernel/%,$(B)/k/%.o,$(sort $(wildcard kernel/$(1)/*.c kernel/$(1)/*.S)))
+ARCHIVES := $(foreach l,$(LAYERS) arch/arm64,$(B)/k/$(l).a)
+EXTSRC   := zlib/inflate.c zlib/inftrees.c zlib/inffast.c zlib/crc32.c zlib/adler32.c zlib/zutil.c \
+	libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_addresses.c
+EXTOBJS  := $(patsubst %.c,$(B)/ext/%.o,$(EXTSRC))
+
+.PHONY: all image help clean check host-test
+all: image
+help:
+	@echo 'image      build/Image, the kernel'
+	@echo 'host-test  unit tests of the core folders, on this machine'
+	@echo 'check      layer rules, format and static checks'
+	@echo 'clean      removes what was built, not the caches'
+image: $(B)/Image
+
+$(B)/uapi:
+	@mkdir -p $@
+	@for d in linux asm asm-generic; do ln -sfn /usr/aarch64-linux-gnu/include/$$d $@/$$d; done
+
+define layer_rules
+$(B)/k/$(1)/%.c.o: kernel/$(1)/%.c | $(B)/uapi $(SRC)/.done
+	@mkdir -p $$(dir $$@)
+	$$(CC) $$(KFLAGS) $$(call includes,$(2)) $$(ARCHINC) $$(EXTRA_$(1)) -MMD -MP -c -o $$@ $$<
+$(B)/k/$(1)/%.S.o: kernel/$(1)/%.S | $(B)/uapi
+	@mkdir -p $$(dir $$@)
+	$$(CC) $$(KFLAGS) -D__ASSEMBLY__ $$(call includes,$(2)) $$(ARCHINC) -Ikernel/arch/arm64 -MMD -MP -c -o $$@ $$<
+$(B)/k/$(1).a: $(call objs,$(1))
+	@mkdir -p $$(dir $$@)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+EXTRA_lib := -Ikernel/lib/ext/include -I$(SRC)
+EXTRA_arch/arm64 := -Ikernel/arch/arm64
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l),$(l))))
+$(eval $(call layer_rules,arch/arm64,arch))
+
+# The pinned Debian source packages that are compiled in: unpacked once into the cache.
+$(SRC)/.done: | $(B)/uapi
+	host/fetch-src zlib libfdt
+	@touch $@
+$(EXTOBJS): $(B)/ext/%.o: $(SRC)/.done
+	@mkdir -p $(dir $@)
+	$(CC) $(EXTFLAGS) -I$(SRC)/libfdt -I$(SRC)/zlib -DZ_SOLO -DNO_GZIP -c -o $@ $(SRC)/$*.c
+
+include kernel/arch/arm64/link.mk
+
+check:
+	host/check-layers $(B)
+clean:
+	rm -rf $(B)/k $(B)/ext $(B)/host $(B)/Image $(B)/tine.elf $(B)/uapi
+-include $(shell find $(B)/k -name '*.d' 2>/dev/null)
+-include tests/host/host.mk
