@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The scheduler's part of a task, and what others ask of it (task/sched.c). */
+#ifndef TASK_SCHED_H
+#define TASK_SCHED_H
+#include <base/list.h>
+#include <hal/spinlock.h>
+
+struct task;
+
+enum task_state {		/* task.sched.state */
+	TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_KILLABLE, TASK_STOPPED, TASK_DEAD,
+};
+
+struct sched {			/* under the run queue's lock of the CPU in core.cpu unless said otherwise */
+	u32 state;		/* enum task_state; set by the task itself, cleared to RUNNING by wakers */
+	bool queued;		/* on a run queue */
+	bool running;		/* on a CPU; cleared when its context is saved */
+	u8 policy;		/* SCHED_OTHER, BATCH, IDLE, FIFO, RR */
+	i8 nice;		/* -20..19 */
+	u8 rt_prio;		/* 1..99 for FIFO and RR */
+	u32 weight;
+	u64 affinity;		/* CPUs allowed */
+	u64 vruntime;		/* ns, weighted */
+	u64 slice_end;		/* sum_exec at which the slice is over */
+	u64 started;		/* clock_ns when it last got the CPU */
+	u64 sum_exec;		/* ns run in all */
+	u64 utime, stime;	/* ns in user and kernel mode, sampled at mode changes or by tick: see task/sched.c */
+	u64 nvcsw, nivcsw;
+	struct list link;
+	struct { struct task *left, *right, *parent; u32 prio; } node;
+};
+
+void sched_init(void);				/* boot CPU: the boot context becomes its idle task */
+/* Puts a new task (made with state TASK_RUNNING, never run) on a run queue. */
+void sched_start(struct task *t);
+/* Makes t runnable if its state is one of mask (BIT(enum task_state)). True if it was asleep. Any context. */
+bool wake_task(struct task *t, u32 mask);
+#define WAKE_NORMAL	(BIT(TASK_INTERRUPTIBLE) | BIT(TASK_UNINTERRUPTIBLE) | BIT(TASK_KILLABLE))
+#define WAKE_SIGNAL	BIT(TASK_INTERRUPTIBLE)
+#define WAKE_KILL	(BIT(TASK_INTERRUPTIBLE) | BIT(TASK_KILLABLE) | BIT(TASK_STOPPED))
+/* Marks the current task asleep (with the barrier a condition check needs); schedule() then sleeps. */
+void set_state(enum task_state s);
+void sched_yield_current(void);
+int sched_set_policy(struct task *t, int policy, int nice, int rt_prio);
+int sched_set_affinity(struct task *t, u64 mask);	/* -EINVAL: no CPU left; migrates at once */
+void sched_kick(struct task *t);		/* if it runs in user mode on another CPU, makes it look at its work bits now */
+/* Ends the current task: it is never scheduled again; its stack and struct go after the switch, by task_put. */
+__noreturn void sched_exit(void);
+void sched_loadavg(u64 avg[3]);			/* Linux's fixed point, 11 fraction bits */
+u32 sched_nr_running(void);
+void sched_cpu_times(u32 cpu, u64 *user, u64 *system, u64 *idle);	/* ns */
+u64 sched_switches(void);
+/* ns that t has run, up to now. */
+u64 sched_runtime(struct task *t);
+#endif

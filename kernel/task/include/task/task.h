@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tasks (threads) and processes (thread groups).
+ *
+ * Locks (order in docs/locking.md): proc_lock (spin, irq-safe) guards the process tree: children, sibling, parent links, pgrp and
+ * session membership, thread lists, exit states and pid lookups. process.sighand->lock guards signals. Everything
+ * else says its own.
+ */
+#ifndef TASK_TASK_H
+#define TASK_TASK_H
+#include <hal/cpu.h>
+#include <hal/rcu.h>
+#include <mm/mm.h>
+#include <task/sched.h>
+#include <task/signal.h>
+#include <task/timer.h>
+#include <linux/resource.h>
+#include <linux/capability.h>
+
+struct files;			/* descriptor table: fs/files.c */
+struct fs_ctx;			/* root, cwd, umask: fs/fs_ctx.c */
+struct tty;
+struct pid;
+
+struct cred {			/* immutable once published; replaced as a whole */
+	ref_t ref;
+	u32 uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
+	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+	u32 securebits;
+	bool no_new_privs;	/* kept here since it is inherited like the rest */
+	u32 ngroups;
+	u32 *groups;		/* sorted */
+	struct rcu_head rcu;
+};
+
+struct task_work { struct task_work *next; void (*fn)(struct task_work *); };
+
+struct task {
+	struct thread_core core;	/* first: hal/preempt.h */
+	struct arch_task arch;
+	struct sched sched;
+
+	ref_t ref;
+	struct process *proc;
+	i32 tid;
+	struct pid *pid;
+	u32 flags;			/* TF_*: own task only */
+	struct list thread_link;	/* proc->threads; proc_lock */
+	struct mm *mm;			/* NULL: kernel thread. Changed by the task itself under task_lock */
+	struct mm *active_mm;		/* loaded user half */
+	struct files *files;		/* task_lock to look at another's */
+	struct fs_ctx *fs;
+	const struct cred *cred;	/* own: rcu_assign; others: rcu */
+	struct spinlock task_lock;
+	char comm[16];
+
+	/* signals: under sighand->lock; blocked is written by the task itself only */
+	struct sigpending pending;
+	sigmask_t blocked, saved_mask;
+	bool restore_saved_mask;
+	stack_t altstack;
+	/* what restart_syscall does */
+	struct { i64 (*fn)(struct task *t); u64 arg[4]; } restart;
+
+	/* exit */
+	int exit_code;			/* wait status */
+	u32 __user *clear_child_tid;
+	void __user *robust_list;
+	struct completion *vfork_done;
+	u64 pagefault_disabled;
+	u64 min_flt, maj_flt;
+	u64 start_time;			/* clock_ns */
+	u64 timer_slack;
+	struct task_work *works;	/* atomic push */
+	void *sleep_on;			/* futex waiter, debugging */
+	struct rcu_head rcu;
+};
+#define TF_KTHREAD	BIT(0)
+#define TF_EXITING	BIT(1)
+#define TF_FORKNOEXEC	BIT(2)
+
+struct process {
+	ref_t ref;
+	i32 pid;			/* of the leader: tgid */
+	struct task *leader;
+	struct list threads;		/* proc_lock */
+	u32 nr_threads;
+	struct process *parent;		/* proc_lock, or rcu */
+	struct list children, sibling;
+	struct list all_link;		/* every process; proc_lock */
+	i32 pgid, sid;			/* proc_lock */
+	struct list pgrp_link;
+	bool session_leader, did_exec, dumpable, child_subreaper;
+	struct tty *tty;		/* controlling terminal: tty's lock, see drv/tty */
+	i32 exit_signal;
+
+	struct sighand *sighand;
+	struct sigpending pending;	/* for any thread; sighand->lock */
+	u32 group_flags;		/* exiting, stopping, stopped, continued; sighand->lock */
+	int group_exit_code;
+	u32 group_stop_count;
+	int stop_signal;
+
+	int exit_code;			/* wait status once a zombie */
+	bool zombie, reaped;
+	struct wait_queue wait_children;	/* wait4 by our threads; woken when a child changes state */
+	struct wait_queue pidfd_wait;
+	struct rlimit64 rlim[RLIM_NLIMITS];	/* task_lock of the leader */
+	struct { u64 utime, stime, min_flt, maj_flt, nvcsw, nivcsw, maxrss; } dead_threads, dead_children;
+	u64 start_time;
+	struct list posix_timers;
+	struct timer real_timer;	/* setitimer(ITIMER_REAL) */
+	u64 real_interval;
+	u64 cpu_timer[2], cpu_interval[2];
+	i32 oom_score_adj;
+	u32 personality;
+	char *exe_path;
+	u64 io_rchar, io_wchar, io_syscr, io_syscw;
+};
+
+static inline struct process *current_proc(void) { return current->proc; }
+static inline struct mm *current_mm(void) { return current->mm; }
+static inline const struct cred *current_cred(void) { return current->cred; }
+
+static inline void task_get(struct task *t) { ref_get(&t->ref); }
+void task_put(struct task *t);
+void process_put(struct process *p);
+extern struct spinlock proc_lock;	/* taken with interrupts off */
+/* Referenced, or NULL. */
+struct task *task_by_tid(i32 tid);
+struct process *process_by_pid(i32 pid);
+/* The next process by pid >= from, referenced, or NULL: for /proc and kill(-1). */
+struct process *process_next(i32 from);
+/* The next thread by tid >= from, referenced, or NULL. */
+struct task *thread_next(struct process *p, i32 from);
+u32 nr_processes(void), nr_tasks(void);
+i32 last_pid(void);
+
+/* A kernel thread, started; ERR_PTR(-ENOMEM). fn returning ends it. */
+struct task *kthread_start(void (*fn)(void *), void *arg, const char *name);
+
+/* fork, clone, clone3 decoded. Returns the new tid or negative errno. */
+struct clone_req { u64 flags; i32 __user *pidfd, *child_tid, *parent_tid; int exit_signal; u64 stack, tls; i32 set_tid; };
+i64 task_clone(const struct clone_req *req);
+/* Ends the calling thread (status as exit(2) takes it, shifted already) or the whole process. */
+__noreturn void task_exit(int status);
+__noreturn void task_exit_group(int status);
+
+/* Subsystem parts of a task that come and go with it: fs registers files and fs_ctx so that task does not depend on fs. */
+struct task_part {
+	int (*clone)(struct task *child, struct task *parent, u64 clone_flags);	/* 0 or -errno; undone by exit on the child */
+	void (*exit)(struct task *t);		/* sleeps; t is current, or a child whose clone failed */
+	void (*process_exit)(struct process *p);	/* the last thread is going: tty hang-up */
+};
+void task_part_register(const struct task_part *p);	/* at boot; p stays */
+
+/* Credentials: a private copy to change, then commit (frees the old after RCU) or abort. */
+struct cred *cred_prepare(void) __must_check;
+void cred_commit(struct cred *c);
+void cred_abort(struct cred *c);
+bool capable(int cap);			/* the current task, effective */
+bool in_group(u32 gid);			/* fsgid or supplementary */
+u64 rlimit(int which);			/* the current process's soft limit */
+
+/* tasks on CPU-time boundaries, work before return to user mode */
+void task_work_add(struct task *t, struct task_work *w);
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Timers in nanoseconds of clock_ns, per-CPU queues, no tick (task/timer.c); wall clock. */
+#ifndef TASK_TIMER_H
+#define TASK_TIMER_H
+#include <base/types.h>
+#include <base/list.h>
+
+struct timer {
+	u64 when;			/* clock_ns; valid while armed */
+	void (*fn)(struct timer *t);	/* interrupt context, interrupts off */
+	struct { struct timer *left, *right, *parent; u32 prio; } node;
+	i32 cpu;			/* whose queue; -1: not armed */
+	bool running;
+};
+void timer_init(struct timer *t, void (*fn)(struct timer *));
+void timer_start(struct timer *t, u64 when);	/* re-arms if armed; any context */
+bool timer_cancel(struct timer *t);		/* true if it was armed; fn may still be running on another CPU */
+void timer_cancel_sync(struct timer *t);	/* and waits until fn is not running; not from fn */
+
+/* CLOCK_REALTIME = clock_ns() + offset. */
+u64 realtime_ns(void);
+void realtime_set(u64 ns);			/* settimeofday: updates vDSO data, wakes TFD_TIMER_CANCEL_ON_SET */
+#endif
