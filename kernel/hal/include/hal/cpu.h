@@ -62,6 +62,8 @@ struct user_fault { u64 addr; bool write, exec, user_mode, permission, access_fl
 int user_fault(struct regs *r, const struct user_fault *f);
 /* Any other exception from user mode: undefined instruction, breakpoint, bad alignment, FP exception. signo and si_code of the ABI. */
 void user_exception(struct regs *r, int signo, int code, u64 addr);
+/* In an interrupt: did it come from user mode? */
+bool irq_from_user(void);
 void irq_dispatch(void);		/* drv/irq.c: asks the interrupt controller and runs handlers */
 void timer_interrupt(void);		/* task/timer.c */
 void ipi_handler(void);			/* task/smp.c */

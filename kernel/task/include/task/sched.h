@@ -4,6 +4,7 @@
 #define TASK_SCHED_H
 #include <base/list.h>
 #include <hal/spinlock.h>
+#include <lib/tree.h>
 
 struct task;
 
@@ -24,10 +25,11 @@ struct sched {			/* under the run queue's lock of the CPU in core.cpu unless sai
 	u64 slice_end;		/* sum_exec at which the slice is over */
 	u64 started;		/* clock_ns when it last got the CPU */
 	u64 sum_exec;		/* ns run in all */
-	u64 utime, stime;	/* ns in user and kernel mode, sampled at mode changes or by tick: see task/sched.c */
+	u64 user_ticks, sys_ticks;	/* what ticks found it doing: the ratio that splits sum_exec */
+	u64 utime, stime;	/* ns as last reported; never go back (sched_times) */
 	u64 nvcsw, nivcsw;
 	struct list link;
-	struct { struct task *left, *right, *parent; u32 prio; } node;
+	struct tree_node node;
 };
 
 void sched_init(void);				/* boot CPU: the boot context becomes its idle task */
@@ -50,6 +52,10 @@ void sched_loadavg(u64 avg[3]);			/* Linux's fixed point, 11 fraction bits */
 u32 sched_nr_running(void);
 void sched_cpu_times(u32 cpu, u64 *user, u64 *system, u64 *idle);	/* ns */
 u64 sched_switches(void);
-/* ns that t has run, up to now. */
+/* ns that t has run, up to now; and split into user and system time. Takes its run queue's lock. */
 u64 sched_runtime(struct task *t);
+void sched_times(struct task *t, u64 *user, u64 *system);
+/* The scheduler's fields of a new task: policy and affinity from the current task. */
+void sched_task_init(struct task *t);
+void sched_tick(bool user_mode);	/* task/timer.c, interrupts off */
 #endif

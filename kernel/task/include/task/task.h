@@ -136,6 +136,10 @@ struct task *thread_next(struct process *p, i32 from);
 u32 nr_processes(void), nr_tasks(void);
 i32 last_pid(void);
 
+/* A task of the kernel's own process (pid 0) with stack, name and sched_task_init done, not started: task/task.c. */
+struct task *task_alloc_kernel(const char *name);
+/* The idle tasks, by CPU; [0] is the boot context (arch's entry code points SP_EL0 at it). */
+extern struct task idle_tasks[MAX_CPUS];
 /* A kernel thread, started; ERR_PTR(-ENOMEM). fn returning ends it. */
 struct task *kthread_start(void (*fn)(void *), void *arg, const char *name);
 

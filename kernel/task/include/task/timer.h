@@ -3,17 +3,19 @@
 #ifndef TASK_TIMER_H
 #define TASK_TIMER_H
 #include <base/types.h>
-#include <base/list.h>
+#include <lib/tree.h>
 
 struct timer {
 	u64 when;			/* clock_ns; valid while armed */
 	void (*fn)(struct timer *t);	/* interrupt context, interrupts off */
-	struct { struct timer *left, *right, *parent; u32 prio; } node;
+	struct tree_node node;
 	i32 cpu;			/* whose queue; -1: not armed */
 	bool running;
 };
 void timer_init(struct timer *t, void (*fn)(struct timer *));
 void timer_start(struct timer *t, u64 when);	/* re-arms if armed; any context */
+/* ns between ticks of a CPU that is not idle */
+#define TICK_NS 4000000ull
 bool timer_cancel(struct timer *t);		/* true if it was armed; fn may still be running on another CPU */
 void timer_cancel_sync(struct timer *t);	/* and waits until fn is not running; not from fn */
 
