@@ -42,5 +42,9 @@ u32 balance_select_cpu(const struct task *t);
 bool balance_pull(struct rq *rq, u32 cpu);
 /* The fields that a new policy or nice value decides. */
 void sched_set_weight(struct sched *s);
+/* timer.c and rcu.c */
+void tick_start(void);
+bool rcu_needs_tick(void);
+void rcu_tick(void);
 static inline bool is_rt(const struct task *t) { return t->sched.policy == 1 || t->sched.policy == 2; }
 #endif

@@ -374,6 +374,7 @@ static void note_idle(struct rq *rq, struct task *prev, struct task *next, u64 n
 	} else if (prev == rq->idle) {
 		rq->idle_ns += now - rq->idle_since;
 		atomic_and(&idle_cpus, ~BIT(cpu_id()));
+		tick_start();
 	}
 }
 

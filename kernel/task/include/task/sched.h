@@ -58,4 +58,6 @@ void sched_times(struct task *t, u64 *user, u64 *system);
 /* The scheduler's fields of a new task: policy and affinity from the current task. */
 void sched_task_init(struct task *t);
 void sched_tick(bool user_mode);	/* task/timer.c, interrupts off */
+/* Each CPU ends its start here: its idle task, interrupts off (task/smp.c). */
+__noreturn void idle_loop(void);
 #endif
