@@ -8,6 +8,7 @@
  * that timer_cancel_sync can wait for it. A timer may be restarted or freed by its own function.
  */
 #include <hal/sync.h>
+#include <task/clock.h>
 #include <task/timer.h>
 #include "rq.h"
 
@@ -140,6 +141,7 @@ void timer_interrupt(void)
 
 		q->next_tick = idle && !rcu_needs_tick() ? ~0ull : now + TICK_NS;
 		sched_tick(irq_from_user());
+		cpu_timers_tick(current);
 		rcu_tick();
 	}
 	arch_spin_lock(&q->lock);

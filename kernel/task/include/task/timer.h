@@ -4,6 +4,7 @@
 #define TASK_TIMER_H
 #include <base/types.h>
 #include <lib/tree.h>
+#include <hal/sync.h>
 
 struct timer {
 	u64 when;			/* clock_ns; valid while armed */
@@ -21,5 +22,9 @@ void timer_cancel_sync(struct timer *t);	/* and waits until fn is not running; n
 
 /* CLOCK_REALTIME = clock_ns() + offset. */
 u64 realtime_ns(void);
+/* Woken when the wall clock is set (timerfd). */
+struct wait_queue *clock_set_queue(void);
+/* The data page of the vDSO (arch): CLOCK_REALTIME minus CLOCK_MONOTONIC, ns. */
+void vdso_set_realtime_offset(u64 ns);
 void realtime_set(u64 ns);			/* settimeofday: updates vDSO data, wakes TFD_TIMER_CANCEL_ON_SET */
 #endif

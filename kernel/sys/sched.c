@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Scheduling calls: sched(7), setpriority(2), sched_setaffinity(2). */
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <base/string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <task/task.h>
+
+SYSCALL(sched_yield)
+{
+	sched_yield_current();
+	return 0;
+}
+
+/* The task tid (0: the caller), referenced. */
+static struct task *target(i32 tid)
+{
+	if (tid < 0)
+		return ERR_PTR(-EINVAL);
+	if (tid == 0) {
+		task_get(current);
+		return current;
+	}
+	return task_by_tid(tid) ?: ERR_PTR(-ESRCH);
+}
+
+static bool may_change(const struct task *t)
+{
+	const struct cred *c = current_cred();
+	bool same;
+
+	rcu_read_lock();
+	same = c->euid == t->cred->uid || c->euid == t->cred->euid;
+	rcu_read_unlock();
+	return same || capable(CAP_SYS_NICE);
+}
+
+static bool rt_policy(int policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
+
+/* sched(7): raising needs CAP_SYS_NICE, or room under RLIMIT_RTPRIO or RLIMIT_NICE. */
+static int check_policy(struct task *t, int policy, int nice, int prio)
+{
+	if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE && !rt_policy(policy))
+		return -EINVAL;
+	if (rt_policy(policy) ? prio < 1 || prio > 99 : prio != 0)
+		return -EINVAL;
+	if (!may_change(t))
+		return -EPERM;
+	if (capable(CAP_SYS_NICE))
+		return 0;
+	if (rt_policy(policy) && (u64)prio > rlimit(RLIMIT_RTPRIO) && prio > t->sched.rt_prio)
+		return -EPERM;
+	if (!rt_policy(policy) && nice < t->sched.nice && (u64)(20 - nice) > rlimit(RLIMIT_NICE))
+		return -EPERM;
+	return 0;
+}
+
+static i64 set_policy(i32 tid, int policy, int nice, int prio, bool keep_policy)
+{
+	struct task *t = target(tid);
+	i64 err;
+
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	if (keep_policy)
+		policy = t->sched.policy;
+	if (nice == 100)	/* keep */
+		nice = t->sched.nice;
+	err = check_policy(t, policy, nice, prio);
+	if (!err)
+		err = sched_set_policy(t, policy, nice, prio);
+	task_put(t);
+	return err;
+}
+
+SYSCALL(sched_setscheduler)
+{
+	int prio;
+
+	if (!a[2] || (i32)a[1] < 0)
+		return -EINVAL;
+	if (get_user(prio, (int __user *)a[2]))
+		return -EFAULT;
+	return set_policy((i32)a[0], (int)a[1] & ~SCHED_RESET_ON_FORK, 100, prio, false);
+}
+
+SYSCALL(sched_setparam)
+{
+	int prio;
+
+	if (!a[1])
+		return -EINVAL;
+	if (get_user(prio, (int __user *)a[1]))
+		return -EFAULT;
+	return set_policy((i32)a[0], 0, 100, prio, true);
+}
+
+SYSCALL(sched_getscheduler)
+{
+	struct task *t = target((i32)a[0]);
+	i64 policy;
+
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	policy = t->sched.policy;
+	task_put(t);
+	return policy;
+}
+
+SYSCALL(sched_getparam)
+{
+	struct task *t = target((i32)a[0]);
+	int prio;
+
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	prio = t->sched.rt_prio;
+	task_put(t);
+	return !a[1] ? -EINVAL : put_user(prio, (int __user *)a[1]);
+}
+
+SYSCALL(sched_setattr)
+{
+	struct sched_attr at = { 0 };
+	u32 size;
+
+	if (!a[1] || a[2] || (i32)a[0] < 0)
+		return -EINVAL;
+	if (get_user(size, (u32 __user *)a[1]))
+		return -EFAULT;
+	size = size ?: SCHED_ATTR_SIZE_VER0;
+	if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
+		return -E2BIG;
+	if (copy_from_user(&at, (void __user *)a[1], min((size_t)size, sizeof(at))))
+		return -EFAULT;
+	if (at.sched_policy > SCHED_IDLE)
+		return -EINVAL;
+	return set_policy((i32)a[0], (int)at.sched_policy, clamp(at.sched_nice, -20, 19), (int)at.sched_priority, false);
+}
+
+SYSCALL(sched_getattr)
+{
+	struct sched_attr at = { .size = SCHED_ATTR_SIZE_VER0 };
+	struct task *t;
+
+	if (!a[1] || a[2] < SCHED_ATTR_SIZE_VER0 || a[2] > PAGE_SIZE || a[3] || (i32)a[0] < 0)
+		return -EINVAL;
+	t = target((i32)a[0]);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	at.sched_policy = t->sched.policy;
+	at.sched_nice = t->sched.nice;
+	at.sched_priority = t->sched.rt_prio;
+	task_put(t);
+	return copy_to_user((void __user *)a[1], &at, SCHED_ATTR_SIZE_VER0) ? -EFAULT : 0;
+}
+
+SYSCALL(sched_get_priority_max)
+{
+	int p = (int)a[0];
+
+	return rt_policy(p) ? 99 : p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE ? 0 : -EINVAL;
+}
+
+SYSCALL(sched_get_priority_min)
+{
+	int p = (int)a[0];
+
+	return rt_policy(p) ? 1 : p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE ? 0 : -EINVAL;
+}
+
+SYSCALL(sched_rr_get_interval)
+{
+	struct task *t = target((i32)a[0]);
+	u64 ns;
+
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	ns = t->sched.policy == SCHED_RR ? 100000000 : t->sched.policy == SCHED_FIFO ? 0 : 3000000;
+	task_put(t);
+	return timespec_to_user((void __user *)a[1], ns);
+}
+
+SYSCALL(sched_setaffinity)
+{
+	u64 mask = 0, len = min(a[1], (u64)sizeof(mask));
+	struct task *t;
+	i64 err;
+
+	if (copy_from_user(&mask, (void __user *)a[2], len))
+		return -EFAULT;
+	t = target((i32)a[0]);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	err = may_change(t) ? sched_set_affinity(t, mask) : -EPERM;
+	task_put(t);
+	return err;
+}
+
+SYSCALL(sched_getaffinity)
+{
+	struct task *t;
+	u64 mask;
+
+	if (a[1] < sizeof(mask) || a[1] % sizeof(mask))
+		return -EINVAL;
+	t = target((i32)a[0]);
+	if (IS_ERR(t))
+		return PTR_ERR(t);
+	mask = t->sched.affinity & (BIT(nr_cpus) - 1);
+	task_put(t);
+	return copy_to_user((void __user *)a[2], &mask, sizeof(mask)) ? -EFAULT : (i64)sizeof(mask);
+}
+
+/* --- nice values over sets of processes ------------------------------------------------------------------- */
+
+static bool selected(const struct process *p, int which, u32 who)
+{
+	switch (which) {
+	case PRIO_PROCESS: return p->pid == (i32)(who ?: (u32)current_proc()->pid);
+	case PRIO_PGRP: return p->pgid == (i32)(who ?: (u32)current_proc()->pgid);
+	default: return p->leader->cred->uid == (who ?: current_cred()->uid);
+	}
+}
+
+static i64 set_nice(struct task *t, int nice)
+{
+	if (!may_change(t))
+		return -EPERM;
+	if (nice < t->sched.nice && (u64)(20 - nice) > rlimit(RLIMIT_NICE) && !capable(CAP_SYS_NICE))
+		return -EACCES;
+	return sched_set_policy(t, t->sched.policy, nice, t->sched.rt_prio);
+}
+
+/* Calls with a thread id too, as Linux does for PRIO_PROCESS. */
+SYSCALL(setpriority)
+{
+	int which = (int)a[0], nice = clamp((int)a[2], -20, 19);
+	struct process *p;
+	i64 err = -ESRCH;
+
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	if (which == PRIO_PROCESS) {
+		struct task *t = target((i32)a[1]);
+
+		if (IS_ERR(t))
+			return PTR_ERR(t);
+		err = set_nice(t, nice);
+		task_put(t);
+		return err;
+	}
+	for (i32 pid = 1; (p = process_next(pid)); pid = p->pid + 1, process_put(p))
+		if (selected(p, which, (u32)a[1]))
+			err = set_nice(p->leader, nice);
+	return err;
+}
+
+/* Returns 20 - nice: 1..40, so that it cannot look like an error (getpriority(2), "C library/kernel differences"). */
+SYSCALL(getpriority)
+{
+	int which = (int)a[0], best = 20;
+	struct process *p;
+
+	if (which < PRIO_PROCESS || which > PRIO_USER)
+		return -EINVAL;
+	if (which == PRIO_PROCESS) {
+		struct task *t = target((i32)a[1]);
+
+		if (IS_ERR(t))
+			return PTR_ERR(t) == -EINVAL ? -ESRCH : PTR_ERR(t);
+		best = t->sched.nice;
+		task_put(t);
+		return 20 - best;
+	}
+	for (i32 pid = 1; (p = process_next(pid)); pid = p->pid + 1, process_put(p))
+		if (selected(p, which, (u32)a[1]))
+			best = min(best, (int)p->leader->sched.nice);
+	return best == 20 ? -ESRCH : 20 - best;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * POSIX timers. Each is on its process's list, under ptimer_lock (a mutex; the list is short and calls are rare). The expiry runs in interrupt
+ * context and touches only the timer itself and the signal queues; deletion cancels and waits for it first.
+ * Overruns are counted at expiry while the last signal still waits, and reported with the next.
+ */
+#include <base/alloc.h>
+#include <linux/time.h>
+#include <task/clock.h>
+#include <task/posix_timer.h>
+#include <task/task.h>
+
+struct ptimer {
+	struct list link;
+	struct process *proc;
+	struct task *target;		/* SIGEV_THREAD_ID: referenced */
+	int id, clock, sig, notify;
+	sigval_t value;
+	struct timer timer;
+	u64 interval;
+	u32 missed, reported;		/* overruns since the last signal; with it */
+};
+static struct mutex ptimer_lock = MUTEX_INIT(ptimer_lock);
+static struct slab_cache *cache;
+static int next_id;
+
+/* Is a signal of this timer still queued? Called in interrupt context. */
+static bool still_pending(struct ptimer *pt)
+{
+	struct sigpending *set = pt->target ? &pt->target->pending : &pt->proc->pending;
+	struct sigqueue *q;
+	bool found = false;
+	u64 flags = spin_lock_irqsave(&pt->proc->sighand->lock);
+
+	if (set->set & SIGBIT(pt->sig))
+		list_for_each(q, &set->queue, link)
+			found |= q->info.si_code == SI_TIMER && q->info.si_tid == pt->id;
+	spin_unlock_irqrestore(&pt->proc->sighand->lock, flags);
+	return found;
+}
+
+static void notify(struct ptimer *pt)
+{
+	siginfo_t info = { .si_signo = pt->sig, .si_code = SI_TIMER };
+
+	if (pt->notify == SIGEV_NONE)
+		return;
+	if (still_pending(pt)) {
+		pt->missed++;
+		return;
+	}
+	info.si_tid = pt->id;
+	info.si_overrun = (int)pt->missed;
+	info.si_value = pt->value;
+	pt->reported = pt->missed;
+	pt->missed = 0;
+	if (pt->target)
+		signal_send_task(pt->target, pt->sig, &info);
+	else
+		signal_send_process(pt->proc, pt->sig, &info);
+}
+
+static void expired(struct timer *t)
+{
+	struct ptimer *pt = container_of(t, struct ptimer, timer);
+	u64 interval = READ_ONCE(pt->interval), now = clock_ns(), late;
+
+	if (interval) {
+		late = (now - t->when) / interval;
+		pt->missed += (u32)late;
+		notify(pt);
+		timer_start(t, t->when + (late + 1) * interval);
+	} else {
+		notify(pt);
+	}
+}
+
+static struct ptimer *find(int id)
+{
+	struct ptimer *pt;
+
+	list_for_each(pt, &current_proc()->posix_timers, link)
+		if (pt->id == id)
+			return pt;
+	return NULL;
+}
+
+static int set_target(struct ptimer *pt, const struct sigevent *ev)
+{
+	pt->notify = ev->sigev_notify;
+	pt->sig = ev->sigev_signo;
+	pt->value = ev->sigev_value;
+	if (pt->notify != SIGEV_NONE && (pt->sig < 1 || pt->sig > 64))
+		return -EINVAL;
+	switch (pt->notify) {
+	case SIGEV_NONE:
+	case SIGEV_SIGNAL:
+	case SIGEV_THREAD:
+		return 0;
+	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
+		pt->target = task_by_tid(ev->_sigev_un._tid);
+		if (pt->target && pt->target->proc == current_proc())
+			return 0;
+		if (pt->target)
+			task_put(pt->target);
+		return -EINVAL;
+	default:
+		return -EINVAL;
+	}
+}
+
+int ptimer_create(int clock, const struct sigevent *ev)
+{
+	struct ptimer *pt;
+	u64 offset;
+	int err = clock_sleep_base(clock, &offset), id;
+
+	if (err)
+		return err;
+	mutex_lock(&ptimer_lock);
+	if (!cache)
+		cache = slab_create("posix_timer", sizeof(*pt), 8);
+	pt = cache ? slab_zalloc(cache) : NULL;
+	if (!pt) {
+		mutex_unlock(&ptimer_lock);
+		return -ENOMEM;
+	}
+	pt->proc = current_proc();
+	pt->clock = clock;
+	timer_init(&pt->timer, expired);
+	if (ev) {
+		err = set_target(pt, ev);
+	} else {
+		pt->notify = SIGEV_SIGNAL;
+		pt->sig = SIGALRM;
+	}
+	if (err) {
+		slab_free(cache, pt);
+		mutex_unlock(&ptimer_lock);
+		return err;
+	}
+	do
+		next_id = (next_id + 1) & 0x7fffffff;
+	while (find(next_id));
+	id = pt->id = next_id;
+	if (!ev)
+		pt->value.sival_int = id;
+	list_add_tail(&pt->proc->posix_timers, &pt->link);
+	mutex_unlock(&ptimer_lock);
+	return id;
+}
+
+static void read_timer(struct ptimer *pt, u64 *value, u64 *interval)
+{
+	u64 now = clock_ns(), when = READ_ONCE(pt->timer.when);
+	bool armed = READ_ONCE(pt->timer.cpu) >= 0;
+
+	*interval = pt->interval;
+	*value = !armed ? 0 : when > now ? when - now : 1;
+}
+
+int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u64 *old_interval)
+{
+	struct ptimer *pt;
+	u64 offset;
+
+	mutex_lock(&ptimer_lock);
+	pt = find(id);
+	if (!pt) {
+		mutex_unlock(&ptimer_lock);
+		return -EINVAL;
+	}
+	read_timer(pt, old_value, old_interval);
+	WRITE_ONCE(pt->interval, 0);
+	timer_cancel_sync(&pt->timer);
+	pt->missed = pt->reported = 0;
+	if (value) {
+		clock_sleep_base(pt->clock, &offset);
+		WRITE_ONCE(pt->interval, interval);
+		timer_start(&pt->timer, !absolute ? clock_ns() + value : value > offset ? value - offset : 0);
+	}
+	mutex_unlock(&ptimer_lock);
+	return 0;
+}
+
+int ptimer_get(int id, u64 *value, u64 *interval)
+{
+	struct ptimer *pt;
+
+	mutex_lock(&ptimer_lock);
+	pt = find(id);
+	if (pt)
+		read_timer(pt, value, interval);
+	mutex_unlock(&ptimer_lock);
+	return pt ? 0 : -EINVAL;
+}
+
+int ptimer_overrun(int id)
+{
+	struct ptimer *pt;
+	int n = -EINVAL;
+
+	mutex_lock(&ptimer_lock);
+	pt = find(id);
+	if (pt)
+		n = (int)pt->reported;
+	mutex_unlock(&ptimer_lock);
+	return n;
+}
+
+/* ptimer_lock held. */
+static void destroy(struct ptimer *pt)
+{
+	WRITE_ONCE(pt->interval, 0);
+	timer_cancel_sync(&pt->timer);
+	list_del(&pt->link);
+	if (pt->target)
+		task_put(pt->target);
+	slab_free(cache, pt);
+}
+
+int ptimer_delete(int id)
+{
+	struct ptimer *pt;
+
+	mutex_lock(&ptimer_lock);
+	pt = find(id);
+	if (pt)
+		destroy(pt);
+	mutex_unlock(&ptimer_lock);
+	return pt ? 0 : -EINVAL;
+}
+
+void process_timers_exit(struct process *p)
+{
+	if (p->real_timer.fn)
+		itimer_set(p, ITIMER_REAL, 0, 0);
+	p->cpu_timer[0] = p->cpu_timer[1] = 0;
+	if (list_empty(&p->posix_timers))
+		return;
+	mutex_lock(&ptimer_lock);
+	while (!list_empty(&p->posix_timers))
+		destroy(list_first(&p->posix_timers, struct ptimer, link));
+	mutex_unlock(&ptimer_lock);
+}
