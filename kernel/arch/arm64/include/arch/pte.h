@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMSAv8-64 stage 1 descriptors, 4 KiB granule, 48-bit (Arm ARM, D8.3). The only place that knows their bits; pure.
+ *
+ * Writable means the DBM bit: with hardware dirty management a clean writable leaf is read-only + DBM and the CPU
+ * drops read-only at the first write; without it the fault handler does the same by pte_mkdirty. A dirty leaf that is
+ * write-protected keeps its dirtiness in PTE_SW_DIRTY. A user leaf without any access (PROT_NONE) is kept invalid
+ * with PTE_SW_NONE set, so that the kernel's own accesses fault on it as the user's do.
+ */
+#ifndef ARCH_PTE_H
+#define ARCH_PTE_H
+#include <base/bits.h>
+#include <hal/pte.h>
+
+#define PTE_VALID	FIELD(0, 1)
+#define PTE_TYPE	FIELD(1, 1)	/* 1: table, or page at level 3; 0: block */
+#define PTE_ATTRINDX	FIELD(2, 3)
+#define PTE_AP_USER	FIELD(6, 1)	/* AP[1] */
+#define PTE_AP_RDONLY	FIELD(7, 1)	/* AP[2] */
+#define PTE_SH		FIELD(8, 2)
+#define PTE_AF		FIELD(10, 1)
+#define PTE_NG		FIELD(11, 1)
+#define PTE_OA		FIELD(12, 36)
+#define PTE_DBM		FIELD(51, 1)
+#define PTE_CONT_BIT	FIELD(52, 1)
+#define PTE_PXN		FIELD(53, 1)
+#define PTE_UXN		FIELD(54, 1)
+#define PTE_SW_DIRTY	FIELD(55, 1)	/* bits 58:55 are software's */
+#define PTE_SW_SPECIAL	FIELD(56, 1)
+#define PTE_SW_EXCL	FIELD(57, 1)
+#define PTE_SW_NONE	FIELD(58, 1)
+#define PTE_PXNTABLE	FIELD(59, 1)
+#define PTE_APTABLE_RO	FIELD(62, 1)	/* APTable[1] */
+
+#define PTE_SH_INNER	3
+/* MAIR_EL1 indexes; boot/head.S loads the register to match. */
+#define ATTR_NORMAL	0
+#define ATTR_NC		1
+#define ATTR_DEVICE	2
+
+#define CONT_PTES	16
+
+extern bool arch_hw_af, arch_hw_dbm;
+extern int arch_bbm_level;
+
+static inline pte_t pte_none(void) { return (pte_t){ 0 }; }
+static inline bool pte_is_none(pte_t p) { return !p.v; }
+static inline bool pte_present(pte_t p) { return p.v & (PTE_VALID | PTE_SW_NONE); }
+static inline enum pte_kind pte_kind(pte_t p, int level)
+{
+	if (!pte_present(p))
+		return PTE_NONE;
+	return level < 3 && (p.v & PTE_TYPE) ? PTE_TABLE : PTE_LEAF;
+}
+static inline bool pte_young(pte_t p) { return p.v & PTE_AF; }
+static inline bool pte_write(pte_t p) { return p.v & PTE_DBM; }
+static inline bool pte_dirty(pte_t p)
+{
+	return (p.v & PTE_SW_DIRTY) || (p.v & (PTE_DBM | PTE_AP_RDONLY)) == PTE_DBM;
+}
+static inline bool pte_exclusive(pte_t p) { return p.v & PTE_SW_EXCL; }
+static inline bool pte_special(pte_t p) { return p.v & PTE_SW_SPECIAL; }
+static inline bool pte_cont(pte_t p) { return p.v & PTE_CONT_BIT; }
+static inline bool pte_exec(pte_t p) { return !(p.v & PTE_UXN); }	/* by user mode */
+static inline pfn_t pte_pfn(pte_t p) { return field_get(PTE_OA, p.v); }
+
+static inline pte_t pte_wrprotect(pte_t p)
+{
+	if (pte_dirty(p))
+		p.v |= PTE_SW_DIRTY;
+	p.v = (p.v & ~PTE_DBM) | PTE_AP_RDONLY;
+	return p;
+}
+static inline pte_t pte_mkold(pte_t p) { p.v &= ~PTE_AF; return p; }
+static inline pte_t pte_mkyoung(pte_t p) { p.v |= PTE_AF; return p; }
+static inline pte_t pte_mkdirty(pte_t p)
+{
+	if (p.v & PTE_DBM)
+		p.v &= ~PTE_AP_RDONLY;
+	else
+		p.v |= PTE_SW_DIRTY;
+	return p;
+}
+static inline pte_t pte_mkclean(pte_t p)
+{
+	p.v = (p.v & ~PTE_SW_DIRTY) | PTE_AP_RDONLY;
+	return p;
+}
+/* Keeps dirtiness: a dirty leaf becomes writable at once, a clean one at its first write. */
+static inline pte_t pte_mkwrite(pte_t p)
+{
+	p.v |= PTE_DBM;
+	if (p.v & PTE_SW_DIRTY)
+		p.v &= ~(PTE_SW_DIRTY | PTE_AP_RDONLY);
+	return p;
+}
+static inline pte_t pte_mkexclusive(pte_t p) { p.v |= PTE_SW_EXCL; return p; }
+static inline pte_t pte_clear_exclusive(pte_t p) { p.v &= ~PTE_SW_EXCL; return p; }
+static inline pte_t pte_mkcont(pte_t p) { p.v |= PTE_CONT_BIT; return p; }
+static inline pte_t pte_clear_cont(pte_t p) { p.v &= ~PTE_CONT_BIT; return p; }
+static inline pte_t pte_advance(pte_t p, u64 n) { p.v += field_put(PTE_OA, n); return p; }
+
+static inline pte_t pte_make_leaf(const struct leaf *l)
+{
+	static const u8 attr[] = { [MEM_NORMAL] = ATTR_NORMAL, [MEM_NC] = ATTR_NC, [MEM_DEVICE] = ATTR_DEVICE };
+	bool none = l->user && !l->read && !l->write && !l->exec;
+	u64 v = (none ? PTE_SW_NONE : PTE_VALID) | (l->pa & PTE_OA) | field_put(PTE_ATTRINDX, attr[l->type]) |
+		field_put(PTE_SH, PTE_SH_INNER);
+
+	if (l->level == 3)
+		v |= PTE_TYPE;
+	if (l->user)
+		v |= PTE_AP_USER | PTE_PXN | (l->exec ? 0 : PTE_UXN);
+	else
+		v |= PTE_UXN | (l->exec ? 0 : PTE_PXN);
+	if (l->write)
+		v |= PTE_DBM | (l->dirty ? 0 : PTE_AP_RDONLY);
+	else
+		v |= PTE_AP_RDONLY | (l->dirty ? PTE_SW_DIRTY : 0);
+	v |= (l->young ? PTE_AF : 0) | (l->global ? 0 : PTE_NG) | (l->cont ? PTE_CONT_BIT : 0) |
+	     (l->exclusive ? PTE_SW_EXCL : 0) | (l->special ? PTE_SW_SPECIAL : 0);
+	return (pte_t){ v };
+}
+static inline struct leaf pte_leaf(pte_t p, int level)
+{
+	static const u8 type[8] = { [ATTR_NORMAL] = MEM_NORMAL, [ATTR_NC] = MEM_NC, [ATTR_DEVICE] = MEM_DEVICE };
+	bool user = p.v & PTE_AP_USER, none = p.v & PTE_SW_NONE;
+
+	return (struct leaf){
+		.pa = p.v & PTE_OA, .level = (u8)level, .type = type[field_get(PTE_ATTRINDX, p.v)],
+		.read = !none, .write = pte_write(p), .exec = !none && !(p.v & (user ? PTE_UXN : PTE_PXN)),
+		.user = user, .dirty = pte_dirty(p), .young = pte_young(p), .exclusive = pte_exclusive(p),
+		.special = pte_special(p), .cont = pte_cont(p), .global = !(p.v & PTE_NG),
+	};
+}
+
+/* A user table: no privileged execution below it. */
+static inline pte_t pte_make_table(paddr_t table) { return (pte_t){ table | PTE_PXNTABLE | PTE_TYPE | PTE_VALID }; }
+static inline paddr_t pte_table(pte_t p) { return p.v & PTE_OA; }
+static inline bool pte_table_ro(pte_t p) { return p.v & PTE_APTABLE_RO; }
+static inline pte_t pte_table_set_ro(pte_t p, bool ro)
+{
+	p.v = ro ? p.v | PTE_APTABLE_RO : p.v & ~PTE_APTABLE_RO;
+	return p;
+}
+
+static inline pte_t pte_load(pte_t *p) { return (pte_t){ __atomic_load_n(&p->v, __ATOMIC_RELAXED) }; }
+static inline void pte_store(pte_t *p, pte_t v) { __atomic_store_n(&p->v, v.v, __ATOMIC_RELEASE); }
+static inline pte_t pte_xchg(pte_t *p, pte_t v) { return (pte_t){ __atomic_exchange_n(&p->v, v.v, __ATOMIC_ACQ_REL) }; }
+static inline bool pte_cas(pte_t *p, pte_t *old, pte_t v)
+{
+	return __atomic_compare_exchange_n(&p->v, &old->v, v.v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+/* A walk after this sees the stores before it; the return to user mode, or from the fault, synchronises the rest. */
+static inline void pte_publish(void)
+{
+#ifdef __aarch64__
+	asm volatile("dsb ishst" ::: "memory");
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+#endif
