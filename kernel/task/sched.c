@@ -194,7 +194,7 @@ static bool preempts(const struct rq *rq, const struct task *t)
 		return false;
 	if (c->sched.policy == SCHED_IDLE && t->sched.policy != SCHED_IDLE)
 		return true;
-	return t->sched.policy == SCHED_OTHER &&
+	return t->sched.policy == SCHED_NORMAL &&
 	       (i64)(c->sched.vruntime - t->sched.vruntime) > (i64)weighted(WAKEUP_NS, &t->sched);
 }
 
@@ -270,7 +270,7 @@ void sched_task_init(struct task *t)
 	struct sched *s = &t->sched;
 	const struct sched *p = &current->sched;
 
-	*s = (struct sched){ .state = TASK_RUNNING, .policy = SCHED_OTHER, .affinity = ~0ull, .vruntime = p->vruntime };
+	*s = (struct sched){ .state = TASK_RUNNING, .policy = SCHED_NORMAL, .affinity = ~0ull, .vruntime = p->vruntime };
 	if (!(current->flags & TF_KTHREAD)) {
 		s->policy = p->policy;
 		s->nice = p->nice;

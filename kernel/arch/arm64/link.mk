@@ -2,12 +2,19 @@
 # Links the archives into the kernel image.
 LDS := $(B)/k/kernel.lds
 LINK_FLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,-T,$(LDS)
-# While the kernel is being founded, a symbol that nobody wrote yet links as 0 and is listed as a warning.
-LINK_FLAGS += -Wl,--warn-unresolved-symbols
-$(LDS): kernel/arch/arm64/kernel.lds.in | $(B)/uapi
+LINK_IN := -Wl,--whole-archive $(ARCHIVES) -Wl,--no-whole-archive $(EXTOBJS)
+$(LDS): kernel/arch/arm64/kernel.lds.in kernel/arch/arm64/include/arch/page.h | $(B)/uapi
 	@mkdir -p $(dir $@)
 	$(CC) $(KFLAGS) -E -P -x assembler-with-cpp -D__ASSEMBLY__ $(ARCHINC) $(call includes,arch) -o $@ $<
-$(B)/tine.elf: $(ARCHIVES) $(EXTOBJS) $(LDS)
-	$(CC) $(LINK_FLAGS) -o $@ -Wl,--whole-archive $(ARCHIVES) -Wl,--no-whole-archive $(EXTOBJS) -lgcc
+# Every part in one relocatable object: what it leaves undefined is missing from the kernel. While the kernel is being
+# founded a missing function becomes a trap, and its name is printed by the build.
+$(B)/k/all.o: $(ARCHIVES) $(EXTOBJS)
+	$(CC) -nostdlib -r -o $@ $(LINK_IN)
+$(B)/k/missing.S: $(B)/k/all.o
+	@$(NM) -u $< | awk '$$1 == "U" && $$2 !~ /^_/ { print $$2 }' >$(B)/k/missing.txt
+	@if [ -s $(B)/k/missing.txt ]; then echo "missing symbols (they trap): $$(tr '\n' ' ' <$(B)/k/missing.txt)"; fi
+	@(echo '.text'; echo 'missing_symbol: brk #0x4d'; sed 's/.*/.globl &\n.set &, missing_symbol/' $(B)/k/missing.txt) >$@
+$(B)/tine.elf: $(B)/k/missing.S $(LDS)
+	$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S -lgcc
 $(B)/Image: $(B)/tine.elf
 	$(OBJCOPY) -O binary $< $@

@@ -5,6 +5,7 @@
  */
 #ifndef HAL_SYNC_H
 #define HAL_SYNC_H
+#include <base/errno.h>
 #include <base/list.h>
 #include <base/atomic.h>
 #include <hal/spinlock.h>
