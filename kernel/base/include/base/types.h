@@ -27,6 +27,7 @@ typedef i64 off64;		/* a byte position in a file */
 #define __must_check	__attribute__((warn_unused_result))
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __packed	__attribute__((packed))
+#undef __always_inline		/* linux/stddef.h has a weaker one */
 #define __always_inline	inline __attribute__((always_inline))
 #define __noinline	__attribute__((noinline))
 #define __section(s)	__attribute__((section(s)))
