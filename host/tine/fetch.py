@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is fetched from Debian and unpacked into the cache: Linux to compare with, the sources
+that the kernel compiles in, a newer QEMU to measure with."""
+import glob
+import gzip
+import os
+import shutil
+import subprocess
+
+from . import base
+from .apt import Apt, unpack_deb
+from .base import Error, say
+
+LINUX_SUITE, LINUX_META = "sid", "linux-image-cloud-arm64"
+# Debian source package, version, the folder of it that the build uses, and its name in the cache.
+SOURCES = {
+    "zlib": ("zlib", "1:1.3.dfsg+really1.3.1-1", "", "trixie"),
+    "libfdt": ("device-tree-compiler", "1.7.2-2", "libfdt", "trixie"),
+}
+
+
+def gunzip_image(path):
+    """An arm64 Image may be packed (EFI zboot or gzip); QEMU 7.2 wants it plain or gzip."""
+    with open(path, "rb") as f:
+        data = f.read()
+    if data[:2] == b"\x1f\x8b":
+        return gzip.decompress(data)
+    if data[:2] == b"MZ" and data[4:8] == b"zimg":	# EFI zboot: offset, size, then the method
+        start, size = (int.from_bytes(data[i:i + 4], "little") for i in (8, 12))
+        method = data[24:56].split(b"\0")[0].decode("ascii", "replace")
+        body = data[start:start + size]
+        if method == "gzip":
+            return gzip.decompress(body)
+        tool = {"zstd": ["zstd", "-dc"], "xzkern": ["xz", "-dc"], "lzma": ["xz", "-dc", "--format=lzma"]}.get(method)
+        if not tool:
+            raise Error("%s is packed with %s, which is not supported" % (path, method))
+        if not shutil.which(tool[0]):
+            raise Error("%s is packed with %s: install %s" % (path, method, tool[0]))
+        return subprocess.run(tool, input=body, stdout=subprocess.PIPE, check=True).stdout
+    return data
+
+
+def linux():
+    """The path of Debian's Linux for arm64 (cloud flavour), unpacked; fetched when missing."""
+    image = base.cache("linux", "Image")
+    if os.path.exists(image):
+        return image
+    with base.locked("linux"):
+        if os.path.exists(image):
+            return image
+        apt = Apt(LINUX_SUITE, "arm64")
+        names = [n for n in apt.depends(LINUX_META) if n.startswith("linux-image-")]
+        if not names:
+            raise Error("%s names no kernel in Debian %s" % (LINUX_META, LINUX_SUITE))
+        # Since 7.x the image package is a hull around linux-binary-*; before it held the kernel.
+        binary = [n for n in apt.depends(names[0]) if n.startswith("linux-binary-")]
+        debs = apt.download((binary or names)[:1], no_depends=True)
+        with base.Progress("unpacking " + names[0]), base.scratch(image) as tmp:
+            unpack_deb(debs[0], tmp + "/x")
+            found = glob.glob(tmp + "/x/boot/vmlinuz-*")
+            if not found:
+                raise Error("no kernel in " + debs[0])
+            with open(tmp + "/Image", "wb") as f:
+                f.write(gunzip_image(found[0]))
+            for extra in ("config", "System.map"):
+                for path in glob.glob(tmp + "/x/boot/%s-*" % extra):
+                    os.rename(path, os.path.join(os.path.dirname(image), extra))
+            with open(os.path.join(os.path.dirname(image), "version"), "w") as f:
+                f.write(os.path.basename(found[0])[len("vmlinuz-"):] + "\n")
+            os.rename(tmp + "/Image", image)
+    return image
+
+
+def linux_version():
+    try:
+        with open(base.cache("linux", "version")) as f:
+            return f.read().strip()
+    except OSError:
+        return "unknown"
+
+
+def source(name):
+    """The folder of the pinned source package NAME (a key of SOURCES), unpacked."""
+    if name not in SOURCES:
+        raise Error("no source package is known as %s (known: %s)" % (name, ", ".join(sorted(SOURCES))))
+    package, version, part, suite = SOURCES[name]
+    where = base.cache("src", name)
+    if os.path.isdir(where):
+        return where
+    with base.locked("src-" + name):
+        if os.path.isdir(where):
+            return where
+        with base.scratch(where) as tmp:
+            say("fetching Debian's source package %s %s" % (package, version))
+            Apt(suite, "arm64").source(package, version, tmp)
+            tars = glob.glob(tmp + "/*.orig.tar.*[a-z2]")
+            tars = [t for t in tars if not t.endswith(".asc")]
+            if not tars:
+                raise Error("source package %s holds no .orig.tar" % package)
+            os.mkdir(tmp + "/x")
+            base.run(["tar", "-xf", tars[0], "-C", tmp + "/x", "--strip-components=1"], "unpacking " + package)
+            base.replace_tree(os.path.join(tmp, "x", part) if part else tmp + "/x", where)
+    return where
