@@ -57,16 +57,13 @@ def linux():
         debs = apt.download((binary or names)[:1], no_depends=True)
         with base.Progress("unpacking " + names[0]), base.scratch(image) as tmp:
             unpack_deb(debs[0], tmp + "/x")
-            found = glob.glob(tmp + "/x/boot/vmlinuz-*")
+            found = glob.glob(tmp + "/x/boot/vmlinuz-*") + glob.glob(tmp + "/x/usr/lib/modules/*/vmlinuz")
             if not found:
                 raise Error("no kernel in " + debs[0])
             with open(tmp + "/Image", "wb") as f:
                 f.write(gunzip_image(found[0]))
-            for extra in ("config", "System.map"):
-                for path in glob.glob(tmp + "/x/boot/%s-*" % extra):
-                    os.rename(path, os.path.join(os.path.dirname(image), extra))
             with open(os.path.join(os.path.dirname(image), "version"), "w") as f:
-                f.write(os.path.basename(found[0])[len("vmlinuz-"):] + "\n")
+                f.write(names[0][len("linux-image-"):] + "\n")
             os.rename(tmp + "/Image", image)
     return image
 
