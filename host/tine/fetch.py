@@ -98,3 +98,41 @@ def source(name):
             base.run(["tar", "-xf", tars[0], "-C", tmp + "/x", "--strip-components=1"], "unpacking " + package)
             base.replace_tree(os.path.join(tmp, "x", part) if part else tmp + "/x", where)
     return where
+
+
+QEMU_SUITE = ("bookworm", ("bookworm-backports",))
+QEMU_PACKAGES = ["qemu-system-arm/bookworm-backports", "qemu-system-common/bookworm-backports",
+                 "qemu-system-data/bookworm-backports"]
+# Taken from the machine, never from the unpacked tree: they belong to the loader that is running.
+NOT_UNPACKED = ("libc6_", "libgcc-s1_", "gcc-", "debconf_", "passwd_", "adduser_")
+
+
+def host_arch():
+    return base.run(["dpkg", "--print-architecture"]).strip()
+
+
+def newer_qemu():
+    """A wrapper around QEMU 10 (bookworm-backports), unpacked beside the machine's own: what the
+    figures of the benchmarks were measured with."""
+    wrapper = base.cache("qemu10", "qemu-system-aarch64")
+    if os.path.exists(wrapper):
+        return wrapper
+    with base.locked("qemu10"):
+        if os.path.exists(wrapper):
+            return wrapper
+        arch = host_arch()
+        debs = Apt(QEMU_SUITE[0], arch, QEMU_SUITE[1]).download(QEMU_PACKAGES)
+        with base.Progress("unpacking QEMU 10"), base.scratch(os.path.dirname(wrapper)) as tmp:
+            for deb in debs:
+                if not os.path.basename(deb).startswith(NOT_UNPACKED):
+                    unpack_deb(deb, tmp + "/x")
+            libs = [p for p in glob.glob(tmp + "/x/usr/lib/*-linux-gnu*") + glob.glob(tmp + "/x/lib/*-linux-gnu*")]
+            here = "$(dirname \"$(readlink -f \"$0\")\")"
+            path = ":".join("$here" + p[len(tmp + "/x"):] for p in libs)
+            with open(tmp + "/x/qemu-system-aarch64", "w") as f:
+                f.write("#!/bin/sh\nhere=%s\nexport LD_LIBRARY_PATH=\"%s\"\n"
+                        "exec \"$here/usr/bin/qemu-system-aarch64\" -L \"$here/usr/share/qemu\" \"$@\"\n" % (here, path))
+            os.chmod(tmp + "/x/qemu-system-aarch64", 0o755)
+            base.run([tmp + "/x/qemu-system-aarch64", "--version"], "QEMU 10 on this machine")
+            base.replace_tree(tmp + "/x", os.path.dirname(wrapper))
+    return wrapper
