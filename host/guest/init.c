@@ -223,6 +223,7 @@ static int open_pty(char *name, size_t size)
 	}
 	snprintf(name, size, "/dev/pts/%d", number);
 	ioctl(master, TIOCSWINSZ, &want.size);
+	fcntl(master, F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
@@ -262,7 +263,8 @@ static void start(void)
 		if (!want.direct && !open_pty(name, sizeof(name)))
 			terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 		if (terminal < 0 && want.direct) {
-			terminal = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+			/* /dev/console can be nobody's controlling terminal, so by its own name. */
+			terminal = open("/dev/ttyAMA0", O_RDWR | O_NOCTTY | O_CLOEXEC);
 			ioctl(terminal, TIOCSWINSZ, &want.size);
 		}
 		if (terminal < 0)
@@ -411,10 +413,10 @@ static void serve(void)
 	for (;;) {
 		struct pollfd p[5] = {
 			{ .fd = want.direct || rx_len == sizeof(rx) ? -1 : con, .events = POLLIN },
-			{ .fd = master, .events = POLLIN },
+			{ .fd = master, .events = waiting && rx[0] == 'k' ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = out[1], .events = POLLIN },
 			{ .fd = out[2], .events = POLLIN },
-			{ .fd = waiting ? in : -1, .events = POLLOUT },
+			{ .fd = waiting && rx[0] == 'i' ? in : -1, .events = POLLOUT },
 		};
 
 		reap();
@@ -422,7 +424,7 @@ static void serve(void)
 			return;
 		if (ppoll(p, 5, NULL, &none) < 0)
 			continue;	/* SIGCHLD */
-		if (p[1].revents)
+		if (p[1].revents & ~POLLOUT)
 			carry(0, master);
 		for (int i = 1; i < 3; i++)
 			if (p[1 + i].revents && !carry(i, out[i])) {
@@ -431,7 +433,7 @@ static void serve(void)
 			}
 		if (p[0].revents & POLLIN)
 			read_console();
-		if ((p[0].revents & POLLIN) || p[4].revents)
+		if ((p[0].revents & POLLIN) || (p[1].revents & POLLOUT) || p[4].revents)
 			waiting = !take_frames();
 	}
 }
@@ -456,7 +458,7 @@ int main(void)
 	remove_traces();
 	if (want.host)
 		sethostname(want.host, strlen(want.host));
-	frame("r"[0], "", 0);
+	frame('r', "", 0);
 	start();
 	serve();
 	drain();
