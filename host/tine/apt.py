@@ -112,12 +112,15 @@ class Apt:
             f.write("ok\n")
 
     def resolve(self, names, no_depends=False):
-        """[(file name, URI)] of NAMES and, unless NO_DEPENDS, of all they depend on."""
+        """[(file name, URI, bytes)] of NAMES and, unless NO_DEPENDS, of all they depend on."""
         self.update()
+        # With an empty folder of archives: what is in the cache already would not be listed.
+        nothing = "Dir::Cache::archives=" + base.ensure_dir(os.path.join(self.root, "nothing"))
+        base.ensure_dir(os.path.join(self.root, "nothing", "partial"))
         if no_depends:
-            out = self.tool("apt-get", "download", "--print-uris", *names)
+            out = self.tool("apt-get", "download", "-o", nothing, "--print-uris", *names)
         else:
-            out = self.tool("apt-get", "install", "-qq", "-y", "--print-uris", "--no-install-recommends",
+            out = self.tool("apt-get", "install", "-qq", "-y", "-o", nothing, "--print-uris", "--no-install-recommends",
                             *names)
         found = re.findall(r"^'([^']+)' (\S+) (\d+)", out, re.M)
         return [(name, uri, int(size)) for uri, name, size in found]
