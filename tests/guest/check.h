@@ -29,8 +29,15 @@
 #define PAGE 4096UL
 #define MSEC 1000000LL			/* nanoseconds */
 #define SEC 1000000000LL
-#define BAD_PTR ((void *)16)		/* an address that is never mapped */
-#define KERNEL_PTR ((void *)0xffff000000081000UL)
+#define BAD_PTR check_hide(16)		/* an address that is never mapped */
+#define KERNEL_PTR check_hide(0xffff000000081000UL)
+
+/* A pointer that the compiler knows nothing about. */
+static inline void *check_hide(uintptr_t addr)
+{
+	__asm__("" : "+r"(addr));
+	return (void *)addr;
+}
 
 struct check_test {
 	const char *name;

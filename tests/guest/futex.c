@@ -149,7 +149,7 @@ TEST(requeue)
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(check_wait(pid[i]), 1 << 8);
 	pid[0] = waiter(f, 0, 0, FUTEX_WAIT);
-	CHECK_EQ(futex(f, FUTEX_REQUEUE, 0, (void *)10, g, 0), 0);
+	CHECK_EQ(futex(f, FUTEX_REQUEUE, 0, (void *)10, g, 0), 1);
 	CHECK_EQ(futex(g, FUTEX_WAKE, 10, NULL, NULL, 0), 1);
 	CHECK_EQ(check_wait(pid[0]), 1 << 8);
 }

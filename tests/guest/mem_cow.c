@@ -177,9 +177,9 @@ TEST(parent_exits_first)
 	fill(p, 32, 3);
 	/* the grandchild outlives the process it shares pages with */
 	st = IN_CHILD(
-		SPAWN(
-			pid_t parent = getppid();
+		pid_t parent = getpid();
 
+		SPAWN(
 			while (getppid() == parent)
 				check_sleep_ms(1);
 			expect(p, 32, 3);

@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-/* The inside: runs before main() when argv[0] starts with '='. */
+/* The inside: runs before main() when argv[0] is not our own path, and never returns. */
 static int inside_argc, inside_fd;
 static char **inside_argv;
 
@@ -125,19 +125,21 @@ static const struct { const char *name; void (*fn)(void); } insides[] = {
 
 __attribute__((constructor(101))) static void inside(int argc, char **argv)
 {
-	if (argc < 1 || !argv[0] || argv[0][0] != '=')
+	const char *name = argc > 0 && argv[0] ? strrchr(argv[0], '/') : NULL;
+
+	if (name && !strcmp(name, "/proc_exec"))
 		return;
 	inside_argc = argc;
 	inside_argv = argv;
 	inside_fd = getenv("OUT") ? atoi(getenv("OUT")) : 1;
 	for (size_t i = 0; i < sizeof insides / sizeof *insides; i++)
-		if (!strcmp(insides[i].name, argv[0]))
+		if (argc > 0 && !strcmp(insides[i].name, argv[0]))
 			insides[i].fn();
 	_exit(0);
 }
 
 #define SELF "/proc/self/exe"
-static char reply[8192];
+static char reply[256 << 10];
 static int reply_fd[2];
 
 static char *out_env(void)
@@ -166,7 +168,9 @@ static void read_reply(void)
 		pid_t ask_;							\
 		int st_;							\
 		OK(pipe(reply_fd));						\
-		OK(reply_fd[1] = fcntl(reply_fd[1], F_DUPFD, 30));		\
+		OK(dup2(reply_fd[1], 30));					\
+		close(reply_fd[1]);						\
+		reply_fd[1] = 30;						\
 		ask_ = SPAWN(							\
 			char *argv_[] = { what, NULL };				\
 			char *envp_[] = { out_env(), NULL };			\

@@ -251,12 +251,12 @@ static void edit_fp(int sig, siginfo_t *si, void *ctx)
 
 TEST(edit_fp_in_frame)
 {
-	uint64_t out = 0;
-	register uint64_t x8 __asm__("x8") = 129;
-	register uint64_t x0 __asm__("x0") = getpid();
-	register uint64_t x1 __asm__("x1") = SIGUSR1;
+	uint64_t out = 0, pid = getpid();
 
 	catch(SIGUSR1, edit_fp, 0);
+	register uint64_t x8 __asm__("x8") = 129;
+	register uint64_t x0 __asm__("x0") = pid;
+	register uint64_t x1 __asm__("x1") = SIGUSR1;
 	__asm__ volatile("movi v9.16b, #9\n svc #0\n fmov %3, d9"
 			 : "+r"(x0), "+r"(x1), "+r"(x8), "=r"(out) :: "v9", "memory");
 	CHECK_EQ(out, 77);
@@ -313,8 +313,13 @@ TEST(hostile_frames)
 	CHECK(WIFSIGNALED(st));
 	st = IN_CHILD(catch(SIGUSR1, edit_context_size, 0); raise(SIGUSR1););
 	CHECK_EQ(WTERMSIG(st), SIGSEGV);
-	/* sigreturn out of nowhere, and on a wild stack */
-	st = IN_CHILD(__asm__ volatile("mov x8, #139\n svc #0" ::: "x8", "memory"););
+	/* sigreturn to a frame of zeros, and on a wild stack */
+	st = IN_CHILD(
+		char *zeros = check_anon(16 * PAGE);
+
+		__asm__ volatile("mov sp, %0\n mov x8, #139\n svc #0"
+				 :: "r"(zeros) : "x8", "memory");
+	);
 	CHECK_EQ(WTERMSIG(st), SIGSEGV);
 	st = IN_CHILD(__asm__ volatile("mov x9, xzr\n mov sp, x9\n mov x8, #139\n svc #0" ::: "x8", "x9", "memory"););
 	CHECK_EQ(WTERMSIG(st), SIGSEGV);

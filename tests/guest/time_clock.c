@@ -36,7 +36,7 @@ static long long syscall_ns(clockid_t c)
 }
 
 static volatile int hits;
-static siginfo_t last_info;
+static volatile siginfo_t last_info;
 
 static void count(int sig, siginfo_t *si, void *ctx)
 {
