@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The virtual file system: inodes, dentries, mounts, open files. Lock order: inode->lock (parent before child, then by
- * address), dentry->lock (bucket), mm's mapping locks. A dentry keeps its parent and its inode; an inode lives while a
- * dentry or file refers to it; a file system with no backing store (tmpfs) pins the dentries of its linked names.
+ * address), rename lock, dentry->lock, hash bucket, mm's mapping locks. A dentry keeps its parent and its inode; an
+ * inode lives while a dentry or file refers to it; a file system with no backing store (tmpfs) pins the dentries of
+ * its linked names. Inodes, dentries and mounts are freed after a grace period; struct file is not.
  */
 #ifndef FS_VFS_H
 #define FS_VFS_H
@@ -70,7 +71,9 @@ struct inode {
 	struct time64 atime, mtime, ctime, btime;
 	struct mapping mapping;		/* regular files: size is mapping.size */
 	u64 version;
+	atomic_t writers;		/* > 0: open for writing; < 0: programs being run (ETXTBSY) */
 	void *private;			/* the file system's, or the device's / pipe's */
+	void *private2;
 	struct rcu_head rcu;
 };
 
@@ -87,18 +90,28 @@ void inode_stat(struct inode *i, struct kstat *st);
 
 /* --- dentries and paths ------------------------------------------------------------------------- */
 struct dentry {
-	ref_t ref;			/* 0: on the unused list, still hashed */
+	struct hnode link;		/* hash bucket; bucket lock, read under RCU */
+	struct dentry *parent;		/* itself at a root; changes by rename only */
 	u32 hash, len;
-	struct hnode link;		/* hash bucket */
-	struct dentry *parent;		/* itself at a root */
-	struct inode *inode;		/* NULL: negative */
-	struct list children, sibling;	/* under the parent's child lock */
-	struct list lru;
-	struct spinlock lock;
-	u32 flags;			/* DF_MOUNTED, DF_UNLINKED ... */
-	char *name;
+	char *name;			/* NUL-terminated; iname or its own memory (freed after a grace period) */
+	struct inode *inode;		/* NULL: negative. Never changes once the dentry is hashed */
+	u32 flags;			/* DF_*; changed atomically */
+	atomic_t count;			/* 0: unused but cached; DENTRY_DEAD: being freed. dget_live from an RCU lookup */
 	char iname[32];
+	struct super *sb;
+	struct spinlock lock;		/* children */
+	struct list children, sibling;
+	struct list lru;
+	u64 pos;			/* the file system's: position in a directory listing */
 	struct rcu_head rcu;
+};
+enum {
+	DF_MOUNTED = 1,			/* something is mounted here (in some mount) */
+	DF_UNLINKED = 2,		/* removed from its directory */
+	DF_LRU = 4, DF_REFERENCED = 8,
+	DF_REVALIDATE = 16,		/* inode->ops->revalidate is asked at each lookup */
+	DF_SYMLINK = 32, DF_DIR = 64,
+	DF_ONAME = 128,			/* name is its own memory */
 };
 struct path { struct mount *mnt; struct dentry *dentry; };
 void path_get(const struct path *p);
@@ -110,6 +123,22 @@ int path_lookup(int dirfd, const char *name, u32 flags, struct path *out);
 int path_lookup_user(int dirfd, const char __user *name, u32 flags, struct path *out);
 /* The absolute path as the current root sees it, built at the end of buf; ERR_PTR(-ENAMETOOLONG); " (deleted)" appended. */
 char *path_to_string(const struct path *p, char *buf, size_t size);
+/* Makes a node (regular, device, FIFO, socket; mode with its type) at name, which must not exist: -EEXIST. No umask here. */
+int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev);
+int vfs_mkdir(int dirfd, const char *name, u32 mode);
+int vfs_symlink(const char *target, int dirfd, const char *name);
+int vfs_link(const struct path *old, int dirfd, const char *name);
+int vfs_unlink(int dirfd, const char *name);
+int vfs_rmdir(int dirfd, const char *name);
+u32 current_umask(void);
+/* Root and working directory of a task (NULL: the current one), referenced. -ESRCH once it has none. */
+struct task;
+int task_root(struct task *t, struct path *out);
+int task_cwd(struct task *t, struct path *out);
+u32 task_umask(struct task *t);
+/* Opening a FIFO ends here (fs/fifo.c); inode->private is its pipe, freed at the inode's end by fifo_evict. */
+extern const struct file_ops fifo_file_ops;
+void fifo_evict(struct inode *i);
 
 /* --- open files ---------------------------------------------------------------------------------- */
 struct file_ops {		/* NULL members give the errno that Linux gives */
@@ -159,7 +188,19 @@ struct file *anon_file(const char *name, const struct file_ops *ops, void *priva
 struct file *anon_file_inode(struct inode *i, const char *name, const struct file_ops *ops, void *private, int flags);
 
 /* --- descriptors (fs/files.c) ---------------------------------------------------------------------- */
-/* Referenced file of the current task (drop with fd_put) or NULL. Cheap when the table is not shared. */
+/*
+ * The file at fd for the length of one system call of the current task; ref.file is NULL if there is none. Where the
+ * table has one user nobody can close it meanwhile, so no reference is taken: do not keep ref.file (file_get it).
+ */
+struct fdref { struct file *file; bool put; };
+struct fdref fdref_get(int fd);			/* not O_PATH files */
+struct fdref fdref_get_any(int fd);
+static inline void fdref_put(struct fdref r)
+{
+	if (r.put)
+		file_put(r.file);
+}
+/* Always referenced (drop with fd_put) or NULL: to keep it, or where speed does not matter. */
 struct file *fd_get(int fd);			/* not O_PATH files */
 struct file *fd_get_any(int fd);
 static inline void fd_put(struct file *f) { file_put(f); }
@@ -170,7 +211,6 @@ void fd_unreserve(int fd);
 int fd_publish(struct file *f, int flags);	/* reserve and install; puts f on failure */
 int fd_close(int fd);
 void fd_close_on_exec(void);
-struct task;
 /* For /proc: the file at fd of another task, referenced, and the next used fd >= from or -1. */
 struct file *task_fd_get(struct task *t, int fd);
 int task_fd_next(struct task *t, int from);
@@ -185,7 +225,12 @@ struct super {
 	void *private;
 	const struct super_ops *ops;
 	ref_t ref;
-	u32 flags;
+	u32 flags;			/* SB_* */
+	struct list link;
+};
+enum {
+	SB_COMPLETE = 1,		/* the dcache holds every name there is: a miss needs no lookup (tmpfs) */
+	SB_NOCACHE = 2,			/* unused dentries go at once */
 };
 struct super_ops { void (*statfs)(struct super *s, struct statfs64 *st); void (*kill)(struct super *s); int (*options)(struct super *s, char *buf, size_t n); };
 struct fs_type {
@@ -196,6 +241,10 @@ struct fs_type {
 	struct list link;
 };
 void fs_register(struct fs_type *t);
+/* For mount methods: a super with one reference and no root. NULL: no memory. Then its root; on failure of that, super_put. */
+struct super *super_new(const struct fs_type *t, u64 magic, const struct super_ops *ops, u32 flags);
+int super_set_root(struct super *sb, struct inode *root);	/* takes over the inode reference, also on failure (-ENOMEM) */
+void super_put(struct super *sb);
 struct mount { ref_t ref; u32 id; struct super *sb; struct dentry *root; struct mount *parent; struct dentry *at; u32 flags; struct list link; struct hnode hash; char *source; };
 int vfs_mount(const char *source, const char *target, const char *type, u32 flags, const char *data);
 /* Prints each mount as /proc/mounts (or mountinfo) shows it, seen from the current root. */

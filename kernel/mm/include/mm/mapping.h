@@ -17,6 +17,8 @@ struct mapping_ops {
 	int (*read_folio)(struct mapping *m, struct folio *f);
 	/* The mapping's pages are memory themselves and must not be dropped when clean (tmpfs, memfd). */
 	bool keep;
+	/* Called before n pages are added to the mapping (n > 0: 0, or -ENOSPC refuses) and after they went (n < 0). NULL: no limit. Any lock may be held: must not sleep. */
+	int (*charge)(struct mapping *m, i64 n);
 };
 
 struct mapping {
