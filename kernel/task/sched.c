@@ -395,6 +395,19 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 n
 	finish_switch(arch_switch(prev, next));
 }
 
+void sched_use_mm(struct mm *mm)
+{
+	u64 flags = irq_save();
+	struct rq *rq = this_rq();
+
+	current->mm = mm;
+	if (rq->mm != mm) {
+		mm_switch(rq->mm, mm);
+		rq->mm = mm;
+	}
+	irq_restore(flags);
+}
+
 static void schedule_irqs_off(bool preempted)
 {
 	struct rq *rq = this_rq();

@@ -48,6 +48,9 @@ int sched_set_affinity(struct task *t, u64 mask);	/* -EINVAL: no CPU left; migra
 void sched_kick(struct task *t);		/* if it runs in user mode on another CPU, makes it look at its work bits now */
 /* Ends the current task: it is never scheduled again; its stack and struct go after the switch, by task_put. */
 __noreturn void sched_exit(void);
+/* The current task leaves its address space for mm (NULL: none) and loads it. References are the caller's business. */
+struct mm;
+void sched_use_mm(struct mm *mm);
 void sched_loadavg(u64 avg[3]);			/* Linux's fixed point, 11 fraction bits */
 u32 sched_nr_running(void);
 void sched_cpu_times(u32 cpu, u64 *user, u64 *system, u64 *idle);	/* ns */
