@@ -24,7 +24,7 @@ struct sighand {
 	struct sigaction_k action[64];
 	struct wait_queue signalfd_wait;
 };
-struct sigqueue { struct list link; siginfo_t info; };
+struct sigqueue { struct list link; siginfo_t info; };	/* link: sigpending.queue */
 struct sigpending { sigmask_t set; struct list queue; };
 
 /* A signal that has been taken off the queue and is to be delivered to a handler. */
@@ -40,8 +40,35 @@ void signal_force(int sig, int code, u64 addr);
 /* A deliverable signal is pending for the current task. */
 bool signal_pending(struct task *t);
 bool signal_fatal_pending(struct task *t);
-/* arch/arm64/signal.c: pushes a frame and points r at the handler; oldmask goes into the frame. 0 or -EFAULT. */
-int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask, const stack_t *altstack, u64 vdso_restorer);
+/* The same with sighand->lock held. */
+int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info);
+/* Locks p's handlers (which exec may replace) with interrupts off. */
+struct sighand *sighand_lock(struct process *p, u64 *flags);
+void sighand_unlock(struct sighand *s, u64 flags);
+/* A new blocked mask for the current task; SIGKILL and SIGSTOP stay out. */
+void signal_set_blocked(sigmask_t mask);
+/* ppoll, sigsuspend: mask until the system call is over; a handler's frame then restores the one before. */
+void signal_set_temporary_mask(sigmask_t mask);
+void signal_restore_mask(void);			/* at once, when the call ends without a signal */
+/* Begins the end of the whole process with a wait status; sighand->lock held. */
+void signal_kill_group_locked(struct process *p, int status);
+/* What the return to user mode does about signals: handlers, stops, death. */
+void signal_deliver(struct regs *r);
+/* One thread: pretends SIGKILL. sighand->lock held. */
+void signal_kill_thread_locked(struct task *t);
+/* t begins to exit: takes no part in stops, hands on what was meant for any thread. sighand->lock held. */
+void signal_leave_group(struct task *t);
+/* Would a signal from the current task to p be allowed? 0 or -EPERM. proc_lock held. */
+int signal_may_send(struct process *p, int sig);
+/* Takes a signal of set that is pending for the current task; 0 if none. sighand->lock held. */
+int signal_dequeue(sigmask_t set, siginfo_t *info);
+/* Drops the signals of which from q, one of p's or of its threads'. sighand->lock held, or nobody can reach q. */
+void signal_flush(struct process *p, struct sigpending *q, sigmask_t which);
+/* Tells p's parent that p stopped, continued (CLD_*) or died. proc_lock held. Returns true if the parent does not care for the zombie. */
+bool signal_tell_parent(struct process *p, int code, int status);
+/* arch/arm64/signal.c: pushes a frame and points r at the handler; oldmask goes into the frame. vdso: address of the vDSO image, whose
+ * rt_sigreturn is used without SA_RESTORER. 0 or -EFAULT. */
+int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask, const stack_t *altstack, u64 vdso);
 /* Restores registers and FP from the frame at the user's SP; fills mask and altstack. 0 or -EFAULT. */
 int arch_signal_return(struct regs *r, sigmask_t *mask, stack_t *altstack);
 #endif

@@ -20,7 +20,15 @@
 struct files;			/* descriptor table: fs/files.c */
 struct fs_ctx;			/* root, cwd, umask: fs/fs_ctx.c */
 struct tty;
-struct pid;
+
+/* A number and what it names: proc_lock. Numbers are not used again until nothing has them. */
+struct pid {
+	i32 nr;
+	u32 uses;			/* task, process, each member of the group or session nr */
+	struct task *task;		/* a thread that has not been released */
+	struct process *proc;		/* nr is its tgid */
+	struct list group;		/* members of process group nr, by process.pgrp_link */
+};
 
 struct cred {			/* immutable once published; replaced as a whole */
 	ref_t ref;
@@ -33,6 +41,7 @@ struct cred {			/* immutable once published; replaced as a whole */
 	struct rcu_head rcu;
 };
 
+struct rusage_k { u64 utime, stime, min_flt, maj_flt, nvcsw, nivcsw, maxrss; };	/* ns, pages */
 struct task_work { struct task_work *next; void (*fn)(struct task_work *); };
 
 struct task {
@@ -45,9 +54,9 @@ struct task {
 	i32 tid;
 	struct pid *pid;
 	u32 flags;			/* TF_*: own task only */
-	struct list thread_link;	/* proc->threads; proc_lock */
+	struct list thread_link;	/* proc->threads; changed with proc_lock and sighand->lock held */
+	bool dead;			/* has exited; a dead leader stays listed until the process is reaped. sighand->lock */
 	struct mm *mm;			/* NULL: kernel thread. Changed by the task itself under task_lock */
-	struct mm *active_mm;		/* loaded user half */
 	struct files *files;		/* task_lock to look at another's */
 	struct fs_ctx *fs;
 	const struct cred *cred;	/* own: rcu_assign; others: rcu */
@@ -57,7 +66,9 @@ struct task {
 	/* signals: under sighand->lock; blocked is written by the task itself only */
 	struct sigpending pending;
 	sigmask_t blocked, saved_mask;
-	bool restore_saved_mask;
+	sigmask_t real_blocked;		/* in sigtimedwait: what was blocked before it */
+	bool restore_saved_mask;	/* saved_mask comes back when the system call is over: signal_set_saved_mask */
+	bool stop_pending;		/* has yet to take part in the group stop; sighand->lock */
 	stack_t altstack;
 	/* what restart_syscall does */
 	struct { i64 (*fn)(struct task *t); u64 arg[4]; } restart;
@@ -66,7 +77,10 @@ struct task {
 	int exit_code;			/* wait status */
 	u32 __user *clear_child_tid;
 	void __user *robust_list;
-	struct completion *vfork_done;
+	u32 __user *set_child_tid;	/* CLONE_CHILD_SETTID: stored by the child on its way to user mode */
+	bool vfork_child;		/* the parent waits on vfork_done until the mm is let go */
+	struct completion vfork_done;
+	int pdeath_signal;
 	u64 pagefault_disabled;
 	u64 min_flt, maj_flt;
 	u64 start_time;			/* clock_ns */
@@ -78,16 +92,18 @@ struct task {
 #define TF_KTHREAD	BIT(0)
 #define TF_EXITING	BIT(1)
 #define TF_FORKNOEXEC	BIT(2)
+#define TF_SUPERPRIV	BIT(3)
 
 struct process {
 	ref_t ref;
 	i32 pid;			/* of the leader: tgid */
-	struct task *leader;
-	struct list threads;		/* proc_lock */
-	u32 nr_threads;
+	struct task *leader;		/* referenced until reaped */
+	struct list threads;		/* read under proc_lock or sighand->lock, changed under both */
+	u32 nr_threads;			/* those that are not dead; same */
+	u32 nr_live;			/* those that have not begun to exit; sighand->lock */
 	struct process *parent;		/* proc_lock, or rcu */
 	struct list children, sibling;
-	struct list all_link;		/* every process; proc_lock */
+	struct list all_link;		/* in all_processes; proc_lock */
 	i32 pgid, sid;			/* proc_lock */
 	struct list pgrp_link;
 	bool session_leader, did_exec, dumpable, child_subreaper;
@@ -96,7 +112,10 @@ struct process {
 
 	struct sighand *sighand;
 	struct sigpending pending;	/* for any thread; sighand->lock */
-	u32 group_flags;		/* exiting, stopping, stopped, continued; sighand->lock */
+	u32 group_flags;		/* PG_*; sighand->lock */
+	struct task *exec_task;		/* PG_EXEC: the thread that waits for the others to be gone */
+	u32 nr_sigqueued;		/* queued siginfos, atomic: RLIMIT_SIGPENDING */
+	bool unkillable;		/* init: signals without a handler do nothing */
 	int group_exit_code;
 	u32 group_stop_count;
 	int stop_signal;
@@ -106,7 +125,7 @@ struct process {
 	struct wait_queue wait_children;	/* wait4 by our threads; woken when a child changes state */
 	struct wait_queue pidfd_wait;
 	struct rlimit64 rlim[RLIM_NLIMITS];	/* task_lock of the leader */
-	struct { u64 utime, stime, min_flt, maj_flt, nvcsw, nivcsw, maxrss; } dead_threads, dead_children;
+	struct rusage_k dead_threads, dead_children;	/* sighand->lock; proc_lock */
 	u64 start_time;
 	struct list posix_timers;
 	struct timer real_timer;	/* setitimer(ITIMER_REAL) */
@@ -117,6 +136,14 @@ struct process {
 	char *exe_path;
 	u64 io_rchar, io_wchar, io_syscr, io_syscw;
 };
+
+#define PGF_EXITING	BIT(0)	/* group_exit_code is the status; every thread is on its way out */
+#define PGF_EXEC	BIT(1)	/* exec_task gets rid of the other threads */
+#define PGF_STOPPED	BIT(2)	/* all threads have stopped by stop_signal */
+#define PGF_STOP_NEWS	BIT(3)	/* stopped, not yet told to a WUNTRACED wait */
+#define PGF_CONT_NEWS	BIT(4)	/* continued, not yet told to a WCONTINUED wait */
+#define PGF_TELL_CONT	BIT(5)	/* the next thread to look at signals tells the parent */
+#define PGF_TELL_STOP	BIT(6)	/* same, of a stop that SIGCONT overtook */
 
 static inline struct process *current_proc(void) { return current->proc; }
 static inline struct mm *current_mm(void) { return current->mm; }
@@ -135,7 +162,14 @@ struct process *process_next(i32 from);
 struct task *thread_next(struct process *p, i32 from);
 u32 nr_processes(void), nr_tasks(void);
 i32 last_pid(void);
+extern struct list all_processes;	/* zombies too; proc_lock */
+extern struct process *init_process;	/* pid 1; NULL before it starts */
+extern u32 pid_max;		/* numbers are below it */
+/* Referenced leader of p, or NULL once p has been reaped. */
+struct task *process_leader(struct process *p);
 
+/* The slabs of this layer; sched_init calls it before the first task is made. */
+void task_init(void);
 /* A task of the kernel's own process (pid 0) with stack, name and sched_task_init done, not started: task/task.c. */
 struct task *task_alloc_kernel(const char *name);
 /* The idle tasks, by CPU; [0] is the boot context (arch's entry code points SP_EL0 at it). */
@@ -146,9 +180,38 @@ struct task *kthread_start(void (*fn)(void *), void *arg, const char *name);
 /* fork, clone, clone3 decoded. Returns the new tid or negative errno. */
 struct clone_req { u64 flags; i32 __user *pidfd, *child_tid, *parent_tid; int exit_signal; u64 stack, tls; i32 set_tid; };
 i64 task_clone(const struct clone_req *req);
+/* CLONE_PIDFD: fs makes the descriptor (registered by sys/pidfd.c). prepare returns a reserved descriptor or -errno. */
+struct pidfd_ops {
+	int (*prepare)(struct process *p, void **cookie);
+	void (*install)(int fd, void *cookie);
+	void (*cancel)(int fd, void *cookie);
+};
+extern const struct pidfd_ops *pidfd_ops;
 /* Ends the calling thread (status as exit(2) takes it, shifted already) or the whole process. */
 __noreturn void task_exit(int status);
 __noreturn void task_exit_group(int status);
+
+/* Ends every other thread and makes the current one the leader. 0 or -EAGAIN (somebody else does), -EINTR (killed). */
+int task_dethread(void) __must_check;
+/* The current task leaves its address space for mm (NULL: at exit): wakes a vfork parent, clears the child tid. Sleeps. */
+void task_replace_mm(struct mm *mm);
+/* Makes init: a process of one thread, pid 1, with mm (taken over) that starts at pc with sp. By a kernel thread, once. */
+struct task *task_start_init(struct mm *mm, const char *comm, u64 pc, u64 sp);
+
+/* wait4, waitid. */
+struct wait_req { int type; i32 id; struct process *pidfd; u32 options; };	/* P_ALL P_PID P_PGID P_PIDFD; W* */
+struct wait_result { i32 pid; u32 uid; int code, status; struct rusage_k usage; };	/* code: CLD_*; status: a wait status */
+/* The pid, 0 (WNOHANG and none ready), -ECHILD, -ERESTARTSYS. */
+i64 task_wait(const struct wait_req *req, struct wait_result *res);
+void process_usage(struct process *p, struct rusage_k *u);	/* all threads, dead ones included */
+void task_usage(struct task *t, struct rusage_k *u);
+
+/* Sessions and process groups. Results as the system calls'. */
+i64 task_setsid(void);
+i64 task_setpgid(i32 pid, i32 pgid);
+/* The process group has no member with a parent outside it in the same session. proc_lock held. */
+bool pgrp_orphaned(i32 pgid, const struct process *ignored);
+bool pgrp_exists_in_session(i32 pgid, i32 sid);
 
 /* Subsystem parts of a task that come and go with it: fs registers files and fs_ctx so that task does not depend on fs. */
 struct task_part {
@@ -164,7 +227,18 @@ void cred_commit(struct cred *c);
 void cred_abort(struct cred *c);
 bool capable(int cap);			/* the current task, effective */
 bool in_group(u32 gid);			/* fsgid or supplementary */
-u64 rlimit(int which);			/* the current process's soft limit */
+/* The current process's soft limit. */
+static inline u64 rlimit(int which) { return READ_ONCE(current->proc->rlim[which].rlim_cur); }
+void cred_put(const struct cred *c);
+static inline const struct cred *cred_get(const struct cred *c) { ref_get(&((struct cred *)c)->ref); return c; }
+/* The credentials of another task, referenced. */
+const struct cred *task_cred_get(struct task *t);
+/* setuid and exec: what capabilities become when user ids change from old's. */
+void cred_fix_caps(struct cred *c, const struct cred *old);
+extern struct cred init_cred;
+
+/* Deletes the timers of timer_create; the last thread is going. (sys/time.c; absent until it exists) */
+void posix_timers_exit(struct process *p) __weak_symbol;
 
 /* tasks on CPU-time boundaries, work before return to user mode */
 void task_work_add(struct task *t, struct task_work *w);

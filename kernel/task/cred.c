@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Credentials. A published struct cred never changes; a task replaces its own as a whole. Others read it under RCU
+ * (task_cred_get), so an old one is freed after a grace period. Rules of capabilities: capabilities(7).
+ */
+#include <base/alloc.h>
+#include <base/string.h>
+#include "internal.h"
+
+#define ALL_CAPS (BIT(CAP_LAST_CAP + 1) - 1)
+
+struct cred init_cred = {
+	.ref = { 1 },
+	.cap_effective = ALL_CAPS, .cap_permitted = ALL_CAPS, .cap_bounding = ALL_CAPS,
+};
+
+static void cred_free(struct rcu_head *h)
+{
+	struct cred *c = container_of(h, struct cred, rcu);
+
+	kfree(c->groups);
+	kfree(c);
+}
+
+void cred_put(const struct cred *c)
+{
+	struct cred *m = (struct cred *)c;
+
+	if (c && ref_put(&m->ref))
+		call_rcu(&m->rcu, cred_free);
+}
+
+struct cred *cred_prepare(void)
+{
+	struct cred *c = kmemdup(current_cred(), sizeof(*c));
+
+	if (!c)
+		return NULL;
+	ref_init(&c->ref);
+	if (c->ngroups) {
+		c->groups = kmemdup(c->groups, c->ngroups * sizeof(u32));
+		if (!c->groups) {
+			kfree(c);
+			return NULL;
+		}
+	} else {
+		c->groups = NULL;
+	}
+	return c;
+}
+
+void cred_commit(struct cred *c)
+{
+	const struct cred *old = current->cred;
+
+	/* Whoever gains or loses an identity is not to be looked into by those who could before. */
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
+	    (c->cap_permitted & ~old->cap_permitted)) {
+		current->proc->dumpable = false;
+		current->pdeath_signal = 0;
+	}
+	rcu_assign(current->cred, c);
+	cred_put(old);
+}
+
+void cred_abort(struct cred *c)
+{
+	kfree(c->groups);
+	kfree(c);
+}
+
+const struct cred *task_cred_get(struct task *t)
+{
+	const struct cred *c;
+
+	rcu_read_lock();
+	do
+		c = rcu_dereference(t->cred);
+	while (!ref_get_unless_zero(&((struct cred *)c)->ref));
+	rcu_read_unlock();
+	return c;
+}
+
+bool capable(int cap)
+{
+	if (!(current_cred()->cap_effective & BIT(cap)))
+		return false;
+	current->flags |= TF_SUPERPRIV;
+	return true;
+}
+
+bool in_group(u32 gid)
+{
+	const struct cred *c = current_cred();
+	u32 lo = 0, hi = c->ngroups;
+
+	if (gid == c->fsgid)
+		return true;
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (c->groups[mid] == gid)
+			return true;
+		if (c->groups[mid] < gid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
+
+#define SECURE_KEEP_CAPS		BIT(4)
+#define SECURE_NO_SETUID_FIXUP		BIT(2)
+
+void cred_fix_caps(struct cred *c, const struct cred *old)
+{
+	bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
+	bool is_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+
+	if (c->securebits & SECURE_NO_SETUID_FIXUP)
+		return;
+	if (was_root && !is_root) {
+		if (!(c->securebits & SECURE_KEEP_CAPS))
+			c->cap_permitted = c->cap_effective = 0;
+		c->cap_ambient = 0;
+	}
+	if (old->euid == 0 && c->euid != 0)
+		c->cap_effective = 0;
+	if (old->euid != 0 && c->euid == 0)
+		c->cap_effective = c->cap_permitted;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a task does before it returns to user mode (hal/cpu.h calls exit_to_user until no work is left). */
+#include <hal/sync.h>
+#include <hal/uaccess.h>
+#include "internal.h"
+
+void task_work_add(struct task *t, struct task_work *w)
+{
+	w->next = READ_ONCE(t->works);
+	while (!__atomic_compare_exchange_n(&t->works, &w->next, w, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	atomic_or(&t->core.work, WORK_NOTIFY);
+	if (t != current)
+		sched_kick(t);
+}
+
+static void run_works(struct task *t)
+{
+	struct task_work *w, *next, *ordered = NULL;
+
+	atomic_and(&t->core.work, ~WORK_NOTIFY);
+	if (t->set_child_tid) {
+		(void)put_user(t->tid, t->set_child_tid);	/* clone(2): a bad pointer is the child's own loss */
+		t->set_child_tid = NULL;
+	}
+	for (w = atomic_xchg(&t->works, NULL); w; w = next) {	/* pushed last first */
+		next = w->next;
+		w->next = ordered;
+		ordered = w;
+	}
+	for (w = ordered; w; w = next) {
+		next = w->next;
+		w->fn(w);
+	}
+}
+
+void exit_to_user(struct regs *r, u64 work)
+{
+	if (work & WORK_RESCHED)
+		schedule();
+	if (work & WORK_NOTIFY)
+		run_works(current);
+	if (work & WORK_SIGNAL)
+		signal_deliver(r);
+}
