@@ -37,7 +37,8 @@ void process_times(struct process *p, u64 *user, u64 *system)
 	*user = p->dead_threads.utime;
 	*system = p->dead_threads.stime;
 	list_for_each(t, &p->threads, thread_link)
-		add_thread_times(t, user, system);
+		if (!t->dead)		/* a dead leader is in dead_threads */
+			add_thread_times(t, user, system);
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 

@@ -45,9 +45,9 @@ static void copy_task(struct task *t, const struct clone_req *req)
 	if ((req->flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM)
 		t->altstack = me->altstack;
 	if (req->flags & CLONE_CHILD_CLEARTID)
-		t->clear_child_tid = req->child_tid;
+		t->clear_child_tid = (u32 __user *)req->child_tid;
 	if (req->flags & CLONE_CHILD_SETTID)
-		t->set_child_tid = req->child_tid;
+		t->set_child_tid = (u32 __user *)req->child_tid;
 	sched_task_init(t);
 }
 

@@ -5,8 +5,7 @@
 #include <base/list.h>
 #include <hal/spinlock.h>
 #include <hal/sync.h>
-#include <asm/siginfo.h>
-#include <asm/signal.h>
+#include <linux/signal.h>
 
 struct task;
 struct process;
