@@ -51,7 +51,7 @@ def make(target, what, show=False):
 
 def program(source, name, flags=("-static", "-Os", "-Wall", "-Wextra", "-Wshadow", "-Werror")):
     """A static arm64 program built from the one C file SOURCE; its path."""
-    out = os.path.join(BUILD, "guest", name)
+    out = os.path.join(BUILD, "run", name)
     source = os.path.join(TOP, source)
     if os.path.exists(out) and os.path.getmtime(out) >= os.path.getmtime(source):
         return out

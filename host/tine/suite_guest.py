@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The programs of tests/guest in VMs: all of them in one boot per machine."""
+import os
+import re
+
+from . import base, build, deps, fetch, qemu, vm
+from .base import TOP, Error, UsageError
+
+MACHINES = (
+    ("max, 1 CPU", dict(cpu="max,pauth-impdef=on", cpus=1)),
+    ("max at EL2, 4 CPUs, GICv3", dict(cpu="max,pauth-impdef=on", cpus=4, gic=3, virtualization=True)),
+    ("cortex-a57, 2 CPUs", dict(cpu="cortex-a57", cpus=2)),
+)
+LIMIT = 900		# seconds for one boot with all programs
+QUIET_LIMIT = 150	# seconds without a line: the guest hangs
+
+
+def archive():
+    deps.need(deps.QEMU + deps.CROSS + [("cpio", "cpio"), ("make", "make")])
+    out = os.path.join(base.BUILD, "guest")
+    base.run(["make", "-C", os.path.join(TOP, "tests/guest"), "--no-print-directory", "-j" + build.jobs(), "OUT=" + out],
+             "building the guest tests", env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
+    return os.path.join(out, "guest-tests.cpio")
+
+
+def kernel_of(o):
+    if o.kernel:
+        return os.path.abspath(o.kernel)
+    return fetch.linux() if o.linux else build.image()
+
+
+def machines(o):
+    if o.cpu or o.smp:
+        return [("%s, %d CPUs" % (o.cpu or "max", o.smp or 1),
+                 dict(cpu=o.cpu or "max,pauth-impdef=on", cpus=o.smp or 1))]
+    return MACHINES[:1] if o.linux else MACHINES
+
+
+class Reader:
+    """Reads the lines of a guest that runs tests, and reports them."""
+
+    def __init__(self, report, where):
+        self.report, self.where = report, where
+        self.done = False
+        self.audit = False
+        self.good = self.bad = 0
+        self.trouble = []
+
+    def line(self, line):
+        found = re.match(r"(ok|not ok|skip) (\S+?)(?:: (.*))?$", line)
+        if self.audit and re.match(r"(ok|BAD) ", line):
+            if line.startswith("BAD"):
+                self.bad += 1
+                self.report.fail("audit (%s)" % self.where, line)
+        elif found:
+            kind, name, why = found.groups()
+            name = "%s (%s)" % (name, self.where)
+            if kind == "ok":
+                self.good += 1
+                self.report.ok(name, quiet=True)
+            elif kind == "skip":
+                self.report.skip(name, why or "", quiet=True)
+            else:
+                self.bad += 1
+                self.report.fail(name, why or "")
+            self.report.progress("%d ok, %d failed: %s" % (self.good, self.bad, name))
+        elif line.startswith("# audit"):
+            self.audit = True
+        elif re.match(r"guest tests: \d+ passed", line):
+            self.done = True
+        elif re.search(r"[Pp]anic|BUG|Oops|not syncing", line):
+            self.trouble.append(line)
+
+
+def one_machine(o, report, where, what, append, limit):
+    machine = qemu.Machine(kernel=kernel_of(o), initrd=archive(), memory=1024,
+                           append="console=ttyAMA0 quiet rdinit=/init panic=-1 " + append, **what)
+    reader = Reader(report, where)
+    report.progress("booting: " + where)
+    outcome = vm.boot(machine, limit, reader.line)
+    report.clear()
+    if reader.done and outcome.ended and not reader.trouble:
+        report.note("# %s: %d ok, %d failed in %.0f s" % (where, reader.good, reader.bad, outcome.seconds))
+        if not reader.good and not reader.bad:
+            report.ok(where)
+        return
+    why = "no end after %d s" % limit if not outcome.ended else "the VM ended early"
+    if reader.trouble:
+        why = reader.trouble[0]
+    report.fail("all tests run (%s)" % where, why)
+    for line in outcome.tail(12):
+        report.note("    " + line)
+
+
+def suite_guest(o, report):
+    append = "tests=" + o.only if o.only else ""
+    if o.only and not re.fullmatch(r"[\w.,-]+", o.only):
+        raise UsageError("--only: %r" % o.only)
+    for where, what in machines(o):
+        one_machine(o, report, where, dict(what), append, LIMIT)
+
+
+def suite_stress(o, report):
+    seconds = o.seconds or 60
+    if not os.path.exists(os.path.join(TOP, "tests/stress/stress.c")):
+        raise Error("tests/stress is not in this tree")
+    for cpus in (o.smp,) if o.smp else (2, 4):
+        one_machine(o, report, "stress, %d CPUs, %d s" % (cpus, seconds), dict(cpus=cpus, cpu="max,pauth-impdef=on"),
+                    "stress=%d" % seconds, seconds * 2 + 120)

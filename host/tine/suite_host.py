@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The suites that need no VM: checks of the sources, unit tests, fuzz targets."""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+from . import base, build, check, deps
+from .base import BUILD, TOP, Error
+
+
+def make(target, **variables):
+    env = {k: v for k, v in os.environ.items() if k != "MAKEFLAGS"}
+    env["TINE_CACHE"] = base.CACHE
+    argv = ["make", "-C", TOP, "--no-print-directory", "-j" + build.jobs(), target]
+    argv += ["%s=%s" % item for item in variables.items()]
+    return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace")
+
+
+def has_target(target):
+    done = subprocess.run(["make", "-C", TOP, "-n", target], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, env=dict(os.environ, TINE_CACHE=base.CACHE), check=False)
+    return done.returncode == 0
+
+
+def follow(proc, report, what):
+    """Reads the output of cmocka programs, and of others that print ok and not ok lines."""
+    tail, good = [], 0
+    for line in proc.stdout:
+        line = line.rstrip()
+        tail = (tail + [line])[-30:]
+        if found := re.match(r"\[\s+OK \] (\S+)$", line) or re.match(r"ok (\S+)", line):
+            good += 1
+            report.ok("%s: %s" % (what, found.group(1)), quiet=True)
+        elif (found := re.match(r"\[  FAILED  \] (\S+)$", line)) or (found := re.match(r"not ok (.*)", line)):
+            report.fail("%s: %s" % (what, found.group(1)))
+        report.progress("%s: %s" % (what, line))
+    report.clear()
+    if proc.wait():
+        report.fail("%s: the whole of it" % what, "status %d" % base.exit_status(proc.returncode))
+        for line in tail:
+            report.note("    " + line)
+    report.note("# %s: %d ok" % (what, good))
+
+
+def suite_host(o, report):
+    deps.need(deps.BUILD + deps.HOST_TEST)
+    if not os.path.exists(os.path.join(TOP, "tests/host/host.mk")):
+        raise Error("tests/host is not in this tree")
+    follow(make("host-test"), report, "host")
+
+
+def suite_fuzz(o, report):
+    deps.need(deps.BUILD + deps.FUZZ)
+    if not has_target("fuzz"):
+        raise Error("tests/fuzz is not in this tree")
+    follow(make("fuzz", SECONDS=o.seconds or 30), report, "fuzz")
+
+
+def suite_check(o, report):
+    for name, problems in check.everything():
+        report.result("check: " + name, "".join("\n    " + p for p in problems[:20]))
+    done = subprocess.run([sys.executable, "-m", "compileall", "-q", os.path.join(TOP, "host")],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                          env=dict(os.environ, PYTHONPYCACHEPREFIX=os.path.join(BUILD, "pycache")))
+    report.result("check: Python compiles", done.stdout.strip() if done.returncode else "")
+    scripts = [os.path.join(TOP, "tine")] + glob.glob(os.path.join(TOP, ".ci", "*"))
+    for script in scripts:
+        done = subprocess.run(["sh", "-n", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        report.result("check: sh reads %s" % os.path.relpath(script, TOP), done.stdout.strip())
