@@ -39,8 +39,16 @@ EXTFLAGS := $(filter-out $(WARN),$(KFLAGS)) -w -Ikernel/lib/ext/include -Ikernel
 objs = $(patsubst kernel/%,$(B)/k/%.o,$(sort $(wildcard kernel/$(1)/*.c kernel/$(1)/*.S)))
 ARCHIVES := $(foreach l,$(LAYERS) arch/arm64,$(B)/k/$(l).a)
 EXTSRC   := zlib/inflate.c zlib/inftrees.c zlib/inffast.c zlib/crc32.c zlib/adler32.c zlib/zutil.c \
-	libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_addresses.c
+	libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_addresses.c libfdt/fdt_check.c
 EXTOBJS  := $(patsubst %.c,$(B)/ext/%.o,$(EXTSRC))
+
+# `make V=1` shows the commands.
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+say = @printf '  %-4s %s\n' $(1) $(2)
 
 .PHONY: all image help clean check host-test
 all: image
@@ -58,16 +66,18 @@ $(B)/uapi:
 define layer_rules
 $(B)/k/$(1)/%.c.o: kernel/$(1)/%.c | $(B)/uapi $(SRC)/.done
 	@mkdir -p $$(dir $$@)
-	$$(CC) $$(KFLAGS) $$(call includes,$(2)) $$(ARCHINC) $$(EXTRA_$(1)) -MMD -MP -c -o $$@ $$<
+	$$(call say,CC,$$<)
+	$$(Q)$$(CC) $$(KFLAGS) $$(call includes,$(2)) $$(ARCHINC) $$(EXTRA_$(1)) -MMD -MP -c -o $$@ $$<
 $(B)/k/$(1)/%.S.o: kernel/$(1)/%.S | $(B)/uapi
 	@mkdir -p $$(dir $$@)
-	$$(CC) $$(KFLAGS) -D__ASSEMBLY__ $$(call includes,$(2)) $$(ARCHINC) -Ikernel/arch/arm64 -MMD -MP -c -o $$@ $$<
+	$$(call say,AS,$$<)
+	$$(Q)$$(CC) $$(KFLAGS) -D__ASSEMBLY__ $$(call includes,$(2)) $$(ARCHINC) -Ikernel/arch/arm64 -MMD -MP -c -o $$@ $$<
 $(B)/k/$(1).a: $(call objs,$(1))
 	@mkdir -p $$(dir $$@)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(Q)$$(AR) rcs $$@ $$^
 endef
-EXTRA_lib := -Ikernel/lib/ext/include -I$(SRC)
+EXTRA_lib := -Ikernel/lib/ext/include -I$(SRC) -I$(SRC)/libfdt
 EXTRA_arch/arm64 := -Ikernel/arch/arm64
 $(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l),$(l))))
 $(eval $(call layer_rules,arch/arm64,arch))
@@ -78,7 +88,8 @@ $(SRC)/.done: | $(B)/uapi
 	@touch $@
 $(EXTOBJS): $(B)/ext/%.o: $(SRC)/.done
 	@mkdir -p $(dir $@)
-	$(CC) $(EXTFLAGS) -I$(SRC)/libfdt -I$(SRC)/zlib -DZ_SOLO -DNO_GZIP -c -o $@ $(SRC)/$*.c
+	$(call say,CC,$*.c)
+	$(Q)$(CC) $(EXTFLAGS) -I$(SRC)/libfdt -I$(SRC)/zlib -DZ_SOLO -DNO_GZIP -c -o $@ $(SRC)/$*.c
 
 include kernel/arch/arm64/link.mk
 

@@ -5,6 +5,7 @@
 #include <base/atomic.h>
 #include <base/errno.h>
 #include <drv/virtio.h>
+#include <hal/mmio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ring.h>
 #include <mm/page.h>

@@ -11,6 +11,8 @@ struct boot_info {
 	u32 el;				/* exception level the kernel runs at: 1 or 2 (VHE) */
 };
 
+/* Straight to the serial port, any context, before and beside the drivers. */
+void arch_early_puts(const char *s, size_t n);
 /* Maps RAM [start, end) into the linear map, writable and not executable, in 2 MiB blocks where alignment allows
  * (the kernel's text and rodata alias read-only). alloc returns a zeroed page-table page that is mapped already. */
 void arch_map_linear(paddr_t start, paddr_t end, paddr_t (*alloc)(void));

@@ -40,7 +40,13 @@ void arch_fp_reload_current(void);
 /* --- CPU control -------------------------------------------------------------------------------- */
 static inline void cpu_relax(void) { arch_cpu_relax(); }
 void arch_idle(void);			/* waits for an interrupt, entered and left with interrupts off; wakes if one is pending */
-void arch_send_ipi(u32 cpu);		/* the target runs ipi_handler() */
+void arch_send_ipi(u32 cpu);		/* the target runs ipi_handler(); drv/irq.c */
+u64 arch_mpidr(void);			/* this CPU's affinity fields */
+/* The GICv3 CPU interface of this CPU (system registers); cpu is a number, its affinity is arch's knowledge. */
+void arch_gic3_init_cpu(void);		/* SRE, priority mask, group 1 on */
+u32 arch_gic3_acknowledge(void);
+void arch_gic3_end(u32 irq);
+void arch_gic3_send_sgi(u32 cpu);	/* SGI 0, after what was written before */
 int arch_start_cpu(u32 cpu, void *idle_stack_top, struct task *idle); /* by PSCI; the CPU then calls secondary_main() */
 __noreturn void arch_power_off(void);
 __noreturn void arch_restart(void);
@@ -48,6 +54,7 @@ __noreturn void arch_restart(void);
 /* --- time ---------------------------------------------------------------------------------------- */
 u64 arch_counter(void);			/* CNTVCT: ticks since some moment, same on all CPUs */
 u64 arch_counter_hz(void);
+u32 arch_timer_index(void);		/* which interrupt of the armv8-timer node: 2 virtual, 3 hypervisor, 4 hypervisor virtual */
 u64 clock_ns(void);			/* monotonic nanoseconds since boot, any context */
 /* This CPU's timer interrupt at the given clock_ns moment (at once if past; ~0: never): calls timer_interrupt(). */
 void arch_timer_set(u64 ns);
