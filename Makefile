@@ -39,7 +39,7 @@ EXTFLAGS := $(filter-out $(WARN),$(KFLAGS)) -w -Ikernel/lib/ext/include -Ikernel
 objs = $(patsubst kernel/%,$(B)/k/%.o,$(sort $(wildcard kernel/$(1)/*.c kernel/$(1)/*.S)))
 ARCHIVES := $(foreach l,$(LAYERS) arch/arm64,$(B)/k/$(l).a)
 EXTSRC   := zlib/inflate.c zlib/inftrees.c zlib/inffast.c zlib/crc32.c zlib/adler32.c zlib/zutil.c \
-	libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_addresses.c libfdt/fdt_check.c
+	libfdt/fdt.c libfdt/fdt_ro.c libfdt/fdt_addresses.c libfdt/fdt_check.c libfdt/fdt_rw.c libfdt/fdt_wip.c
 EXTOBJS  := $(patsubst %.c,$(B)/ext/%.o,$(EXTSRC))
 
 # `make V=1` shows the commands.
