@@ -62,7 +62,8 @@ struct inode_ops {		/* the parent's inode->lock is held for those that change it
 
 struct inode {
 	ref_t ref;
-	u32 mode, nlink, uid, gid, rdev, flags;
+	u32 mode, nlink, uid, gid, rdev;
+	u32 flags;			/* IF_* */
 	u64 ino;
 	struct super *sb;
 	const struct inode_ops *ops;
@@ -77,6 +78,10 @@ struct inode {
 	struct rcu_head rcu;
 };
 
+enum {
+	IF_LINKTEXT = 1,		/* symlink: private is the text, mapping.size its length */
+	IF_LINKABLE = 2,		/* made by O_TMPFILE: may get a name although it has none */
+};
 struct iattr { u32 valid; u32 mode, uid, gid; u64 size; struct time64 atime, mtime; };
 enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16, ATTR_MTIME = 32, ATTR_ATIME_NOW = 64, ATTR_MTIME_NOW = 128 };
 struct kstat { u64 dev, ino, nlink, size, blocks; u32 mode, uid, gid, rdev, blksize; struct time64 atime, mtime, ctime, btime; u64 mnt_id; };
@@ -112,6 +117,7 @@ enum {
 	DF_REVALIDATE = 16,		/* inode->ops->revalidate is asked at each lookup */
 	DF_SYMLINK = 32, DF_DIR = 64,
 	DF_ONAME = 128,			/* name is its own memory */
+	DF_SLOW = 256,			/* the inode has revalidate, permission or getattr: they may sleep */
 };
 struct path { struct mount *mnt; struct dentry *dentry; };
 void path_get(const struct path *p);
@@ -130,6 +136,8 @@ int vfs_symlink(const char *target, int dirfd, const char *name);
 int vfs_link(const struct path *old, int dirfd, const char *name);
 int vfs_unlink(int dirfd, const char *name);
 int vfs_rmdir(int dirfd, const char *name);
+/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE. */
+int vfs_rename(int odirfd, const char *oname, int ndirfd, const char *nname, u32 flags);
 u32 current_umask(void);
 /* Root and working directory of a task (NULL: the current one), referenced. -ESRCH once it has none. */
 struct task;
@@ -180,6 +188,8 @@ struct file *file_open(int dirfd, const char *name, int flags, u32 mode);
 struct file *file_open_path(const struct path *p, int flags);
 static inline struct file *file_get(struct file *f) { ref_get(&f->ref); return f; }
 void file_put(struct file *f);
+/* fs/epoll.c: the last reference to a file that epolls watch goes. */
+void file_epoll_gone(struct file *f);
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos);	/* checks modes, counts */
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos);
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, u64 pos);	/* exec */
@@ -227,6 +237,7 @@ struct super {
 	ref_t ref;
 	u32 flags;			/* SB_* */
 	struct list link;
+	struct rcu_head rcu;
 };
 enum {
 	SB_COMPLETE = 1,		/* the dcache holds every name there is: a miss needs no lookup (tmpfs) */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tmpfs' super: its limits and what was asked for at mount. */
+#ifndef FS_TMPFS_H
+#define FS_TMPFS_H
+#include <base/atomic.h>
+
+struct super;
+struct inode;
+
+struct tmpfs_sb {
+	atomic64_t used_blocks, used_inodes;
+	u64 max_blocks, max_inodes;	/* pages, inodes; ~0: no limit */
+	u64 asked_blocks, asked_inodes;	/* 0: the default holds */
+	u32 mode, uid, gid;
+	u32 set_owner;			/* TMPFS_UID, TMPFS_GID */
+};
+enum { TMPFS_UID = 1, TMPFS_GID = 2 };
+
+void tmpfs_defaults(struct tmpfs_sb *t, bool unlimited);
+/* "size=64m,mode=1777,…". -EINVAL names nothing: the caller's line is wrong. */
+int tmpfs_parse_options(struct tmpfs_sb *t, const char *data);
+int tmpfs_show_options(struct super *s, char *buf, size_t n);
+/* A new inode of sb for dir (NULL: root); ERR_PTR(-ENOSPC, -ENOMEM). */
+struct inode *tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, u32 rdev);
+#endif

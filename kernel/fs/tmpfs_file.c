@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Regular files whose only home is the page cache: tmpfs, memfd, shared anonymous memory. */
+#include "internal.h"
+#include "tmpfs.h"
+#include <fs/rw.h>
+#include <linux/falloc.h>
+
+static ssize_t tmpfs_read(struct file *f, struct uio *u, u64 *pos)
+{
+	ssize_t n = mapping_read(&f->inode->mapping, u, *pos);
+
+	if (n > 0)
+		*pos += (u64)n;
+	file_accessed(f);
+	return n;
+}
+
+static ssize_t tmpfs_write(struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t n;
+
+	if (unlikely(!u->left))
+		return 0;
+	write_lock(&i->lock);
+	if (f->flags & O_APPEND)
+		*pos = i->mapping.size;
+	n = write_limits(f, u, *pos);
+	if (likely(!n)) {
+		inode_drop_suid(i);
+		n = mapping_write(&i->mapping, u, *pos);
+	}
+	if (n > 0) {
+		*pos += (u64)n;
+		inode_modified(i);
+	}
+	write_unlock(&i->lock);
+	return n;
+}
+
+/* Pages of [off, off + len) come to be; on failure those made stay, as holes filled with zeros. */
+static int populate(struct mapping *m, u64 off, u64 len)
+{
+	for (u64 index = off >> PAGE_SHIFT; index <= (off + len - 1) >> PAGE_SHIFT; index++) {
+		struct folio *fo = mapping_get(m, index);
+
+		if (IS_ERR(fo))
+			return PTR_ERR(fo) == -ENOMEM ? -ENOSPC : (int)PTR_ERR(fo);
+		folio_put(fo);
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
+{
+	struct inode *i = f->inode;
+	struct mapping *m = &i->mapping;
+	u64 limit = rlimit(RLIMIT_FSIZE);
+	int err;
+
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	if (mode & FALLOC_FL_PUNCH_HOLE && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	write_lock(&i->lock);
+	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		err = mapping_punch(m, off, off + len);
+	} else if (!(mode & FALLOC_FL_KEEP_SIZE) && off + len > m->size && off + len > limit) {
+		signal_send_task(current, SIGXFSZ, NULL);
+		err = -EFBIG;
+	} else {
+		err = populate(m, off, len);
+		if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && off + len > m->size)
+			err = mapping_truncate(m, off + len);
+	}
+	if (!err)
+		inode_modified(i);
+	write_unlock(&i->lock);
+	return err;
+}
+
+const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write, .fallocate = tmpfs_fallocate };
