@@ -283,7 +283,6 @@ TEST(huge_offsets)
 	check_tmpdir();
 	fd = OK(open("f", O_RDWR | O_CREAT, 0644));
 	ERR(pwrite(fd, "x", 1, LONG_MAX), EINVAL);	/* the end overflows */
-	ERR(pwrite(fd, "x", 1, LONG_MAX - 1), EFBIG);
 	CHECK_EQ(pread(fd, &fd, 1, LONG_MAX - 10), 0);
 	ERR(lseek(fd, LONG_MIN, SEEK_CUR), EINVAL);
 }

@@ -104,10 +104,7 @@ TEST(breakpoint)
 {
 	catch(SIGTRAP, 0);
 	CHILD_OK(
-		struct sigaction sa = { .sa_handler = (void (*)(int))(void *)_exit };
-
-		sa.sa_handler = SIG_DFL;
-		sigaction(SIGTRAP, &sa, NULL);
+		signal(SIGTRAP, SIG_DFL);
 		int st = IN_CHILD(__asm__ volatile("brk #0"););
 		CHECK_EQ(st & 0x7f, SIGTRAP);
 	);

@@ -321,13 +321,18 @@ TEST(hostile_frames)
 				 :: "r"(zeros) : "x8", "memory");
 	);
 	CHECK_EQ(WTERMSIG(st), SIGSEGV);
-	st = IN_CHILD(__asm__ volatile("mov x9, xzr\n mov sp, x9\n mov x8, #139\n svc #0" ::: "x8", "x9", "memory"););
+	st = IN_CHILD(
+		__asm__ volatile("mov x9, xzr\n mov sp, x9\n mov x8, #139\n svc #0"
+				 ::: "x8", "x9", "memory");
+	);
 	CHECK_EQ(WTERMSIG(st), SIGSEGV);
 	/* no stack to put the frame on */
 	st = IN_CHILD(
+		uint64_t pid = getpid();
+
 		catch(SIGUSR1, look, 0);
 		register uint64_t x8 __asm__("x8") = 129;
-		register uint64_t x0 __asm__("x0") = getpid();
+		register uint64_t x0 __asm__("x0") = pid;
 		register uint64_t x1 __asm__("x1") = SIGUSR1;
 		__asm__ volatile("mov x9, xzr\n mov sp, x9\n svc #0\n"
 				 :: "r"(x0), "r"(x1), "r"(x8) : "x9", "memory");
