@@ -161,6 +161,7 @@ static void reparent_children(struct process *p, struct list *dead)
 		list_del(&c->sibling);
 		list_add_tail(&reaper->children, &c->sibling);
 		c->parent = reaper;
+		WRITE_ONCE(c->ppid, reaper->pid);
 		c->exit_signal = SIGCHLD;
 		death_signal(c);
 		if (!c->zombie)

@@ -132,6 +132,7 @@ static void enter_process(struct task *t, struct process *p, u64 flags, struct p
 	p->leader = t;
 	task_get(t);
 	p->parent = flags & CLONE_PARENT ? me->parent : me;
+	p->ppid = p->parent->pid;
 	p->tty = me->tty;
 	pid->proc = p;
 	list_add_tail(&p->parent->children, &p->sibling);

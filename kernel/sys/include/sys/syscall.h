@@ -11,6 +11,10 @@
 
 #define SYSCALL(name) i64 sys_##name(const u64 *a); i64 sys_##name(const u64 *a)
 typedef i64 (*syscall_fn)(const u64 *a);
+#define NR_SYSCALLS 512		/* the table's size; the last slot stands for all numbers beyond */
+extern u64 syscall_unknown_count[NR_SYSCALLS];	/* calls that gave ENOSYS, by number; atomic */
+const char *syscall_name(u32 nr);		/* "unknown" where there is none */
+bool syscall_exists(u32 nr);
 /* The user registers of the current system call: for clone, sigreturn, execve. */
 struct regs *current_regs(void);
 #endif

@@ -102,6 +102,7 @@ struct process {
 	u32 nr_threads;			/* those that are not dead; same */
 	u32 nr_live;			/* those that have not begun to exit; sighand->lock */
 	struct process *parent;		/* proc_lock, or rcu */
+	i32 ppid;			/* parent's pid, to be read without a lock */
 	struct list children, sibling;
 	struct list all_link;		/* in all_processes; proc_lock */
 	i32 pgid, sid;			/* proc_lock */
