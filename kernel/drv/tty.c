@@ -77,6 +77,9 @@ struct tty *tty_console(void) { return console; }
 
 size_t tty_receive_room(struct tty *t)
 {
+	/* A line too long for the ring is cut there: it must not stop the one character that ends it. */
+	if (L_FLAG(t, ICANON) && t->in_ready == t->in_tail)
+		return TTY_RING;
 	return TTY_RING - (t->in_head - t->in_tail);
 }
 
@@ -238,6 +241,8 @@ static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
 			break;
 	}
 	mutex_unlock(&t->read_lock);
+	if (r.done)
+		t->ops->start(t);	/* there is room for input again */
 	if (err == -ETIMEDOUT)
 		err = 0;
 	return r.done ? (ssize_t)r.done : err;

@@ -12,6 +12,7 @@
 #include <base/string.h>
 #include <drv/tty.h>
 #include <drv/virtio.h>
+#include <lib/format.h>
 #include <linux/fcntl.h>
 #include <task/task.h>
 #include <fs/poll.h>
@@ -36,7 +37,7 @@ struct port {
 	struct list tx_free;
 	struct wait_queue wait;
 	bool host_open, guest_open, registered;
-	char name[48];
+	char name[48], dev_name[16];
 	struct tty *tty;		/* a console port */
 };
 
@@ -462,19 +463,14 @@ static int show_name(struct seq *s, void *arg)
 static void publish_name(struct port *p)
 {
 	static const struct pseudo_ops ops = { .show = show_name };
-	char path[64] = "class/virtio-ports/vport0pXX/name", dev[] = "vport0pXX";
-	u32 n = 0;
+	char path[64];
 
 	if (p->registered)
 		return;
 	p->registered = true;
-	if (p->id >= 10)
-		dev[7 + n++] = (char)('0' + p->id / 10);
-	dev[7 + n++] = (char)('0' + p->id % 10);
-	dev[7 + n] = 0;
-	chrdev_register(VPORT_MAJOR, p->id, dev, 0600, &port_fops, p);
-	strlcpy(path + 19, dev, sizeof(path) - 19);
-	strlcpy(path + 19 + strlen(dev), "/name", 16);
+	snprintf(p->dev_name, sizeof(p->dev_name), "vport0p%u", p->id);
+	snprintf(path, sizeof(path), "class/virtio-ports/%s/name", p->dev_name);
+	chrdev_register(VPORT_MAJOR, p->id, p->dev_name, 0600, &port_fops, p);
 	pseudo_file(sysfs_root, path, 0444, &ops, p);
 }
 

@@ -20,7 +20,7 @@
 
 struct tty;
 struct tty_ops {
-	/* Output is in the ring: take it with tty_take when the line can. Called unlocked, any context. */
+	/* The rings changed: output may be there (tty_take), or room for input (tty_receive_room). Unlocked, any context. */
 	void (*start)(struct tty *t);
 	/* The last open file is gone. May be NULL. */
 	void (*closed)(struct tty *t);
