@@ -78,6 +78,8 @@ $(B)/k/$(1).a: $(call objs,$(1))
 	$$(Q)$$(AR) rcs $$@ $$^
 endef
 EXTRA_lib := -Ikernel/lib/ext/include -I$(SRC) -I$(SRC)/libfdt
+# pt may use mm's page interface (struct page holds the nodes), as the page interface uses nothing of pt.
+EXTRA_pt := -Ikernel/mm/include
 EXTRA_arch/arm64 := -Ikernel/arch/arm64
 $(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l),$(l))))
 $(eval $(call layer_rules,arch/arm64,arch))

@@ -28,11 +28,15 @@ struct vma {
 	u32 vm_flags;
 	struct mm *mm;
 	struct backing *backing;	/* NULL: anonymous */
-	u64 pgoff;			/* page offset in the backing; anonymous: start >> PAGE_SHIFT at birth, kept by mremap */
+	u64 pgoff;			/* page offset in the backing; anonymous: start >> PAGE_SHIFT at birth, kept by mremap;
+					 * VM_PFN: the frame number that start maps */
 	const char *name;		/* "[vdso]" and the like, or NULL */
-	struct vma *left, *right, *parent;	/* tree; layout is mm/vma.c's business */
-	u64 gap;			/* largest hole in the subtree, same */
-	u32 level;
+	bool has_anon;			/* may have private pages (COW copies too): what fork has to copy. Set under a node lock */
+	/* the tree, mm/vma.c's business */
+	struct vma *left, *right, *parent;
+	u64 sub_start, sub_end;		/* first and last address of the subtree (with guard gaps) */
+	u64 gap;			/* largest hole between the subtree's VMAs */
+	u32 level;			/* AVL height */
 	struct list share;		/* in mapping->vmas */
 	struct rcu_head rcu;
 };
@@ -52,7 +56,7 @@ struct mm {
 	u64 vdso;			/* address of the vDSO image, 0: none */
 	u64 locked_pages, total_pages, peak_pages;	/* lock; VmLck, VmSize, VmPeak */
 	atomic64_t rss_anon, rss_file, rss_shmem;	/* pages */
-	u64 peak_rss;
+	u64 peak_rss;			/* pages, at the last time somebody looked */
 	u64 def_flags;			/* MCL_FUTURE: VM_LOCKED ... */
 	u32 oom_score_adj;
 	bool oom_victim;
@@ -62,7 +66,9 @@ struct mm {
 struct mm *mm_create(void);			/* users 1, empty; NULL: no memory */
 struct mm *mm_fork(struct mm *parent);		/* the eager copy by runs; ERR_PTR(-ENOMEM) */
 void mm_get(struct mm *mm);			/* one more user */
-void mm_put(struct mm *mm);			/* sleeps; the last one unmaps all */
+/* Sleeps; the last one unmaps all. A task that gives up its own address space has loaded another (mm_switch) before. */
+void mm_put(struct mm *mm);
+void mm_drop(struct mm *mm);			/* gives back mm->count; sleeps */
 /* Address-space switch on this CPU, interrupts off; NULL: kernel threads (keeps none of the user half). */
 void mm_switch(struct mm *prev, struct mm *next);
 
@@ -96,9 +102,26 @@ struct fault { u64 addr; bool write, exec, user_mode; };
 enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major);
 
 /* --- looking in from outside (proc, core) ------------------------------------------------------------------------ */
+/*
+ * Ports of task/: the current process's soft limit (RLIMIT_*) and capabilities. (task/task.h declares them too.)
+ */
+u64 rlimit(int which);
+bool capable(int cap);
+/* sysctl vm.*: files in /proc/sys/vm change them. */
+extern u32 mm_max_map_count, mm_overcommit_memory, mm_overcommit_ratio;
+extern u64 mm_min_addr;
+/* MAP_SHARED without a file: a backing of its own with pages that live as long as it (mm/shanon.c); NULL: no memory. */
+struct backing *shared_anon_backing(u64 size) __must_check;
+/*
+ * Kernel pages in user space (vDSO): npages pages of the kernel image or linear map that are physically contiguous, from
+ * kaddr on, at addr (0: mm chooses). vm_flags: VM_READ, VM_EXEC. Returns the address or -errno. Takes mm->lock.
+ */
+i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags, const char *name);
 /* VMA that contains addr, or NULL; lock held. */
 struct vma *mm_find_vma(struct mm *mm, u64 addr);
 struct vma *mm_first_vma_from(struct mm *mm, u64 addr);	/* the first that ends above addr */
+struct vma *mm_next_vma(const struct vma *v);			/* by address, or NULL; lock held */
+u64 mm_rss(const struct mm *mm);				/* pages */
 /* Copies up to len bytes from (write: to) another process's memory; returns bytes, stops at the first bad page. Breaks COW for writing. */
 ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
 struct vma_usage { u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, lazyfree, locked, thp; }; /* bytes */

@@ -23,6 +23,7 @@ enum page_flag {		/* bit numbers in page.flags, changed atomically */
 	PG_UPTODATE, PG_DIRTY, PG_REFERENCED, PG_LRU,
 	PG_ANON,		/* mapped privately; owner is its lineage (later), index its page offset there */
 	PG_SLAB, PG_TABLE, PG_RESERVED, PG_BUDDY, PG_TAIL, PG_WAITERS,
+	PG_ICACHE,		/* instruction fetches see its contents */
 };
 
 struct page {

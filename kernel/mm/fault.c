@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page faults.
+ *
+ * A fault holds mm->lock for reading, so VMAs and tables stay; other faults, fork's opposite (nobody forks meanwhile: fork
+ * writes), advice and the reverse map go on beside it. What it does to an entry it decides without locks, prepares
+ * (allocates, reads, copies: all of which may sleep), and then does under the leaf table's node lock only if the entry is
+ * still what it was. If not, somebody else has made progress: the fault returns and the instruction is tried again.
+ *
+ * - Empty entry, anonymous VMA. Reading maps the zero page (special: not counted). Writing maps a new zeroed folio,
+ *   exclusive and dirty.
+ * - Empty entry, file. The page is found or read in with the mapping's invalidate_lock held for reading until the entry is
+ *   set: truncation, which holds it for writing, changes the size first and then unmaps, so no page beyond the end stays
+ *   mapped. Reading maps the neighbours that are in memory too. Writing a private mapping copies at once.
+ * - Write to a present, not writable entry. A shared mapping's becomes writable. A private one's may become so if the folio
+ *   is ours alone: its leaf says exclusive, or its only reference is this leaf's. References of other address spaces are
+ *   dropped only after their TLBs have forgotten the page (pt/gather.c), so a count of one means that nobody can read it
+ *   any more. Otherwise it is copied: the old page is held by a reference over the copy; the entry is cleared, the TLB
+ *   invalidated, then the new page is set (break before make), all under the node lock; then the old references go.
+ * - Anything else: accessed and dirty bits where hardware does not set them; or a TLB entry older than the permission.
+ */
+#include <linux/resource.h>
+#include <linux/capability.h>
+#include "internal.h"
+
+#define FAULT_AROUND 16u	/* pages; a power of two */
+
+/* The place of one fault. */
+struct site {
+	struct mm *mm;
+	struct vma *v;
+	u64 addr;		/* page aligned */
+	pte_t *pte;
+	struct page *node;
+	pte_t seen;
+	bool write;
+};
+
+struct leaf vma_leaf(const struct vma *v, paddr_t pa)
+{
+	u32 f = v->vm_flags;
+
+	return (struct leaf){
+		.pa = pa, .level = 3, .type = MEM_NORMAL, .user = true, .read = f & (VM_READ | VM_WRITE),
+		.exec = f & VM_EXEC,
+	};
+}
+
+static enum fault_result no_memory(void) { return sleep_interrupted(SLEEP_KILLABLE) ? FAULT_KILLED : FAULT_OOM; }
+
+/* The kernel filled the page through its data mapping: instruction fetches must see it before user mode may execute it. */
+static void sync_icache(const struct vma *v, struct folio *f)
+{
+	char *p;
+
+	if (!(v->vm_flags & VM_EXEC) || page_test(&f->page, PG_ICACHE))
+		return;
+	p = folio_address(f);
+	__builtin___clear_cache(p, p + (PAGE_SIZE << folio_order(f)));
+	page_set(&f->page, PG_ICACHE);
+}
+
+static void init_anon(const struct site *s, struct folio *f)
+{
+	f->page.index = vma_pgoff(s->v, s->addr);
+	atomic_set(&f->page.mapcount, 1);
+	page_set(&f->page, PG_ANON);
+	page_set(&f->page, PG_UPTODATE);
+}
+
+static pte_t anon_pte(const struct site *s, struct folio *f)
+{
+	struct leaf l = vma_leaf(s->v, folio_pfn(f) << PAGE_SHIFT);
+
+	l.young = l.exclusive = true;
+	l.write = l.dirty = s->v->vm_flags & VM_WRITE;
+	return pte_make_leaf(&l);
+}
+
+/* The entry was empty: sets it if it still is. */
+static bool fill_empty(const struct site *s, pte_t e)
+{
+	bool ok;
+
+	spin_lock(&s->node->lock);
+	ok = pte_is_none(pte_load(s->pte));
+	if (likely(ok)) {
+		pte_store(s->pte, e);
+		pt_count(s->node, 1);
+	}
+	spin_unlock(&s->node->lock);
+	pte_publish();
+	return ok;
+}
+
+static enum fault_result map_zero_page(const struct site *s)
+{
+	struct leaf l = vma_leaf(s->v, folio_pfn(zero_folio) << PAGE_SHIFT);
+
+	l.young = l.special = true;
+	fill_empty(s, pte_make_leaf(&l));
+	return FAULT_OK;
+}
+
+static enum fault_result map_new_anon(const struct site *s, struct folio *f)
+{
+	init_anon(s, f);
+	if (unlikely(!s->v->has_anon))
+		s->v->has_anon = true;
+	if (likely(fill_empty(s, anon_pte(s, f)))) {
+		rss_add(&s->mm->rss_anon, 1);
+	} else {
+		atomic_set(&f->page.mapcount, 0);
+		folio_put(f);
+	}
+	return FAULT_OK;
+}
+
+static enum fault_result anon_fault(const struct site *s)
+{
+	struct folio *f;
+
+	if (!s->write)
+		return map_zero_page(s);
+	f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
+	return likely(f) ? map_new_anon(s, f) : no_memory();
+}
+
+/* --- files ------------------------------------------------------------------------------------------------- */
+/* The folio of the page, up to date and referenced; ERR_PTR. */
+static struct folio *find_page(struct mapping *m, u64 index, bool *major)
+{
+	struct folio *f = mapping_find(m, index);
+
+	if (likely(f && page_test(&f->page, PG_UPTODATE)))
+		return f;
+	if (f)
+		folio_put(f);
+	if (m->ops && m->ops->read_folio)
+		*major = true;
+	return mapping_get(m, index);
+}
+
+static pte_t file_pte(const struct site *s, struct folio *f, u64 index, bool young)
+{
+	struct leaf l = vma_leaf(s->v, (folio_pfn(f) + (index - f->page.index)) << PAGE_SHIFT);
+
+	l.young = young;
+	l.write = (s->v->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE);
+	return pte_make_leaf(&l);
+}
+
+/* Sets one entry if it is empty; takes over the folio's reference. Node locked. */
+static void set_file_pte(const struct site *s, pte_t *p, struct folio *f, pte_t e)
+{
+	if (!pte_is_none(pte_load(p))) {
+		folio_put(f);
+		return;
+	}
+	__atomic_fetch_add(&f->page.mapcount.v, 1, __ATOMIC_RELAXED);
+	pte_store(p, e);
+	pt_count(s->node, 1);
+	rss_add(rss_counter(s->mm, f), 1);
+}
+
+/* Maps f, and for a read the neighbours that are there. invalidate_lock held for reading. */
+static void map_file_pages(const struct site *s, struct mapping *m, struct folio *f, u64 index)
+{
+	struct folio *around[FAULT_AROUND] = { NULL };
+	u32 at = pt_index(s->addr, 3) % FAULT_AROUND, lo = at, hi = at + 1;
+	u64 last = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
+
+	if (!s->write && m->nr_pages > 1) {
+		lo = at - (u32)min((u64)at, min((s->addr - s->v->start) >> PAGE_SHIFT, index));
+		hi = at + (u32)min((u64)(FAULT_AROUND - at), min((s->v->end - s->addr) >> PAGE_SHIFT, last - index));
+	}
+	for (u32 i = lo; i < hi; i++) {
+		if (i == at || !pte_is_none(pte_load(s->pte - at + i)))
+			continue;
+		around[i] = mapping_find(m, index - at + i);
+		if (around[i] && !page_test(&around[i]->page, PG_UPTODATE)) {
+			folio_put(around[i]);
+			around[i] = NULL;
+		}
+		if (around[i])
+			sync_icache(s->v, around[i]);
+	}
+	around[at] = f;
+	sync_icache(s->v, f);
+	spin_lock(&s->node->lock);
+	for (u32 i = lo; i < hi; i++)
+		if (around[i]) {
+			pte_t e = file_pte(s, around[i], index - at + i, i == at || !arch_hw_af);
+
+			set_file_pte(s, s->pte - at + i, around[i], i == at && s->write ? pte_mkdirty(e) : e);
+		}
+	spin_unlock(&s->node->lock);
+	pte_publish();
+}
+
+static enum fault_result file_fault(const struct site *s, bool *major)
+{
+	struct mapping *m = vma_mapping(s->v);
+	u64 index = vma_pgoff(s->v, s->addr);
+	enum fault_result r = FAULT_OK;
+	struct folio *f, *copy = NULL;
+
+	if (!m)
+		return FAULT_BUS;
+	if (s->write && !(s->v->vm_flags & VM_SHARED)) {
+		copy = folio_alloc(0, ALLOC_USER);
+		if (!copy)
+			return no_memory();
+	}
+	read_lock(&m->invalidate_lock);
+	if (index >= div_round_up(m->size, PAGE_SIZE)) {
+		r = FAULT_BUS;
+		goto out;
+	}
+	f = find_page(m, index, major);
+	if (IS_ERR(f)) {
+		r = PTR_ERR(f) == -ENOMEM ? no_memory() : FAULT_BUS;
+		goto out;
+	}
+	if (copy) {
+		copy_page(folio_address(copy), page_address(folio_page(f, (u32)(index - f->page.index))));
+		folio_put(f);
+		sync_icache(s->v, copy);
+		map_new_anon(s, copy);
+		copy = NULL;
+		goto out;
+	}
+	if (s->write && !page_test(&f->page, PG_DIRTY))
+		page_set(&f->page, PG_DIRTY);
+	map_file_pages(s, m, f, index);
+out:
+	read_unlock(&m->invalidate_lock);
+	if (copy)
+		folio_put(copy);
+	return r;
+}
+
+/* Memory that is not folios: vDSO, devices. */
+static enum fault_result pfn_fault(const struct site *s)
+{
+	struct leaf l = vma_leaf(s->v, vma_pgoff(s->v, s->addr) << PAGE_SHIFT);
+
+	l.young = l.special = true;
+	l.write = l.dirty = (s->v->vm_flags & VM_SHARED) && (s->v->vm_flags & VM_WRITE);
+	if (s->write && !l.write)
+		return FAULT_BUS;	/* no private copies of such memory */
+	fill_empty(s, pte_make_leaf(&l));
+	return FAULT_OK;
+}
+
+/* --- write to a read-only entry ------------------------------------------------------------------------------ */
+/* Makes the present entry writable and dirty, whatever hardware does to its other bits meanwhile. Node locked. */
+static void allow_write(const struct site *s, pte_t e)
+{
+	pte_t n;
+
+	do {
+		n = pte_mkyoung(pte_mkdirty(pte_mkwrite(e)));
+		if (!(s->v->vm_flags & VM_SHARED))
+			n = pte_mkexclusive(n);
+	} while (!pte_cas(s->pte, &e, n));
+}
+
+/* The entry still maps what it did when we looked (hardware may have marked it accessed). */
+static bool same_entry(pte_t a, pte_t b) { return pte_mkold(a).v == pte_mkold(b).v; }
+
+/* Puts the private copy in the place of what was seen, if that is still there. Takes over copy's reference. */
+static void replace_page(const struct site *s, struct folio *copy, struct folio *old)
+{
+	init_anon(s, copy);
+	sync_icache(s->v, copy);
+	s->v->has_anon = true;
+	spin_lock(&s->node->lock);
+	if (!same_entry(pte_load(s->pte), s->seen)) {
+		spin_unlock(&s->node->lock);
+		atomic_set(&copy->page.mapcount, 0);
+		folio_put(copy);
+		return;
+	}
+	pte_store(s->pte, pte_none());
+	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+	pte_store(s->pte, anon_pte(s, copy));
+	spin_unlock(&s->node->lock);
+	pte_publish();
+	if (!old || !page_test(&old->page, PG_ANON)) {
+		if (old)
+			rss_add(rss_counter(s->mm, old), -1);
+		rss_add(&s->mm->rss_anon, 1);
+	}
+	if (old) {
+		atomic_dec(&old->page.mapcount);
+		folio_put(old);
+	}
+}
+
+static enum fault_result copy_on_write(const struct site *s)
+{
+	struct folio *old, *copy;
+	struct page *p;
+
+	spin_lock(&s->node->lock);
+	if (!same_entry(pte_load(s->pte), s->seen)) {
+		spin_unlock(&s->node->lock);
+		return FAULT_OK;
+	}
+	if (pte_special(s->seen)) {	/* the zero page: a new one needs no copy */
+		spin_unlock(&s->node->lock);
+		if (s->v->vm_flags & VM_PFN)
+			return FAULT_BUS;
+		copy = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
+		if (!copy)
+			return no_memory();
+		replace_page(s, copy, NULL);
+		return FAULT_OK;
+	}
+	p = pfn_to_page(pte_pfn(s->seen));
+	old = page_folio(p);
+	if ((s->v->vm_flags & VM_SHARED) || pte_exclusive(s->seen) ||
+	    (page_test(&old->page, PG_ANON) && ref_read(&old->page.refcount) == 1)) {
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after the last other owner's release */
+		if (s->v->vm_flags & VM_SHARED)
+			page_set(&old->page, PG_DIRTY);
+		allow_write(s, pte_load(s->pte));
+		spin_unlock(&s->node->lock);
+		tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+		return FAULT_OK;
+	}
+	folio_get(old);
+	spin_unlock(&s->node->lock);
+	copy = folio_alloc(0, ALLOC_USER);
+	if (copy) {
+		copy_page(folio_address(copy), page_address(p));
+		replace_page(s, copy, old);
+	}
+	folio_put(old);
+	return copy ? FAULT_OK : no_memory();
+}
+
+/* Nothing is missing but a bit that hardware does not set, or this CPU's TLB is behind. */
+static enum fault_result touch(const struct site *s)
+{
+	pte_t e, n;
+
+	spin_lock(&s->node->lock);
+	e = pte_load(s->pte);
+	do {
+		n = pte_is_none(e) ? e : pte_mkyoung(e);
+		if (s->write && pte_write(e))
+			n = pte_mkdirty(n);
+	} while (n.v != e.v && !pte_cas(s->pte, &e, n));
+	spin_unlock(&s->node->lock);
+	pte_publish();
+	if (s->write || n.v == e.v)
+		tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+	return FAULT_OK;
+}
+
+enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
+{
+	struct site s = { .mm = v->mm, .v = v, .addr = addr & PAGE_MASK, .write = write };
+	pte_t *table = pt_make_leaf_table(&v->mm->pt, addr);
+
+	if (unlikely(!table))
+		return no_memory();
+	s.pte = &table[pt_index(addr, 3)];
+	s.node = pt_node(table);
+	s.seen = pte_load(s.pte);
+	if (pte_is_none(s.seen)) {
+		if (likely(vma_is_anon(v)))
+			return anon_fault(&s);
+		return v->vm_flags & VM_PFN ? pfn_fault(&s) : file_fault(&s, major);
+	}
+	if (write && !pte_write(s.seen))
+		return copy_on_write(&s);
+	return touch(&s);
+}
+
+/* --- stacks ------------------------------------------------------------------------------------------------------- */
+int vma_grow_down(struct vma *v, u64 addr)
+{
+	struct vma *prev = vma_prev(v);
+	u64 start = addr & PAGE_MASK, pages = (v->start - start) >> PAGE_SHIFT;
+
+	if (start < mm_min_addr || v->end - start > rlimit(RLIMIT_STACK))
+		return -ENOMEM;
+	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) &&
+	    (start < prev->end || start - prev->end < GUARD_GAP))
+		return -ENOMEM;
+	if (prev && start < prev->end)
+		return -ENOMEM;
+	if (!may_expand(v->mm, v->vm_flags | VM_STACK, pages))
+		return -ENOMEM;
+	if ((v->vm_flags & VM_LOCKED) && !capable(CAP_IPC_LOCK) &&
+	    v->mm->locked_pages + pages > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+		return -ENOMEM;
+	vma_resize(v, start, v->end);
+	return 0;
+}
+
+/* addr lies in no VMA: grows the stack above it, if that is one. On success the lock is held for reading as before. */
+static struct vma *grow_stack(struct mm *mm, u64 addr)
+{
+	struct vma *v = mm_first_vma_from(mm, addr);
+
+	if (!v || !(v->vm_flags & VM_GROWSDOWN))
+		return NULL;
+	read_unlock(&mm->lock);
+	write_lock(&mm->lock);
+	v = mm_first_vma_from(mm, addr);
+	if (v && v->start > addr && (!(v->vm_flags & VM_GROWSDOWN) || vma_grow_down(v, addr)))
+		v = NULL;
+	write_downgrade(&mm->lock);
+	return v;
+}
+
+static bool allowed(const struct vma *v, const struct fault *f)
+{
+	if (f->write)
+		return v->vm_flags & VM_WRITE;
+	if (f->exec)
+		return v->vm_flags & VM_EXEC;
+	return v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);	/* the hardware has no write or execute without read */
+}
+
+enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major)
+{
+	enum fault_result r = FAULT_SEGV_MAPERR;
+	struct vma *v;
+
+	*major = false;
+	if (f->addr >= USER_VA_END)
+		return FAULT_SEGV_MAPERR;
+	read_lock(&mm->lock);
+	v = mm_find_vma(mm, f->addr);
+	if (unlikely(!v))
+		v = grow_stack(mm, f->addr);
+	if (likely(v))
+		r = likely(allowed(v, f)) ? fault_vma(v, f->addr, f->write, major) : FAULT_SEGV_ACCERR;
+	read_unlock(&mm->lock);
+	return r;
+}

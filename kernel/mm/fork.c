@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fork: the eager copy, by runs. The parent's lock is held for writing, so none of its threads faults or maps meanwhile;
+ * those that run on may still write through TLB entries until the invalidation at the end, which comes before the child can
+ * run. Private pages become read-only and lose their exclusive mark on both sides. What a fault can bring back from the
+ * file (no private page in the VMA) is not copied.
+ */
+#include <base/string.h>
+#include "internal.h"
+
+struct fork {
+	struct mm *parent, *child;
+	struct vma *v;		/* the parent's VMA */
+	bool wrprotected;	/* an entry that could be written no longer can */
+	i64 anon, file;
+};
+
+/* A run of one folio's pages: references, then the parent's entries, then the child's. Both nodes locked. Returns its length. */
+static u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
+{
+	pte_t e = pte_load(from);
+	struct page *p = pfn_to_page(pte_pfn(e));
+	struct folio *f = page_folio(p);
+	u32 n = 1;
+
+	if (folio_order(f)) {
+		u32 left = folio_nr_pages(f) - (u32)(page_to_pfn(p) - folio_pfn(f));
+
+		n = pt_run_of(from, min(max, left), PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL).n;
+	}
+	folio_get_many(f, (i32)n);
+	__atomic_fetch_add(&f->page.mapcount.v, (i32)n, __ATOMIC_RELAXED);
+	if (page_test(&f->page, PG_ANON))
+		k->anon += n;
+	else
+		k->file += n;
+	if (n > 1 || pte_write(e) || pte_exclusive(e)) {
+		k->wrprotected |= wrprotect_ptes(from, n, true);
+		e = pte_load(from);
+	}
+	set_ptes(to, e, n);
+	return n;
+}
+
+static void copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n)
+{
+	struct page *a = pt_node(from), *b = pt_node(to);
+	i32 set = 0;
+
+	spin_lock(&a->lock);
+	spin_lock(&b->lock);
+	for (u32 i = 0; i < n;) {
+		pte_t e = pte_load(&from[i]);
+		u32 run = 1;
+
+		if (pte_is_none(e)) {
+			i++;
+			continue;
+		}
+		if (pte_special(e))
+			pte_store(&to[i], e);
+		else
+			run = copy_run(k, &from[i], &to[i], n - i);
+		set += (i32)run;
+		i += run;
+	}
+	pt_count(b, set);
+	spin_unlock(&b->lock);
+	spin_unlock(&a->lock);
+}
+
+static int copy_pages(struct fork *k)
+{
+	struct pt_walk w;
+
+	pt_walk_init(&w, &k->parent->pt, k->v->start, k->v->end);
+	while (pt_walk_next(&w)) {
+		pte_t *from = w.pte, *to;
+		u32 n = w.n;
+
+		pt_walk_stop(&w);	/* making a table sleeps; the lock held for writing keeps ours */
+		to = pt_make_leaf_table(&k->child->pt, w.va);
+		if (!to)
+			return -ENOMEM;
+		copy_stretch(k, from, &to[pt_index(w.va, 3)], n);
+		w.va += (u64)n << PAGE_SHIFT;
+	}
+	return 0;
+}
+
+static int copy_vma(struct fork *k)
+{
+	struct vma *v = k->v, *n;
+
+	if (v->vm_flags & VM_DONTFORK)
+		return 0;
+	n = vma_dup(v);
+	if (!n)
+		return -ENOMEM;
+	n->mm = k->child;
+	n->vm_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
+	if (v->vm_flags & VM_WIPEONFORK)
+		n->has_anon = false;
+	vma_link(k->child, n);
+	return n->has_anon ? copy_pages(k) : 0;
+}
+
+static void copy_fields(struct mm *c, const struct mm *p)
+{
+	c->brk_start = p->brk_start;
+	c->brk = p->brk;
+	c->stack_top = p->stack_top;
+	c->mmap_top = p->mmap_top;
+	c->code_start = p->code_start;
+	c->code_end = p->code_end;
+	c->data_start = p->data_start;
+	c->data_end = p->data_end;
+	c->arg_start = p->arg_start;
+	c->arg_end = p->arg_end;
+	c->env_start = p->env_start;
+	c->env_end = p->env_end;
+	memcpy(c->auxv, p->auxv, sizeof(c->auxv));
+	c->nr_auxv = p->nr_auxv;
+	c->vdso = p->vdso;
+	c->oom_score_adj = p->oom_score_adj;
+	c->thp_disable = p->thp_disable;
+	c->cow_tables = p->cow_tables;
+	c->exe = p->exe;
+	if (c->exe)
+		c->exe->ops->get(c->exe);
+}
+
+struct mm *mm_fork(struct mm *parent)
+{
+	struct fork k = { .parent = parent, .child = mm_create() };
+	int err = 0;
+
+	if (!k.child)
+		return ERR_PTR(-ENOMEM);
+	write_lock(&parent->lock);
+	copy_fields(k.child, parent);
+	for (k.v = mm_first_vma_from(parent, 0); k.v && !err; k.v = mm_next_vma(k.v))
+		err = copy_vma(&k);
+	if (k.wrprotected) {
+		u16 asid = pt_asid(&parent->pt);
+
+		if (asid)
+			tlb_inval_asid(asid);
+	}
+	write_unlock(&parent->lock);
+	rss_add(&k.child->rss_anon, k.anon);
+	rss_add(&k.child->rss_file, k.file);
+	if (!err)
+		return k.child;
+	mm_put(k.child);
+	return ERR_PTR(err);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the address-space half of mm share. */
+#ifndef MM_INTERNAL_H
+#define MM_INTERNAL_H
+#include <base/errno.h>
+#include <mm/mapping.h>
+#include <mm/mm.h>
+
+#define STACK_GUARD_PAGES 256ul
+#define GUARD_GAP (STACK_GUARD_PAGES << PAGE_SHIFT)
+
+static inline u64 vma_pages(const struct vma *v) { return (v->end - v->start) >> PAGE_SHIFT; }
+static inline u64 vma_pgoff(const struct vma *v, u64 addr) { return v->pgoff + ((addr - v->start) >> PAGE_SHIFT); }
+static inline bool vma_is_anon(const struct vma *v) { return !v->backing && !(v->vm_flags & VM_PFN); }
+static inline struct mapping *vma_mapping(const struct vma *v) { return v->backing ? v->backing->mapping : NULL; }
+
+/* --- mm/vma.c: the tree; mm->lock held for writing where it changes ------------------------------- */
+void vma_tree_insert(struct mm *mm, struct vma *v);		/* overlaps nothing */
+void vma_tree_remove(struct mm *mm, struct vma *v);
+void vma_tree_resized(struct vma *v);				/* start, end or VM_GROWSDOWN changed, order did not */
+struct vma *vma_prev(const struct vma *v);
+struct vma *vma_last_before(struct mm *mm, u64 addr);		/* the last that starts below addr, or NULL */
+/* Start of a hole of len bytes in [lo, hi), the highest or lowest one; 0: none. Guard gaps are not part of holes. */
+u64 vma_find_hole(struct mm *mm, u64 lo, u64 hi, u64 len, bool top_down);
+
+/* --- mm/vma_edit.c: VMAs as objects ------------------------------------------------------------------ */
+struct vma *vma_new(struct mm *mm);			/* zeroed, or NULL */
+struct vma *vma_dup(const struct vma *v);		/* not linked; has its own backing reference */
+void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
+void vma_link(struct mm *mm, struct vma *v);		/* tree, mapping list, totals */
+void vma_unlink(struct mm *mm, struct vma *v);
+/* Cuts v at addr (inside it): v keeps [start, addr), the new one is returned; ERR_PTR(-ENOMEM). */
+struct vma *vma_split(struct vma *v, u64 addr) __must_check;
+/* Changes bounds, with the mapping's list locked against the reverse map. pgoff moves with start. */
+void vma_resize(struct vma *v, u64 start, u64 end);
+/* Joins v with equal neighbours; returns the VMA that now covers it. Freed ones go at once (cannot sleep: backing keeps a reference). */
+struct vma *vma_merge(struct mm *mm, struct vma *v);
+bool vma_can_merge(const struct vma *a, const struct vma *b);
+/* Makes sure that a VMA boundary lies at start and end where VMAs cover them. 0 or -ENOMEM. */
+int vma_cut(struct mm *mm, u64 start, u64 end) __must_check;
+void vma_lock_rmap(const struct vma *v);
+void vma_unlock_rmap(const struct vma *v);
+
+/* --- mm/zap.c ------------------------------------------------------------------------------------------ */
+/* What zapping may leave. */
+struct zap { struct mm *mm; struct pt_gather g; bool keep_private; i64 anon, file, shmem; };
+void zap_begin(struct zap *z, struct mm *mm, bool full);
+/* Unmaps the pages of [start, end) of v. */
+void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end);
+void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
+/* One cleared leaf: takes its folio (with the reference) out of the books. Node locked. */
+void zap_leaf(struct zap *z, const struct vma *v, pte_t old);
+
+/* --- mm/mmap.c ------------------------------------------------------------------------------------------ */
+/* Removes [start, end), page aligned; lock held for writing. Unmapped VMAs are chained by parent into *dead for vma_free_list. */
+int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead) __must_check;
+void vma_free_list(struct vma *dead);
+/* Faults the range in as mlock and MAP_POPULATE do; takes the lock for reading; errors of interest to mlock: 0, -ENOMEM, -EAGAIN, -EFAULT, -EINTR. */
+int mm_populate(struct mm *mm, u64 start, u64 end);
+u64 find_hole_for(struct mm *mm, u64 hint, u64 len);	/* 0: none */
+bool can_mlock(void);
+u32 prot_to_vm(int prot);
+/* The map would pass RLIMIT_AS or (private writable) RLIMIT_DATA. */
+bool may_expand(struct mm *mm, u32 vm_flags, u64 pages);
+bool overcommits(u64 pages);
+
+/* --- mm/fault.c ------------------------------------------------------------------------------------------- */
+/* One fault on v with mm->lock held for reading. */
+enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major);
+/* Grows a stack VMA down to addr; lock held for writing. 0, -ENOMEM. */
+int vma_grow_down(struct vma *v, u64 addr);
+static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
+{
+	if (page_test(&f->page, PG_ANON))
+		return &mm->rss_anon;
+	return f->page.mapping && f->page.mapping->ops && f->page.mapping->ops->keep ? &mm->rss_shmem : &mm->rss_file;
+}
+static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
+/* The attributes that v's leaves have. */
+struct leaf vma_leaf(const struct vma *v, paddr_t pa);
+#endif

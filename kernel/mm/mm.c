@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Address spaces: made, loaded, taken down. */
+#include <base/alloc.h>
+#include <base/init.h>
+#include <base/string.h>
+#include "internal.h"
+
+static struct slab_cache *mm_cache;
+
+static int mm_cache_init(void)
+{
+	mm_cache = slab_create("mm", sizeof(struct mm), 64);
+	return mm_cache ? 0 : -ENOMEM;
+}
+INITCALL(core, mm_cache_init);
+
+struct mm *mm_create(void)
+{
+	struct mm *mm = slab_zalloc(mm_cache);
+
+	if (!mm)
+		return NULL;
+	if (pt_init(&mm->pt)) {
+		slab_free(mm_cache, mm);
+		return NULL;
+	}
+	ref_init(&mm->users);
+	ref_init(&mm->count);
+	rwsem_init(&mm->lock);
+	mm->mmap_top = USER_VA_END - 128 * MIB;
+	mm->cow_tables = true;
+	return mm;
+}
+
+void mm_get(struct mm *mm) { ref_get(&mm->users); }
+
+void mm_drop(struct mm *mm)
+{
+	if (!ref_put(&mm->count))
+		return;
+	pt_destroy(&mm->pt);
+	slab_free(mm_cache, mm);
+}
+
+/* A tree that this CPU may still have loaded, though its task is gone from it, is let go; other CPUs did when they switched. */
+static void unload_here(struct mm *mm)
+{
+	u64 flags = irq_save();
+
+	if (pt_loaded_here(&mm->pt))
+		pt_load(NULL);
+	irq_restore(flags);
+}
+
+/* No task uses mm: first every CPU forgets its translations, then pages can be freed as they are found. */
+static void unmap_all(struct mm *mm)
+{
+	struct vma *dead = NULL;
+	struct zap z;
+	u16 asid;
+
+	unload_here(mm);
+	asid = pt_asid(&mm->pt);
+	if (asid)
+		tlb_inval_asid(asid);
+	write_lock(&mm->lock);
+	zap_begin(&z, mm, true);
+	for (struct vma *v = mm_first_vma_from(mm, 0), *next; v; v = next) {
+		next = mm_next_vma(v);
+		zap_vma(&z, v, v->start, v->end);
+	}
+	for (struct vma *v = mm->vmas.root; v; v = mm->vmas.root) {
+		vma_unlink(mm, v);
+		v->parent = dead;
+		dead = v;
+	}
+	zap_end(&z);
+	write_unlock(&mm->lock);
+	vma_free_list(dead);
+}
+
+void mm_put(struct mm *mm)
+{
+	if (!ref_put(&mm->users))
+		return;
+	unmap_all(mm);
+	if (mm->exe)
+		mm->exe->ops->put(mm->exe);
+	mm->exe = NULL;
+	mm_drop(mm);
+}
+
+void mm_switch(struct mm *prev, struct mm *next) { pt_load(next ? &next->pt : NULL); }
+
+static u64 positive(const atomic64_t *a)
+{
+	i64 n = atomic_read(a);
+
+	return n > 0 ? (u64)n : 0;
+}
+
+u64 mm_rss(const struct mm *mm) { return positive(&mm->rss_anon) + positive(&mm->rss_file) + positive(&mm->rss_shmem); }
+u64 mm_table_pages(const struct mm *mm) { return READ_ONCE(mm->pt.nr_tables); }

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mmap(2), munmap(2), brk(2): errno values as mmap(2) and Linux's behaviour have them. */
+#include <linux/mman.h>
+#include <linux/resource.h>
+#include <linux/capability.h>
+#include "internal.h"
+
+u32 mm_max_map_count = 65530, mm_overcommit_memory, mm_overcommit_ratio = 50;
+u64 mm_min_addr = 32768;
+
+u32 prot_to_vm(int prot)
+{
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+bool can_mlock(void) { return rlimit(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK); }
+
+bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
+{
+	u64 as = rlimit(RLIMIT_AS), data;
+
+	if (as != ~0ull && mm->total_pages + pages > as >> PAGE_SHIFT)
+		return false;
+	if ((vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) != VM_WRITE)
+		return true;
+	data = rlimit(RLIMIT_DATA);
+	if (data == ~0ull)
+		return true;
+	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v))
+		if ((v->vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE)
+			pages += vma_pages(v);
+	return pages <= data >> PAGE_SHIFT;
+}
+
+bool overcommits(u64 pages)
+{
+	struct mem_totals t;
+
+	if (mm_overcommit_memory == 1)
+		return false;
+	mem_totals(&t);
+	return pages > t.total;
+}
+
+static bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
+{
+	u64 limit = rlimit(RLIMIT_MEMLOCK);
+
+	if (!(vm_flags & VM_LOCKED) || limit == ~0ull || mm->locked_pages + pages <= limit >> PAGE_SHIFT)
+		return false;
+	return !capable(CAP_IPC_LOCK);
+}
+
+u64 find_hole_for(struct mm *mm, u64 hint, u64 len)
+{
+	u64 at, lo = max(mm_min_addr, PAGE_SIZE);
+	struct vma *v;
+
+	if (hint >= lo && hint <= USER_VA_END - len) {
+		v = mm_first_vma_from(mm, hint);
+		if ((!v || hint + len <= v->start - ((v->vm_flags & VM_GROWSDOWN) ? min(v->start, GUARD_GAP) : 0)))
+			return hint;
+	}
+	at = vma_find_hole(mm, lo, mm->mmap_top, len, true);
+	if (!at)	/* below the top all is full: from there up */
+		at = vma_find_hole(mm, max(mm->mmap_top / 3, lo), USER_VA_END, len, false);
+	return at;
+}
+
+/* Address for the request, or negative errno. Lock held. */
+static i64 choose_addr(struct mm *mm, const struct mmap_req *r, u64 len)
+{
+	u64 addr = r->addr;
+
+	if (len > USER_VA_END)
+		return -ENOMEM;
+	if (r->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (addr & ~PAGE_MASK)
+			return -EINVAL;
+		if (addr > USER_VA_END - len)
+			return -ENOMEM;
+		if (addr < mm_min_addr && !capable(CAP_SYS_RAWIO))
+			return -EPERM;
+		if (r->flags & MAP_FIXED_NOREPLACE) {
+			struct vma *v = mm_first_vma_from(mm, addr);
+
+			if (v && v->start < addr + len)
+				return -EEXIST;
+		}
+		return (i64)addr;
+	}
+	if (addr)
+		addr = max(align_up(addr, PAGE_SIZE), align_up(mm_min_addr, PAGE_SIZE));
+	addr = find_hole_for(mm, addr, len);
+	return addr ? (i64)addr : -ENOMEM;
+}
+
+/* Checks kind of mapping and access against the backing; fills the flags. */
+static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
+{
+	const u64 known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |
+			  MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_SYNC | MAP_FIXED_NOREPLACE |
+			  MAP_UNINITIALIZED | 0x3full << 26 /* size of huge pages */;
+	struct backing *b = r->backing;
+	u32 f = prot_to_vm(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags | r->extra_vm_flags;
+	int type = r->flags & MAP_TYPE;
+
+	if (type == MAP_SHARED_VALIDATE && b && ((u32)r->flags & ~known || r->flags & MAP_SYNC))
+		return -EOPNOTSUPP;
+	if (type != MAP_SHARED && type != MAP_PRIVATE && (type != MAP_SHARED_VALIDATE || !b))
+		return -EINVAL;
+	if (r->flags & MAP_LOCKED) {
+		if (!can_mlock())
+			return -EPERM;
+		f |= VM_LOCKED;
+	}
+	if (r->flags & MAP_NORESERVE)
+		f |= VM_NORESERVE;
+	if (r->flags & MAP_GROWSDOWN) {
+		if (b || type != MAP_PRIVATE)
+			return -EINVAL;
+		f |= VM_GROWSDOWN;
+	}
+	if (type != MAP_PRIVATE)
+		f |= VM_SHARED;
+	if (b) {
+		if (type != MAP_PRIVATE && !b->may_write) {
+			if (r->prot & PROT_WRITE)
+				return -EACCES;
+			f &= ~(u32)VM_MAYWRITE;
+		}
+		if (!b->may_exec) {
+			if (r->prot & PROT_EXEC)
+				return -EPERM;
+			f &= ~(u32)VM_MAYEXEC;
+		}
+		if (!b->mapping && !b->ops->mmap)
+			return -ENODEV;
+	}
+	*vm_flags = f;
+	return 0;
+}
+
+/* Asks the backing, which may change flags and offset, or take itself out (/dev/zero, private). Not linked yet. */
+static int attach_backing(struct vma *v, struct backing *b)
+{
+	v->backing = b;
+	if (b->ops->get)
+		b->ops->get(b);
+	return b->ops->mmap ? b->ops->mmap(b, v) : 0;
+}
+
+/* An anonymous mapping next to one like it just makes that one longer. */
+static struct vma *extend_neighbour(struct mm *mm, u64 addr, u64 len, u32 vm_flags)
+{
+	struct vma *prev = vma_last_before(mm, addr), *next = mm_first_vma_from(mm, addr);
+	struct vma probe = { .start = addr, .end = addr + len, .vm_flags = vm_flags, .pgoff = addr >> PAGE_SHIFT };
+
+	if (prev && vma_can_merge(prev, &probe)) {
+		vma_resize(prev, prev->start, addr + len);
+		return next && vma_can_merge(prev, next) ? vma_merge(mm, prev) : prev;
+	}
+	if (next && vma_can_merge(&probe, next)) {
+		vma_resize(next, addr, next->end);
+		return next;
+	}
+	return NULL;
+}
+
+/* Everything is checked and the range is free. */
+static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr, u64 len, u32 vm_flags)
+{
+	struct vma *v;
+	int err = 0;
+
+	if (!b && !r->name && !(vm_flags & VM_PFN) && extend_neighbour(mm, addr, len, vm_flags))
+		return 0;
+	v = vma_new(mm);
+	if (!v)
+		return -ENOMEM;
+	v->start = addr;
+	v->end = addr + len;
+	v->vm_flags = vm_flags;
+	v->name = r->name;
+	v->pgoff = b || (vm_flags & VM_PFN) ? r->offset >> PAGE_SHIFT : addr >> PAGE_SHIFT;
+	if (b)
+		err = attach_backing(v, b);
+	if (err) {
+		vma_free(v);
+		return err;
+	}
+	if (vma_is_anon(v))
+		v->pgoff = addr >> PAGE_SHIFT;
+	vma_link(mm, v);
+	vma_merge(mm, v);
+	return 0;
+}
+
+static u64 overlap_pages(struct mm *mm, u64 start, u64 end)
+{
+	u64 n = 0;
+
+	for (struct vma *v = mm_first_vma_from(mm, start); v && v->start < end; v = mm_next_vma(v))
+		n += (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
+	return n;
+}
+
+static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 len, u32 *flags, struct vma **dead)
+{
+	i64 addr = choose_addr(mm, r, len);
+	u64 pages = len >> PAGE_SHIFT;
+	int err;
+
+	if (addr < 0)
+		return addr;
+	if (mm->nr_vmas > mm_max_map_count)
+		return -ENOMEM;
+	err = request_flags(mm, r, flags);
+	if (err)
+		return err;
+	if (locks_too_much(mm, *flags, pages))
+		return -EAGAIN;
+	if (!may_expand(mm, *flags, pages - (r->flags & MAP_FIXED ? overlap_pages(mm, (u64)addr, (u64)addr + len) : 0)))
+		return -ENOMEM;
+	if ((*flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(*flags & VM_NORESERVE) && overcommits(pages))
+		return -ENOMEM;
+	if (r->flags & MAP_FIXED) {
+		err = munmap_locked(mm, (u64)addr, (u64)addr + len, dead);
+		if (err)
+			return err;
+	}
+	err = map_range(mm, r, b, (u64)addr, len, *flags);
+	return err ? err : addr;
+}
+
+i64 mm_mmap(struct mm *mm, const struct mmap_req *r)
+{
+	struct backing *b = r->backing, *own = NULL;
+	struct vma *dead = NULL;
+	u32 flags = 0;
+	u64 len;
+	i64 ret;
+
+	if (!r->len || (r->offset & ~PAGE_MASK))
+		return -EINVAL;
+	len = align_up(r->len, PAGE_SIZE);
+	if (!len)
+		return -ENOMEM;
+	if (b && (r->offset >> PAGE_SHIFT) + (len >> PAGE_SHIFT) < r->offset >> PAGE_SHIFT)
+		return -EOVERFLOW;
+	if (b && r->offset + len < r->offset)
+		return -EOVERFLOW;
+	if (r->flags & MAP_HUGETLB)
+		return -ENOMEM;		/* none are set aside */
+	if (!b && (r->flags & MAP_TYPE) == MAP_SHARED) {
+		if (r->flags & MAP_GROWSDOWN)
+			return -EINVAL;
+		if (len > USER_VA_END || overcommits(len >> PAGE_SHIFT))
+			return -ENOMEM;
+		own = b = shared_anon_backing(len);
+		if (!b)
+			return -ENOMEM;
+	}
+	ret = write_lock_killable(&mm->lock);
+	if (!ret) {
+		ret = mmap_locked(mm, r, b, len, &flags, &dead);
+		write_unlock(&mm->lock);
+	}
+	vma_free_list(dead);
+	if (own)
+		own->ops->put(own);	/* the VMA has its own */
+	if (ret > 0 && ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED ||
+			(r->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+		(void)mm_populate(mm, (u64)ret, (u64)ret + len);	/* best effort, as Linux */
+	return ret;
+}
+
+i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags, const char *name)
+{
+	struct vma *v;
+	u64 len = npages << PAGE_SHIFT;
+	i64 ret = write_lock_killable(&mm->lock);
+
+	if (ret)
+		return ret;
+	addr = find_hole_for(mm, addr, len);
+	v = addr ? vma_new(mm) : NULL;
+	if (v) {
+		v->start = addr;
+		v->end = addr + len;
+		v->vm_flags = vm_flags | VM_MAYREAD | VM_MAYEXEC | VM_PFN | VM_DONTEXPAND;
+		v->pgoff = virt_to_phys(kaddr) >> PAGE_SHIFT;
+		v->name = name;
+		vma_link(mm, v);
+	}
+	write_unlock(&mm->lock);
+	return v ? (i64)addr : -ENOMEM;
+}
+
+/* --- munmap ----------------------------------------------------------------------------------------------- */
+void vma_free_list(struct vma *dead)
+{
+	for (struct vma *next; dead; dead = next) {
+		next = dead->parent;
+		vma_free(dead);
+	}
+}
+
+int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
+{
+	struct vma *v = mm_first_vma_from(mm, start), *first = NULL, **tail = &first, *prev;
+	struct zap z;
+	u64 floor, ceiling;
+	int err;
+
+	if (!v || v->start >= end)
+		return 0;
+	err = vma_cut(mm, start, end);
+	if (err)
+		return err;
+	/* Off the tree and the mappings' lists first: from here on nobody finds a way to these pages. */
+	while ((v = mm_first_vma_from(mm, start)) && v->start < end) {
+		vma_unlink(mm, v);
+		*tail = v;
+		tail = &v->parent;
+	}
+	*tail = NULL;
+	zap_begin(&z, mm, false);
+	for (v = first; v; v = v->parent)
+		zap_vma(&z, v, v->start, v->end);
+	prev = vma_last_before(mm, start);
+	v = mm_first_vma_from(mm, start);
+	floor = prev ? prev->end : 0;
+	ceiling = v ? v->start : USER_VA_END;
+	pt_free_tables(&z.g, start, end, floor, ceiling);
+	zap_end(&z);
+	*tail = *dead;
+	*dead = first;
+	return 0;
+}
+
+int mm_munmap(struct mm *mm, u64 addr, u64 len)
+{
+	struct vma *dead = NULL;
+	int err;
+
+	if ((addr & ~PAGE_MASK) || addr > USER_VA_END || len > USER_VA_END - addr || !len)
+		return -EINVAL;
+	len = align_up(len, PAGE_SIZE);
+	err = write_lock_killable(&mm->lock);
+	if (err)
+		return err;
+	err = munmap_locked(mm, addr, addr + len, &dead);
+	write_unlock(&mm->lock);
+	vma_free_list(dead);
+	return err;
+}
+
+/* --- brk -------------------------------------------------------------------------------------------------------- */
+static int brk_grow(struct mm *mm, u64 old, u64 new)
+{
+	struct mmap_req r = { .addr = old, .len = new - old };
+	struct vma *next = mm_first_vma_from(mm, old);
+	u32 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags;
+	u64 limit = rlimit(RLIMIT_DATA), pages = (new - old) >> PAGE_SHIFT;
+
+	if (limit != ~0ull && (new - mm->brk_start) + (mm->data_end - mm->data_start) > limit)
+		return -ENOMEM;
+	if (new > USER_VA_END || (next && next->start < new + ((next->vm_flags & VM_GROWSDOWN) ? GUARD_GAP : 0)))
+		return -ENOMEM;
+	if (locks_too_much(mm, flags, pages) || !may_expand(mm, flags, pages) || overcommits(pages))
+		return -ENOMEM;
+	if (mm->nr_vmas > mm_max_map_count)
+		return -ENOMEM;
+	return map_range(mm, &r, NULL, old, new - old, flags);
+}
+
+u64 mm_brk(struct mm *mm, u64 brk)
+{
+	struct vma *dead = NULL;
+	u64 old, new, populate = 0;
+	int err = write_lock_killable(&mm->lock);
+
+	if (err)
+		return mm->brk;
+	if (brk < mm->brk_start || brk > USER_VA_END)
+		goto out;
+	old = align_up(mm->brk, PAGE_SIZE);
+	new = align_up(brk, PAGE_SIZE);
+	if (new < old)
+		err = munmap_locked(mm, new, old, &dead);
+	else if (new > old)
+		err = brk_grow(mm, old, new);
+	if (err)
+		goto out;
+	mm->brk = brk;
+	if (new > old && (mm->def_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
+		populate = old;
+out:
+	brk = mm->brk;
+	write_unlock(&mm->lock);
+	vma_free_list(dead);
+	if (populate)
+		(void)mm_populate(mm, populate, new);
+	return brk;
+}

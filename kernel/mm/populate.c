@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Faulting ranges in ahead of use: MAP_POPULATE, mlock, MADV_POPULATE_*, and access from outside. */
+#include "internal.h"
+#include "populate.h"
+
+int fault_errno(enum fault_result r)
+{
+	switch (r) {
+	case FAULT_OK: return 0;
+	case FAULT_OOM: return -ENOMEM;
+	case FAULT_KILLED: return -EINTR;
+	default: return -EFAULT;
+	}
+}
+
+bool leaf_satisfies(struct mm *mm, u64 addr, bool write)
+{
+	pte_t *t = pt_leaf_table(&mm->pt, addr), e;
+
+	if (!t)
+		return false;
+	e = pte_load(&t[pt_index(addr, 3)]);
+	return pte_present(e) && (!write || pte_write(e));
+}
+
+int populate_vma(struct vma *v, u64 start, u64 end, bool write)
+{
+	bool major;
+
+	for (u64 a = start; a < end; a += PAGE_SIZE)
+		while (!leaf_satisfies(v->mm, a, write)) {	/* a racing unmap by the reverse map may undo it */
+			int err = fault_errno(fault_vma(v, a, write, &major));
+
+			if (err)
+				return err;
+			if (sleep_interrupted(SLEEP_KILLABLE))
+				return -EINTR;
+		}
+	return 0;
+}
+
+int mm_populate(struct mm *mm, u64 start, u64 end)
+{
+	int err = 0;
+
+	read_lock(&mm->lock);
+	for (struct vma *v = mm_first_vma_from(mm, start); v && v->start < end && !err; v = mm_first_vma_from(mm, start)) {
+		u64 from = max(start, v->start), to = min(end, v->end), stop = min(to, from + 2 * MIB);
+
+		/* Private writable memory is made its own at once. */
+		if (!(v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
+			err = -ENOMEM;
+		else if (!(v->vm_flags & VM_PFN))
+			err = populate_vma(v, from, stop, (v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+		start = stop;
+		read_unlock(&mm->lock);		/* lets writers in between */
+		cond_resched();
+		read_lock(&mm->lock);
+	}
+	read_unlock(&mm->lock);
+	return err;
+}

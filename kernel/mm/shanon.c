@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared anonymous memory: a page cache without a file, which lives as long as somebody maps it. */
+#include <base/alloc.h>
+#include <base/string.h>
+#include "internal.h"
+
+struct shared_anon {
+	struct backing backing;
+	ref_t ref;
+	u64 ino;
+	struct mapping mapping;
+};
+
+static u64 next_ino;
+static const struct mapping_ops shared_anon_mapping = { .keep = true };
+
+static struct shared_anon *of(struct backing *b) { return container_of(b, struct shared_anon, backing); }
+static void get(struct backing *b) { ref_get(&of(b)->ref); }
+
+static void put(struct backing *b)
+{
+	if (!ref_put(&of(b)->ref))
+		return;
+	mapping_destroy(&of(b)->mapping);
+	kfree(of(b));
+}
+
+static struct backing_id id(struct backing *b) { return (struct backing_id){ 1, of(b)->ino }; }
+static int path(struct backing *b, char *buf, size_t size) { return (int)strlcpy(buf, "/dev/zero (deleted)", size); }
+
+static const struct backing_ops shared_anon_ops = { .get = get, .put = put, .id = id, .path = path };
+
+struct backing *shared_anon_backing(u64 size)
+{
+	struct shared_anon *s = kzalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	ref_init(&s->ref);
+	s->ino = __atomic_add_fetch(&next_ino, 1, __ATOMIC_RELAXED);
+	mapping_init(&s->mapping, &shared_anon_mapping, NULL);
+	s->mapping.size = size;
+	s->backing = (struct backing){
+		.ops = &shared_anon_ops, .mapping = &s->mapping, .may_write = true, .may_exec = true,
+	};
+	return &s->backing;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * VMAs as objects: made, linked, cut and joined. A VMA of a mapping is on the mapping's list; the reverse map walks that
+ * list under vma_lock alone, so bounds and offsets of such a VMA change only with it held, and the list never shows a page
+ * of the address space twice or not at all.
+ */
+#include <base/alloc.h>
+#include <base/init.h>
+#include "internal.h"
+
+static struct slab_cache *vma_cache;
+
+static int vma_init(void)
+{
+	vma_cache = slab_create("vma", sizeof(struct vma), 64);
+	return vma_cache ? 0 : -ENOMEM;
+}
+INITCALL(core, vma_init);
+
+struct vma *vma_new(struct mm *mm)
+{
+	struct vma *v = slab_zalloc(vma_cache);
+
+	if (v) {
+		v->mm = mm;
+		list_init(&v->share);
+	}
+	return v;
+}
+
+struct vma *vma_dup(const struct vma *v)
+{
+	struct vma *n = slab_alloc(vma_cache);
+
+	if (!n)
+		return NULL;
+	*n = *v;
+	list_init(&n->share);
+	if (n->backing && n->backing->ops->get)
+		n->backing->ops->get(n->backing);
+	return n;
+}
+
+void vma_free(struct vma *v)
+{
+	if (v->backing && v->backing->ops->put)
+		v->backing->ops->put(v->backing);
+	slab_free(vma_cache, v);
+}
+
+void vma_lock_rmap(const struct vma *v)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (m)
+		spin_lock(&m->vma_lock);
+}
+
+void vma_unlock_rmap(const struct vma *v)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (m)
+		spin_unlock(&m->vma_lock);
+}
+
+static void account(struct mm *mm, const struct vma *v, bool add)
+{
+	u64 n = vma_pages(v);
+
+	mm->total_pages += add ? n : -n;
+	if (v->vm_flags & VM_LOCKED)
+		mm->locked_pages += add ? n : -n;
+	if (mm->total_pages > mm->peak_pages)
+		mm->peak_pages = mm->total_pages;
+}
+
+static void list_in(struct vma *v)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (m)
+		list_add_tail(&m->vmas, &v->share);
+}
+
+void vma_link(struct mm *mm, struct vma *v)
+{
+	vma_tree_insert(mm, v);
+	account(mm, v, true);
+	vma_lock_rmap(v);
+	list_in(v);
+	vma_unlock_rmap(v);
+}
+
+void vma_unlink(struct mm *mm, struct vma *v)
+{
+	vma_lock_rmap(v);
+	list_del(&v->share);
+	vma_unlock_rmap(v);
+	account(mm, v, false);
+	vma_tree_remove(mm, v);
+}
+
+void vma_resize(struct vma *v, u64 start, u64 end)
+{
+	struct mm *mm = v->mm;
+
+	account(mm, v, false);
+	vma_lock_rmap(v);
+	v->pgoff += (u64)((i64)(start - v->start) >> PAGE_SHIFT);
+	v->start = start;
+	v->end = end;
+	vma_unlock_rmap(v);
+	account(mm, v, true);
+	vma_tree_resized(v);
+}
+
+struct vma *vma_split(struct vma *v, u64 addr)
+{
+	struct vma *n;
+
+	BUG_ON(addr <= v->start || addr >= v->end);
+	if (v->mm->nr_vmas >= mm_max_map_count)
+		return ERR_PTR(-ENOMEM);
+	n = vma_dup(v);
+	if (!n)
+		return ERR_PTR(-ENOMEM);
+	n->start = addr;
+	n->pgoff = vma_pgoff(v, addr);
+	vma_lock_rmap(v);
+	v->end = addr;
+	list_in(n);
+	vma_unlock_rmap(v);
+	vma_tree_resized(v);
+	vma_tree_insert(v->mm, n);
+	return n;
+}
+
+bool vma_can_merge(const struct vma *a, const struct vma *b)
+{
+	return a->end == b->start && a->vm_flags == b->vm_flags && a->backing == b->backing && a->name == b->name &&
+	       !(a->vm_flags & (VM_PFN | VM_DONTEXPAND)) && vma_pgoff(a, a->end) == b->pgoff;
+}
+
+/* a takes over b. */
+static void join(struct mm *mm, struct vma *a, struct vma *b)
+{
+	u64 end = b->end;
+
+	vma_tree_remove(mm, b);
+	vma_lock_rmap(a);
+	list_del(&b->share);
+	a->end = end;
+	a->has_anon |= b->has_anon;
+	vma_unlock_rmap(a);
+	vma_tree_resized(a);
+	vma_free(b);
+}
+
+struct vma *vma_merge(struct mm *mm, struct vma *v)
+{
+	struct vma *n = vma_prev(v);
+
+	if (n && vma_can_merge(n, v)) {
+		join(mm, n, v);
+		v = n;
+	}
+	n = mm_next_vma(v);
+	if (n && vma_can_merge(v, n))
+		join(mm, v, n);
+	return v;
+}
+
+int vma_cut(struct mm *mm, u64 start, u64 end)
+{
+	struct vma *v = mm_find_vma(mm, start), *n;
+
+	if (v && v->start < start) {
+		n = vma_split(v, start);
+		if (IS_ERR(n))
+			return (int)PTR_ERR(n);
+	}
+	v = mm_find_vma(mm, end - 1);
+	if (v && v->end > end) {
+		n = vma_split(v, end);
+		if (IS_ERR(n))
+			return (int)PTR_ERR(n);
+	}
+	return 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making, walking and freeing the tables of a tree. The rules for walkers are in pt/pt.h. */
+#include <base/errno.h>
+#include <pt/pt.h>
+#include "internal.h"
+
+static pte_t *table_alloc(struct pt_tree *pt, int level, u64 va)
+{
+	pte_t *t = page_alloc(ALLOC_ZERO);
+	struct page *node;
+
+	if (!t)
+		return NULL;
+	node = pt_node(t);
+	node->aux = (u16)level;
+	node->index = level ? align_down(va, pt_span(level - 1)) : 0;
+	atomic_set(&node->mapcount, 0);
+	spin_init(&node->lock);
+	node->pinned_below = 0;
+	page_set(node, PG_TABLE);
+	__atomic_fetch_add(&pt->nr_tables, 1, __ATOMIC_RELAXED);
+	return t;
+}
+
+static void table_free(struct pt_tree *pt, struct page *node)
+{
+	page_clear(node, PG_TABLE);
+	atomic_set(&node->mapcount, 0);
+	__atomic_fetch_sub(&pt->nr_tables, 1, __ATOMIC_RELAXED);
+	page_free(page_address(node));
+}
+
+int pt_init(struct pt_tree *pt)
+{
+	*pt = (struct pt_tree){ 0 };
+	pt->root = table_alloc(pt, 0, 0);
+	return pt->root ? 0 : -ENOMEM;
+}
+
+static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
+{
+	struct page *node = pt_node(table);
+
+	for (u32 i = 0; level < 3 && i < PT_ENTRIES && node->mapcount.v; i++) {
+		if (pte_kind(table[i], level) != PTE_TABLE)
+			continue;
+		destroy_below(pt, pt_table_of(table[i]), level + 1);
+		pt_count(node, -1);
+	}
+	BUG_ON(node->mapcount.v != 0);	/* a leaf left behind would leak its page */
+	table_free(pt, node);
+}
+
+void pt_destroy(struct pt_tree *pt)
+{
+	destroy_below(pt, pt->root, 0);
+	BUG_ON(pt->nr_tables != 0);
+	pt->root = NULL;
+}
+
+/* The table below entry e of table (at level), made if there is none. Several may try at once: the first one in wins. */
+static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
+{
+	pte_t *e = &table[pt_index(va, level)], *child;
+	struct page *node = pt_node(table);
+	pte_t now = pte_load(e);
+
+	if (likely(pte_kind(now, level) == PTE_TABLE))
+		return pt_table_of(now);
+	if (pte_kind(now, level) == PTE_LEAF)
+		return NULL;
+	child = table_alloc(pt, level + 1, va);
+	if (!child)
+		return NULL;
+	spin_lock(&node->lock);
+	now = pte_load(e);
+	if (pte_is_none(now)) {
+		pte_store(e, pte_make_table(virt_to_phys(child)));	/* release: the zeros are seen first */
+		pte_publish();
+		pt_count(node, 1);
+		spin_unlock(&node->lock);
+		return child;
+	}
+	spin_unlock(&node->lock);
+	table_free(pt, pt_node(child));
+	return pte_kind(now, level) == PTE_TABLE ? pt_table_of(now) : NULL;
+}
+
+pte_t *pt_make_leaf_table(struct pt_tree *pt, u64 va)
+{
+	pte_t *t = pt->root;
+
+	for (int level = 0; t && level < 3; level++)
+		t = make_child(pt, t, level, va);
+	return t;
+}
+
+/* The first address after va that another entry of this level maps. */
+static u64 next_entry(u64 va, int level) { return align_down(va, pt_span(level)) + pt_span(level); }
+
+static void enter(struct pt_walk *w, pte_t *table, int level)
+{
+	u64 stop = level == 3 ? min(w->end, next_entry(w->va, 2)) : min(w->end, next_entry(w->va, level));
+
+	w->pte = &table[pt_index(w->va, level)];
+	w->n = level == 3 ? (u32)((stop - w->va) >> PAGE_SHIFT) : 1;
+	w->level = level;
+	w->node = pt_node(table);
+	spin_lock(&w->node->lock);
+}
+
+void pt_walk_stop(struct pt_walk *w)
+{
+	if (!w->node)
+		return;
+	spin_unlock(&w->node->lock);
+	w->node = NULL;
+}
+
+static void leave(struct pt_walk *w)
+{
+	u64 next;
+
+	if (!w->node)
+		return;
+	next = w->level == 3 ? w->va + ((u64)w->n << PAGE_SHIFT) : next_entry(w->va, w->level);
+	pt_walk_stop(w);
+	w->va = min(next, w->end);
+}
+
+bool pt_walk_next(struct pt_walk *w)
+{
+	leave(w);
+	while (w->va < w->end) {
+		pte_t *t = w->pt->root;
+		int level = 0;
+		enum pte_kind kind = PTE_TABLE;
+
+		for (; level < 3; level++) {
+			pte_t e = pte_load(&t[pt_index(w->va, level)]);
+
+			kind = pte_kind(e, level);
+			if (kind != PTE_TABLE)
+				break;
+			t = pt_table_of(e);
+		}
+		if (kind != PTE_NONE) {
+			enter(w, t, level);
+			return true;
+		}
+		w->va = next_entry(w->va, level);
+	}
+	return false;
+}
+
+int pt_walk_make(struct pt_walk *w)
+{
+	pte_t *t;
+
+	leave(w);
+	if (w->va >= w->end)
+		return 0;
+	t = pt_make_leaf_table(w->pt, w->va);
+	if (!t)
+		return -ENOMEM;
+	enter(w, t, 3);
+	return 1;
+}
+
+/* Unlinks the tables below entries of this table that lie in [floor, ceiling) as a whole; [start, end) is the part to look at. */
+static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, u64 end, u64 floor, u64 ceiling)
+{
+	for (u64 va = start; va < end; va = next_entry(va, level)) {
+		pte_t *e = &table[pt_index(va, level)];
+		u64 lo = align_down(va, pt_span(level)), hi = lo + pt_span(level);
+		struct page *child;
+
+		if (pte_kind(*e, level) != PTE_TABLE)
+			continue;
+		child = pt_node(pt_table_of(*e));
+		if (level < 2)
+			free_below(g, pt_table_of(*e), level + 1, va, min(end, hi), floor, ceiling);
+		if (lo < floor || hi > ceiling)
+			continue;
+		BUG_ON(child->mapcount.v != 0);
+		spin_lock(&pt_node(table)->lock);
+		pte_store(e, pte_none());
+		pt_count(pt_node(table), -1);
+		spin_unlock(&pt_node(table)->lock);
+		pt_gather_range(g, va, min(end, hi));
+		g->tables_changed = true;
+		child->private = (u64)g->tables;
+		g->tables = child;
+	}
+}
+
+void pt_free_tables(struct pt_gather *g, u64 start, u64 end, u64 floor, u64 ceiling)
+{
+	free_below(g, g->pt->root, 0, start, end, floor, ceiling);
+}
+
+void pt_gather_free_tables(struct pt_gather *g)
+{
+	struct page *next;
+
+	for (struct page *t = g->tables; t; t = next) {
+		next = (struct page *)t->private;
+		t->private = 0;
+		table_free(g->pt, t);
+	}
+	g->tables = NULL;
+}
