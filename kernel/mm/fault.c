@@ -170,9 +170,12 @@ static void map_file_pages(const struct site *s, struct mapping *m, struct folio
 	u32 at = pt_index(s->addr, 3) % FAULT_AROUND, lo = at, hi = at + 1;
 	u64 last = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
 
-	if (!s->write && m->nr_pages > 1) {
-		lo = at - (u32)min((u64)at, min((s->addr - s->v->start) >> PAGE_SHIFT, index));
-		hi = at + (u32)min((u64)(FAULT_AROUND - at), min((s->v->end - s->addr) >> PAGE_SHIFT, last - index));
+	if (!s->write && m->nr_pages > 1) {	/* VMA, file and table all limit the window */
+		u64 below = min((s->addr - s->v->start) >> PAGE_SHIFT, index);
+		u64 above = min((s->v->end - s->addr) >> PAGE_SHIFT, last - index);
+
+		lo = at - (u32)min((u64)at, below);
+		hi = at + (u32)min((u64)(FAULT_AROUND - at), above);
 	}
 	for (u32 i = lo; i < hi; i++) {
 		if (i == at || !pte_is_none(pte_load(s->pte - at + i)))
@@ -386,7 +389,7 @@ int vma_grow_down(struct vma *v, u64 addr)
 	struct vma *prev = vma_prev(v);
 	u64 start = addr & PAGE_MASK, pages = (v->start - start) >> PAGE_SHIFT;
 
-	if (start < mm_min_addr || v->end - start > rlimit(RLIMIT_STACK))
+	if (start < mm_min_addr || v->end - start > mm_rlimit(RLIMIT_STACK))
 		return -ENOMEM;
 	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) &&
 	    (start < prev->end || start - prev->end < GUARD_GAP))
@@ -396,7 +399,7 @@ int vma_grow_down(struct vma *v, u64 addr)
 	if (!may_expand(v->mm, v->vm_flags | VM_STACK, pages))
 		return -ENOMEM;
 	if ((v->vm_flags & VM_LOCKED) && !capable(CAP_IPC_LOCK) &&
-	    v->mm->locked_pages + pages > rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
+	    v->mm->locked_pages + pages > mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
 		return -ENOMEM;
 	vma_resize(v, start, v->end);
 	return 0;

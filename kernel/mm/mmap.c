@@ -13,17 +13,17 @@ u32 prot_to_vm(int prot)
 	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
-bool can_mlock(void) { return rlimit(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK); }
+bool can_mlock(void) { return mm_rlimit(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK); }
 
 bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
 {
-	u64 as = rlimit(RLIMIT_AS), data;
+	u64 as = mm_rlimit(RLIMIT_AS), data;
 
 	if (as != ~0ull && mm->total_pages + pages > as >> PAGE_SHIFT)
 		return false;
 	if ((vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) != VM_WRITE)
 		return true;
-	data = rlimit(RLIMIT_DATA);
+	data = mm_rlimit(RLIMIT_DATA);
 	if (data == ~0ull)
 		return true;
 	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v))
@@ -44,7 +44,7 @@ bool overcommits(u64 pages)
 
 static bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
 {
-	u64 limit = rlimit(RLIMIT_MEMLOCK);
+	u64 limit = mm_rlimit(RLIMIT_MEMLOCK);
 
 	if (!(vm_flags & VM_LOCKED) || limit == ~0ull || mm->locked_pages + pages <= limit >> PAGE_SHIFT)
 		return false;
@@ -362,7 +362,7 @@ static int brk_grow(struct mm *mm, u64 old, u64 new)
 	struct mmap_req r = { .addr = old, .len = new - old };
 	struct vma *next = mm_first_vma_from(mm, old);
 	u32 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags;
-	u64 limit = rlimit(RLIMIT_DATA), pages = (new - old) >> PAGE_SHIFT;
+	u64 limit = mm_rlimit(RLIMIT_DATA), pages = (new - old) >> PAGE_SHIFT;
 
 	if (limit != ~0ull && (new - mm->brk_start) + (mm->data_end - mm->data_start) > limit)
 		return -ENOMEM;

@@ -13,6 +13,7 @@ static u64 low_edge(const struct vma *v)
 	return v->start > GUARD_GAP ? v->start - GUARD_GAP : 0;
 }
 static u64 hole(u64 from, u64 to) { return to > from ? to - from : 0; }
+static u64 larger(u64 a, u64 b) { return a > b ? a : b; }
 static u32 height(const struct vma *v) { return v ? v->level : 0; }
 
 static void update(struct vma *v)
@@ -22,11 +23,9 @@ static void update(struct vma *v)
 	v->level = 1 + max(height(l), height(r));
 	v->sub_start = l ? l->sub_start : low_edge(v);
 	v->sub_end = r ? r->sub_end : v->end;
-	v->gap = 0;
-	if (l)
-		v->gap = max(l->gap, hole(l->sub_end, low_edge(v)));
+	v->gap = l ? larger(l->gap, hole(l->sub_end, low_edge(v))) : 0;
 	if (r)
-		v->gap = max(v->gap, max(r->gap, hole(v->end, r->sub_start)));
+		v->gap = larger(v->gap, larger(r->gap, hole(v->end, r->sub_start)));
 }
 
 static void replace_child(struct mm *mm, struct vma *parent, struct vma *old, struct vma *v)
@@ -226,7 +225,7 @@ static u64 find_in(const struct hole_search *s, const struct vma *n, u64 lo, u64
 		return 0;
 	if (!n)
 		return s->top_down ? hi - s->len : lo;
-	if (max(n->gap, max(hole(lo, n->sub_start), hole(n->sub_end, hi))) < s->len)
+	if (larger(n->gap, larger(hole(lo, n->sub_start), hole(n->sub_end, hi))) < s->len)
 		return 0;
 	left_hi = min(hi, low_edge(n));
 	right_lo = max(lo, n->end);

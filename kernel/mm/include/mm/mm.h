@@ -103,9 +103,9 @@ enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major);
 
 /* --- looking in from outside (proc, core) ------------------------------------------------------------------------ */
 /*
- * Ports of task/: the current process's soft limit (RLIMIT_*) and capabilities. (task/task.h declares them too.)
+ * Ports: the current process's soft limit (RLIMIT_*; sys/mm.c) and capabilities (task/cred.c).
  */
-u64 rlimit(int which);
+u64 mm_rlimit(int which);
 bool capable(int cap);
 /* sysctl vm.*: files in /proc/sys/vm change them. */
 extern u32 mm_max_map_count, mm_overcommit_memory, mm_overcommit_ratio;
