@@ -26,10 +26,13 @@ enum page_flag {		/* bit numbers in page.flags, changed atomically */
 	PG_ICACHE,		/* instruction fetches see its contents */
 };
 
+/* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios are told by mapping and PG_ANON. */
+enum page_kind { PAGE_OTHER, PAGE_KMALLOC, PAGE_KVM, PAGE_KSTACK, PAGE_KTABLE };
+
 struct page {
 	u32 flags;
 	u8 order;			/* head: size is 2^order pages */
-	u8 pad;
+	u8 kind;			/* head: enum page_kind; who holds it where no flag says so */
 	u16 aux;			/* table: level; slab: objects in use */
 	ref_t refcount;
 	atomic_t mapcount;		/* folio: leaf entries (0: none); table: entries in use */
@@ -86,7 +89,7 @@ enum alloc_flag {
 struct folio *folio_alloc(u32 order, u32 flags) __must_check;
 static inline void folio_get(struct folio *f) { ref_get(&f->page.refcount); }
 static inline void folio_get_many(struct folio *f, i32 n) { __atomic_fetch_add(&f->page.refcount.v, n, __ATOMIC_RELAXED); }
-void folio_free(struct folio *f);		/* refcount is 0 */
+void folio_free(struct folio *f);		/* refcount is 0; any context */
 static inline void folio_put(struct folio *f)
 {
 	if (ref_put(&f->page.refcount))
@@ -125,6 +128,8 @@ void early_reserve(paddr_t start, paddr_t end);
 paddr_t early_alloc(size_t size, size_t align);		/* zeroed; panics when out; only until mm_init */
 /* Linear map, vmemmap, buddy, slabs, zero page: after this kmalloc works. */
 void mm_init(void);
+/* pfn is RAM that has a struct page now. */
+bool pfn_valid(pfn_t pfn);
 /* Gives reserved RAM (the initrd, init sections) to the allocator. */
 void mm_free_reserved(paddr_t start, paddr_t end);
 struct mem_totals {	/* pages */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the page, slab and kernel virtual memory allocators share. */
+#ifndef MM_ALLOC_H
+#define MM_ALLOC_H
+#include <mm/page.h>
+#include <mm/stat.h>
+
+/* --- buddy.c ---------------------------------------------------------------------------------------- */
+struct zone {
+	struct spinlock lock;			/* taken with interrupts off; guards what follows */
+	u32 nonempty;				/* bit n: free[n] has blocks */
+	struct list free[MAX_ORDER + 1];
+	u64 nr_free;				/* pages in free[] */
+	/* set once */
+	u64 reserve;				/* pages that only ALLOC_ATOMIC may take */
+};
+extern struct zone zone;
+void buddy_init(void);
+/* With zone.lock held: a block off the lists, header zeroed but for its order; NULL if none. */
+struct page *buddy_take(u32 order);
+void buddy_give(struct page *p, u32 order);	/* merges; zone.lock held */
+/* Gives [start, end) in blocks as large as alignment allows. The descriptors hold no state that matters. */
+void buddy_give_range(pfn_t start, pfn_t end);
+
+/* --- vmemmap.c -------------------------------------------------------------------------------------- */
+void vmemmap_init(void);
+/* Brings one more piece of deferred RAM in. false: there is none. Sleeps. */
+bool vmemmap_grow(void);
+u64 vmemmap_deferred(void);			/* pages not brought in yet */
+u64 vmemmap_given_back(void);			/* pages that mm_free_reserved gave */
+/* The n-th run of pages that have descriptors. */
+bool vmemmap_run(u32 n, pfn_t *start, pfn_t *end);
+
+/* --- early.c ---------------------------------------------------------------------------------------- */
+struct range { paddr_t start, end; };
+struct ranges { u32 nr; struct range r[64]; };
+extern struct ranges early_banks, early_reserved;	/* sorted, disjoint, whole pages */
+paddr_t early_alloc_table(void);
+
+/* --- folio.c ---------------------------------------------------------------------------------------- */
+u64 pcp_pages(void);				/* pages on the per-CPU lists */
+void pcp_set_limits(u64 pages);
+void pcp_drain_local(void);			/* this CPU's lists back to the buddy lists */
+
+/* --- reclaim.c -------------------------------------------------------------------------------------- */
+/* Called by an allocation that found nothing; sleeps. false: give up. */
+bool reclaim_for(u32 order, u32 flags, u32 attempt);
+
+/* --- slab.c, kmalloc.c ------------------------------------------------------------------------------ */
+void slab_init(void);
+void slab_drain_local(void);			/* this CPU's lists back to the slabs; interrupts off */
+
+/* --- folio_lock.c ------------------------------------------------------------------------------------ */
+void folio_lock_init(void);
+
+/* --- kvmem.c ---------------------------------------------------------------------------------------- */
+/* Serialises arch_kmap. */
+void kmap_lock(void);
+void kmap_unlock(void);
+paddr_t kmap_table(void);			/* a table page for arch_kmap; 0: none */
+void kstack_trim(void);				/* frees cached stacks; sleeps */
+#endif

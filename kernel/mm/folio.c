@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The folio allocator: per-CPU lists of small blocks in front of the buddy lists.
+ *
+ * A CPU's lists are touched only by that CPU with interrupts off, so that allocating and freeing take no lock until a
+ * list is empty or full; then a batch moves. Blocks on these lists have a zero header but for the order (refcount 0,
+ * not PG_BUDDY). The lists are arrays by CPU number, not per-CPU variables: they work before those are set up.
+ */
+#include <base/assert.h>
+#include <base/string.h>
+#include "alloc.h"
+
+#define PCP_ORDERS 5
+
+struct pcp {
+	struct page *head;	/* linked by page.head */
+	u32 count;
+};
+static struct { struct pcp list[PCP_ORDERS]; } __aligned(64) pcps[MAX_CPUS];
+/* Blocks at which a list is full, and that move at a time. The high orders are for bursts only. */
+static u16 pcp_high[PCP_ORDERS] = { 32, 8, 8, 2, 2 };
+static u16 pcp_batch[PCP_ORDERS] = { 16, 4, 4, 1, 1 };
+
+void pcp_set_limits(u64 pages)
+{
+	u64 high = clamp(pages / 512, 32ull, 256ull);
+
+	for (u32 o = 0; o < PCP_ORDERS; o++) {
+		u64 n = max(high >> (o ? o + 1 : 0), 2ull);
+
+		pcp_high[o] = (u16)n;
+		pcp_batch[o] = (u16)max(n / 4, 1ull);
+	}
+	zone.reserve = clamp(pages / 256, 16ull, 1024ull);
+}
+
+u64 pcp_pages(void)
+{
+	u64 n = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
+		for (u32 o = 0; o < PCP_ORDERS; o++)
+			n += (u64)READ_ONCE(pcps[cpu].list[o].count) << o;
+	return n;
+}
+
+static inline void pcp_push(struct pcp *l, struct page *p)
+{
+	p->head = l->head;
+	l->head = p;
+	l->count++;
+}
+
+static inline struct page *pcp_pop(struct pcp *l)
+{
+	struct page *p = l->head;
+
+	l->head = p->head;
+	l->count--;
+	return p;
+}
+
+/* A block from the buddy lists, unless that would break into the reserve. */
+static struct page *take_locked(u32 order, u32 flags)
+{
+	if (!(flags & ALLOC_ATOMIC) && zone.nr_free < zone.reserve + (1ull << order))
+		return NULL;
+	return buddy_take(order);
+}
+
+/* One block for the caller and a batch for this CPU's list. Interrupts off. */
+static struct page *refill(struct pcp *l, u32 order, u32 flags)
+{
+	struct page *p;
+
+	spin_lock(&zone.lock);
+	p = take_locked(order, flags);
+	for (u32 n = pcp_batch[order]; p && n > 1; n--) {
+		struct page *more = take_locked(order, 0);
+
+		if (!more)
+			break;
+		pcp_push(l, more);
+	}
+	arch_spin_unlock(&zone.lock);
+	preempt_enable_no_resched();
+	return p;
+}
+
+static struct page *take_once(u32 order, u32 flags)
+{
+	u64 irq = irq_save();
+	struct page *p;
+
+	if (order < PCP_ORDERS) {
+		struct pcp *l = &pcps[cpu_id()].list[order];
+
+		p = l->head ? pcp_pop(l) : refill(l, order, flags);
+	} else {
+		spin_lock(&zone.lock);
+		p = take_locked(order, flags);
+		arch_spin_unlock(&zone.lock);
+		preempt_enable_no_resched();
+	}
+	irq_restore(irq);
+	return p;
+}
+
+static __noinline struct page *take_slow(u32 order, u32 flags)
+{
+	struct page *p = take_once(order, flags);
+
+	if (p || order > MAX_ORDER)
+		return p;
+	for (u32 attempt = 0; !(flags & ALLOC_ATOMIC) && reclaim_for(order, flags, attempt); attempt++) {
+		p = take_once(order, flags);
+		if (p)
+			return p;
+	}
+	return NULL;
+}
+
+/* The first owner's view of a block: one reference, no state of former owners. */
+static inline void prepare(struct page *p, u32 order)
+{
+	p->refcount.v = 1;
+	p->mapping = NULL;
+	p->index = 0;
+	p->private = 0;
+	for (u32 n = 1; unlikely(n < 1u << order); n++) {
+		struct page *t = folio_page((struct folio *)p, n);
+
+		t->flags = 1u << PG_TAIL;
+		t->head = p;
+		t->mapping = NULL;
+	}
+}
+
+struct folio *folio_alloc(u32 order, u32 flags)
+{
+	struct page *p = NULL;
+
+	if (likely(order < PCP_ORDERS)) {
+		u64 irq = irq_save();
+		struct pcp *l = &pcps[cpu_id()].list[order];
+
+		if (likely(l->head))
+			p = pcp_pop(l);
+		irq_restore(irq);
+	}
+	if (unlikely(!p)) {
+		p = take_slow(order, flags);
+		if (!p)
+			return NULL;
+	}
+	prepare(p, order);
+	if (flags & ALLOC_ZERO)
+		for (u32 n = 0; n < 1u << order; n++)
+			clear_page((char *)page_address(p) + n * PAGE_SIZE);
+	return (struct folio *)p;
+}
+
+/* Moves n blocks of a list back to the buddy lists. Interrupts off. */
+static void spill(struct pcp *l, u32 order, u32 n)
+{
+	spin_lock(&zone.lock);
+	while (n-- && l->head)
+		buddy_give(pcp_pop(l), order);
+	arch_spin_unlock(&zone.lock);
+	preempt_enable_no_resched();
+}
+
+#define NOT_FREEABLE ((1u << PG_LOCKED) | (1u << PG_LRU) | (1u << PG_SLAB) | (1u << PG_TABLE) | (1u << PG_RESERVED) | \
+		      (1u << PG_BUDDY) | (1u << PG_TAIL))
+
+void folio_free(struct folio *f)
+{
+	struct page *p = &f->page;
+	u32 order = p->order;
+	u64 irq;
+
+	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v))
+		panic("memory: freeing pfn %llx: flags %x mapcount %d refcount %d", (unsigned long long)page_to_pfn(p),
+		      p->flags, p->mapcount.v, p->refcount.v);
+	p->flags = 0;
+	p->kind = 0;
+	p->aux = 0;
+	irq = irq_save();
+	if (likely(order < PCP_ORDERS)) {
+		struct pcp *l = &pcps[cpu_id()].list[order];
+
+		pcp_push(l, p);
+		if (unlikely(l->count > pcp_high[order]))
+			spill(l, order, pcp_batch[order]);
+	} else {
+		spin_lock(&zone.lock);
+		buddy_give(p, order);
+		arch_spin_unlock(&zone.lock);
+		preempt_enable_no_resched();
+	}
+	irq_restore(irq);
+}
+
+void pcp_drain_local(void)
+{
+	u64 irq = irq_save();
+
+	for (u32 o = 0; o < PCP_ORDERS; o++)
+		spill(&pcps[cpu_id()].list[o], o, ~0u);
+	irq_restore(irq);
+}
+
+void *page_alloc(u32 flags)
+{
+	struct folio *f = folio_alloc(0, flags);
+
+	return f ? folio_address(f) : NULL;
+}
+
+void page_free(void *addr)
+{
+	if (addr)
+		folio_put((struct folio *)virt_to_page(addr));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counters of memory: one array per CPU, changed without a lock and summed by who reads them, so a single CPU's
+ * counter may be negative. Each item is changed by the code that owns the state it counts.
+ */
+#ifndef MM_STAT_H
+#define MM_STAT_H
+#include <base/types.h>
+#include <hal/preempt.h>
+
+enum mem_stat {
+	/* pages */
+	STAT_SLAB, STAT_KMALLOC,	/* slabs; allocations too large for them */
+	STAT_KVM, STAT_KSTACK, STAT_KTABLES,	/* vmalloc; kernel stacks, cached ones too; the tables that map them */
+	STAT_TABLES,			/* user page tables (pt) */
+	STAT_CACHE, STAT_SHMEM,		/* page cache in all; the part that is memory itself (tmpfs) */
+	STAT_ANON, STAT_MAPPED,		/* mapped anonymous and file pages (mm) */
+	STAT_DIRTY,
+	/* events, for vmstat */
+	STAT_FAULT, STAT_MAJFAULT, STAT_COW, STAT_RECLAIMED, STAT_OOM,
+	NR_MEM_STAT
+};
+struct mem_stats { i64 v[NR_MEM_STAT]; } __aligned(64);
+extern struct mem_stats mem_stats[MAX_CPUS];
+
+/* Any context. */
+static inline void mem_stat_add(enum mem_stat item, i64 n)
+{
+	__atomic_fetch_add(&mem_stats[cpu_id()].v[item], n, __ATOMIC_RELAXED);
+}
+/* The sum over CPUs, not below 0. */
+u64 mem_stat_read(enum mem_stat item);
+#endif
