@@ -140,7 +140,7 @@ static struct file *pipe_end(struct inode *i, int flags)
 	struct file *f;
 
 	snprintf(name, sizeof(name), "pipe:[%lu]", i->ino);
-	f = anon_file_inode(i, name, &fifo_file_ops, i->private, flags);
+	f = anon_file_inode(inode_get(i), name, &fifo_file_ops, i->private, flags);
 	if (!IS_ERR(f))
 		f->version = ~0ull;	/* never what w_opened was: a pipe without writers always hangs up */
 	return f;

@@ -29,5 +29,5 @@ int epoll_ctl_file(struct file *ep, int op, int fd, struct file *f, const struct
 /* Up to max (> 0) events to user memory; how many, 0 at the deadline, -EINTR, -EFAULT, -EINVAL (no epoll file). */
 i64 epoll_wait_file(struct file *ep, struct epoll_event *events, int max, u64 deadline);
 /* The last reference to f is gone: called before its release if f->epolls is not empty. Sleeps. */
-void epoll_file_gone(struct file *f);
+void file_epoll_gone(struct file *f);
 #endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * epoll(7): what is watched. An item does not keep its file alive: the file's last reference removes its items
+ * (file_epoll_gone), the epoll's end removes those left. Each may meet the other, so both run under graph_lock, which
+ * also keeps the graph of epolls still while an edge is added. Closing a file that nobody watches takes no lock.
+ */
+#include <base/alloc.h>
+#include <task/task.h>
+#include "epoll.h"
+
+static struct mutex graph_lock = MUTEX_INIT(graph_lock);
+
+/* --- wake-ups ----------------------------------------------------------------------------------------------------- */
+
+static bool item_wake(struct wait_entry *w, unsigned mode, u64 key)
+{
+	struct epitem *it = container_of(w, struct epwait, wait)->item;
+	struct epoll *ep = it->ep;
+	bool news = false;
+	u64 flags = spin_lock_irqsave(&ep->lock);
+
+	if (it->events && (!key || (key & it->events))) {
+		news = true;
+		it->again = true;
+		if (it->where == ITEM_IDLE) {
+			it->where = ITEM_READY;
+			list_add_tail(&ep->ready, &it->ready_link);
+		}
+	}
+	spin_unlock_irqrestore(&ep->lock, flags);
+	if (news)
+		epitem_wake_readers(ep);
+	return news;
+}
+
+struct item_table { struct poll_table pt; struct epitem *item; };
+
+static void item_queue(struct poll_table *pt, struct file *f, struct wait_queue *q)
+{
+	struct epitem *it = container_of(pt, struct item_table, pt)->item;
+	struct epwait *w;
+
+	if (it->used < EPOLL_QUEUES) {
+		w = &it->waits[it->used++];
+	} else {
+		w = kmalloc(sizeof(*w));
+		if (!w) {
+			it->failed = true;
+			return;
+		}
+		w->next = it->more;
+		it->more = w;
+	}
+	wait_entry_init(&w->wait);
+	w->wait.wake = item_wake;
+	w->wait.exclusive = it->events & EPOLLEXCLUSIVE;
+	w->q = q;
+	w->item = it;
+	wait_add(q, &w->wait);
+}
+
+static void leave_queues(struct epitem *it)
+{
+	struct epwait *w;
+
+	for (u32 i = 0; i < it->used; i++)
+		wait_remove(it->waits[i].q, &it->waits[i].wait);
+	while ((w = it->more)) {
+		it->more = w->next;
+		wait_remove(w->q, &w->wait);
+		kfree(w);
+	}
+}
+
+/* --- items ---------------------------------------------------------------------------------------------------------- */
+
+static struct epitem *item_of(struct tree_node *n) { return container_of(n, struct epitem, node); }
+
+static int item_cmp(const struct epitem *it, const struct file *f, int fd)
+{
+	if (it->file != f)
+		return it->file < f ? -1 : 1;
+	return it->fd < fd ? -1 : it->fd > fd;
+}
+
+static bool item_less(const struct tree_node *a, const struct tree_node *b)
+{
+	const struct epitem *y = container_of(b, struct epitem, node);
+
+	return item_cmp(container_of(a, struct epitem, node), y->file, y->fd) < 0;
+}
+
+static struct epitem *find_item(struct epoll *ep, struct file *f, int fd)
+{
+	struct tree_node *n = ep->items.root;
+
+	while (n) {
+		int c = item_cmp(item_of(n), f, fd);
+
+		if (!c)
+			return item_of(n);
+		n = c < 0 ? n->right : n->left;
+	}
+	return NULL;
+}
+
+/* ep->mutex held, so nobody harvests it; afterwards no wake-up reaches it. */
+static void remove_item(struct epitem *it)
+{
+	struct epoll *ep = it->ep;
+	u64 flags;
+
+	leave_queues(it);
+	spin_lock(&it->file->ep_lock);
+	list_del(&it->file_link);
+	spin_unlock(&it->file->ep_lock);
+	flags = spin_lock_irqsave(&ep->lock);
+	list_del(&it->ready_link);
+	spin_unlock_irqrestore(&ep->lock, flags);
+	tree_remove(&ep->items, &it->node);
+	kfree(it);
+}
+
+/* Asks the file, and puts the item on the ready list if it has something: after add and mod. */
+static void item_check(struct epitem *it, struct poll_table *pt)
+{
+	struct epoll *ep = it->ep;
+	u32 got = file_poll(it->file, pt);
+	bool news = false;
+	u64 flags = spin_lock_irqsave(&ep->lock);
+
+	if ((got & it->events & 0xffffff) && it->where == ITEM_IDLE) {
+		it->where = ITEM_READY;
+		list_add_tail(&ep->ready, &it->ready_link);
+		news = true;
+	}
+	spin_unlock_irqrestore(&ep->lock, flags);
+	if (news)
+		epitem_wake_readers(ep);
+}
+
+static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
+{
+	struct epitem *it = kzalloc(sizeof(*it));
+	struct item_table t = { .pt.queue = item_queue, .item = it };
+
+	if (!it)
+		return -ENOMEM;
+	it->ep = ep;
+	it->file = f;
+	it->fd = fd;
+	it->events = ev->events | EPOLLERR | EPOLLHUP;
+	it->data = ev->data;
+	list_init(&it->ready_link);
+	t.pt.events = it->events;
+	tree_insert(&ep->items, &it->node, item_less);
+	spin_lock(&f->ep_lock);
+	list_add_tail(&f->epolls, &it->file_link);
+	spin_unlock(&f->ep_lock);
+	item_check(it, &t.pt);
+	if (it->failed) {
+		remove_item(it);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int mod_item(struct epitem *it, const struct epoll_event *ev)
+{
+	u64 flags;
+
+	if (it->events & EPOLLEXCLUSIVE || ev->events & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&it->ep->lock);
+	it->events = ev->events | EPOLLERR | EPOLLHUP;
+	it->data = ev->data;
+	spin_unlock_irqrestore(&it->ep->lock, flags);
+	smp_mb();	/* a wake-up either sees the new events or is seen by the check */
+	item_check(it, NULL);
+	return 0;
+}
+
+/* --- the graph: graph_lock held ---------------------------------------------------------------------------------------- */
+
+/* The longest chain of epolls below ep, or a large number if it leads to goal. */
+static int depth_below(struct epoll *ep, const struct epoll *goal, int level)
+{
+	int deepest = 0;
+
+	if (ep == goal || level > EPOLL_NESTS)
+		return 100;
+	mutex_lock(&ep->mutex);
+	for (struct tree_node *n = tree_first(&ep->items); n; n = tree_next(n)) {
+		struct file *f = item_of(n)->file;
+
+		if (f->ops == &epoll_file_ops)
+			deepest = max(deepest, 1 + depth_below(f->private, goal, level + 1));
+	}
+	mutex_unlock(&ep->mutex);
+	return deepest;
+}
+
+/*
+ * The longest chain above. Edges to epolls change under graph_lock only (their removal by hand does too: epoll_ctl
+ * takes it for epolls), so the list stands still.
+ */
+static int depth_above(struct epoll *ep, int level)
+{
+	struct epitem *it;
+	int highest = 0;
+
+	if (level > EPOLL_NESTS)
+		return 100;
+	list_for_each(it, &ep->file->epolls, file_link)
+		highest = max(highest, 1 + depth_above(it->ep, level + 1));
+	return highest;
+}
+
+static int check_nesting(struct epoll *ep, struct epoll *inner)
+{
+	int below = depth_below(inner, ep, 0);
+
+	return below >= 100 || depth_above(ep, 0) + 1 + below > EPOLL_NESTS ? -ELOOP : 0;
+}
+
+/* --- operations ---------------------------------------------------------------------------------------------------------- */
+
+static int check_add(const struct file *f, const struct epoll_event *ev)
+{
+	u32 with_exclusive = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
+
+	if (!(ev->events & EPOLLEXCLUSIVE))
+		return 0;
+	return ev->events & ~with_exclusive || f->ops == &epoll_file_ops ? -EINVAL : 0;
+}
+
+static int ctl_locked(struct epoll *ep, int op, int fd, struct file *f, const struct epoll_event *ev)
+{
+	struct epitem *it = find_item(ep, f, fd);
+
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		return it ? -EEXIST : add_item(ep, f, fd, ev);
+	case EPOLL_CTL_MOD:
+		return it ? mod_item(it, ev) : -ENOENT;
+	case EPOLL_CTL_DEL:
+		if (it)
+			remove_item(it);
+		return it ? 0 : -ENOENT;
+	default:
+		return -EINVAL;
+	}
+}
+
+int epoll_ctl_file(struct file *epf, int op, int fd, struct file *f, const struct epoll_event *ev)
+{
+	struct epoll *ep = epf->private;
+	bool nested = f->ops == &epoll_file_ops;
+	int err = 0;
+
+	if (!f->ops || !f->ops->poll)
+		return -EPERM;
+	if (epf == f || epf->ops != &epoll_file_ops)
+		return -EINVAL;
+	if (op == EPOLL_CTL_ADD || op == EPOLL_CTL_MOD) {
+		err = check_add(f, ev);
+		if (err)
+			return err;
+	}
+	if (nested) {
+		mutex_lock(&graph_lock);
+		if (op == EPOLL_CTL_ADD)
+			err = check_nesting(ep, f->private);
+	}
+	if (!err) {
+		mutex_lock(&ep->mutex);
+		err = ctl_locked(ep, op, fd, f, ev);
+		mutex_unlock(&ep->mutex);
+	}
+	if (nested)
+		mutex_unlock(&graph_lock);
+	return err;
+}
+
+/* --- ends ------------------------------------------------------------------------------------------------------------------ */
+
+/* An epoll that watches f, or NULL. It stays while graph_lock is held. */
+static struct epoll *watcher_of(struct file *f)
+{
+	struct epoll *ep = NULL;
+
+	spin_lock(&f->ep_lock);
+	if (!list_empty(&f->epolls))
+		ep = list_first(&f->epolls, struct epitem, file_link)->ep;
+	spin_unlock(&f->ep_lock);
+	return ep;
+}
+
+static void remove_items_of(struct epoll *ep, struct file *f)
+{
+	struct tree_node *n, *next;
+
+	mutex_lock(&ep->mutex);
+	for (n = tree_first(&ep->items); n; n = next) {
+		next = tree_next(n);
+		if (item_of(n)->file == f)
+			remove_item(item_of(n));
+	}
+	mutex_unlock(&ep->mutex);
+}
+
+void file_epoll_gone(struct file *f)
+{
+	struct epoll *ep;
+
+	mutex_lock(&graph_lock);
+	while ((ep = watcher_of(f)))
+		remove_items_of(ep, f);
+	mutex_unlock(&graph_lock);
+}
+
+void epoll_free(struct epoll *ep)
+{
+	struct tree_node *n;
+
+	mutex_lock(&graph_lock);
+	mutex_lock(&ep->mutex);
+	while ((n = tree_first(&ep->items)))
+		remove_item(item_of(n));
+	mutex_unlock(&ep->mutex);
+	mutex_unlock(&graph_lock);
+	kfree(ep);
+}
