@@ -23,4 +23,7 @@ int arch_kmap(u64 va, paddr_t pa, u64 size, int mem_type, bool write, paddr_t (*
 void arch_kunmap(u64 va, u64 size);
 /* 0 if not mapped: for the audit, /proc and panic. */
 paddr_t arch_kernel_lookup(u64 va);
+/* From the device tree, before arch_start_cpu and power control: the conduit of PSCI, each CPU's affinity. */
+void arch_set_psci(bool use_hvc);
+void arch_set_mpidr(u32 cpu, u64 mpidr);
 #endif
