@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel's random numbers (drv/random.c). */
+#ifndef DRV_RANDOM_H
+#define DRV_RANDOM_H
+#include <base/types.h>
+
+/* n bytes that nobody can guess. Any context but NMI. */
+void get_random_bytes(void *buf, size_t n);
+#endif
