@@ -1,1 +1,317 @@
 # SPDX-License-Identifier: BSD-2-Clause
+"""`tine bench`: the same static binaries on Tine and on Debian's Linux, in the same QEMU, on the
+instruction clock, side by side with what part 1 promises."""
+import bisect
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import time
+
+from . import base, build, cpio, deps, fetch, qemu, vm
+from .base import BUILD, TOP, Error, UsageError, say
+from .cli_util import Parser
+
+OUT = os.path.join(BUILD, "bench")
+LIMIT = 900	# seconds of real time for one boot
+GROUPS = {	# name: (what, lines of the suite, MiB of memory, in the default set)
+    "calls": ("system calls and signals", ("env", "b syscalls", "b signal"), 2048, True),
+    "switch": ("pipes, sockets, context switches, futexes, threads",
+               ("b pipe", "b unix", "b ctxsw", "b futex", "b thread"), 2048, True),
+    "memory": ("mappings and faults", ("b mmap 4k", "b fault 4k"), 2048, True),
+    "process": ("fork, exec, exit, wait", ("exec 0 50", "fork 4k 1"), 2048, True),
+    "boot": ("time to init, memory left, image size", (), 256, True),
+    "minmem": ("the smallest -m that boots", (), 0, True),
+    "fork": ("fork of 64 MiB and 1 GiB with 4 KiB, 64 KiB and 2 MiB pages",
+             tuple("fork %s %d" % (m, s) for m in ("4k", "64k", "2m") for s in (64, 1024)), 3072, False),
+    "protect": ("mprotect of 1 GiB", ("b mprotect 4k 1024",), 3072, False),
+    "vmas": ("many mappings; a fork server", ("vmas 1000", "afl 4k 32 10 500", "storm 4k 64"), 3072, False),
+}
+# (group, the programs' name of the figure, ours, divisor, unit, at most (None: no promise), more is better)
+FIGURES = (
+    ("calls", "sys.getppid", "getppid", 1, "ns", 120),
+    ("calls", "sys.read1_devzero", "read 1 byte of /dev/zero", 1, "ns", 300),
+    ("calls", "sys.open_close_devnull", "open+close /dev/null", 1, "ns", 2000),
+    ("calls", "sys.stat", "stat", 1, "ns", 1000),
+    ("calls", "signal.kill_self_handler_return", "signal, handler, return", 1, "ns", 2500),
+    ("switch", "pipe.roundtrip_processes", "pipe round trip of two processes", 1, "ns", 5000),
+    ("switch", "ctxsw.yield_processes", "yield switch", 1, "ns", 1000),
+    ("switch", "futex.roundtrip_threads_private", "futex round trip", 1, "ns", 5000),
+    ("switch", "unix.roundtrip_stream", "unix stream round trip", 1, "ns", 7000),
+    ("switch", "thread.create_join", "thread create+join", 1, "us", 15),
+    ("memory", "mmap.4KiB_mmap_munmap", "mmap+munmap 4 KiB", 1, "ns", 2500),
+    ("memory", "fault.4k.write", "first write to an anonymous page", 1, "ns", 1000),
+    ("process", "fork.4k.1M.latency", "1 MiB process: fork", 1, "us", 40),
+    ("process", "fork.4k.1M.fork_exit_wait", "1 MiB process: fork+exit+wait", 1, "us", 90),
+    ("process", "exec.0M.tiny.vfork_exec_wait", "vfork+exec+wait of a tiny program", 1, "us", 50),
+    ("boot", "boot.to_init", "kernel entry to init", 1000, "ms", 50),
+    ("boot", "boot.freeram", "free of 256 MiB", 1024, "MiB", -245),
+    ("boot", "boot.image_size", "image", 1 << 20, "MiB", 4),
+    ("minmem", "boot.min_memory", "smallest -m that boots", 1, "MiB", 16),
+)	# a negative promise: at least
+HELP = """Runs the same static arm64 programs on Tine and on Debian's Linux in the same QEMU, with
+-icount: one instruction counts as one nanosecond, and runs repeat exactly. Caches, TLBs and
+memory cost nothing on this clock. Linux's figures are kept in the cache.
+
+groups:
+""" + "".join("  %-9s%s%s\n" % (n, g[0], "" if g[3] else " (only when named)") for n, g in GROUPS.items())
+
+
+def parser():
+    p = Parser("bench", HELP, "./tine bench [options] [NAME...]",
+               examples=("./tine bench", "./tine bench calls switch", "./tine bench --profile 'b pipe'"))
+    p.add("--all", action="store_true", help="show every figure that the programs print, not only the promised ones")
+    p.add("--no-linux", action="store_true", help="do not measure Linux; show its figures if they are cached")
+    p.add("--fresh", action="store_true", help="measure Linux again")
+    p.add("--profile", metavar="LINE", help="count instructions per symbol while LINE of a suite runs, say 'b futex' "
+          "or 'fork 4k 64' (fetches QEMU 10)")
+    p.add("--linux", action="store_true", help="--profile: of Linux")
+    p.add("--top", type=int, default=40, metavar="N", help="--profile: how many symbols (default 40)")
+    p.add("--system-qemu", action="store_true", help="measure with the installed QEMU even if it is older than 10, which "
+          "the promises were made with (default: an older one is replaced by Debian's backport, in the cache)")
+    p.add("--kernel", metavar="PATH", secret=True)
+    p.add("names", nargs="*", metavar="NAME")
+    return p
+
+
+def programs(target="all"):
+    deps.need(deps.CROSS + deps.QEMU + [("make", "make")])
+    base.run(["make", "-s", "-C", os.path.join(TOP, "bench"), "OUT=" + OUT, target], "building the benchmark",
+             env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
+
+
+def initrd(init, lines=(), settle=True):
+    tree = cpio.Tree()
+    for name in ("dev", "proc", "sys", "tmp"):
+        tree.directory(name)
+    for name in (init,) + (("tiny", "trivial") if init == "bench" else ()):
+        with open(os.path.join(OUT, name), "rb") as f:
+            tree.file("init" if name == init else name, f.read(), 0o755)
+    tree.file("suite", "\n".join(([] if settle else ["#nosleep"]) + list(lines)) + "\n")
+    for name, number in (("console", (5, 1)), ("null", (1, 3)), ("zero", (1, 5))):
+        tree.add("dev/" + name, 0o020666, rdev=number)
+    out = io.BytesIO()
+    tree.write(out)
+    path = os.path.join(base.ensure_dir(OUT), "initrd-%s-%d.gz" % (init, os.getpid()))
+    with open(path, "wb") as f:
+        f.write(gzip.compress(out.getvalue(), mtime=0))
+    return path
+
+
+def run(kernel, binary, init, lines, memory, limit=LIMIT, extra=(), settle=True, append=""):
+    """[(name, value, unit)] that the programs printed, and whether they came to their end."""
+    archive = initrd(init, lines, settle)
+    try:
+        machine = qemu.Machine(kernel=kernel, initrd=archive, memory=memory, cpu="max,cntfrq=1000000000", icount=True, qemu=binary,
+                               machine=",dtb-randomness=off", extra=extra,
+                               append="console=ttyAMA0 quiet rdinit=/init panic=-1 " + append)
+        outcome = vm.boot(machine, limit)
+    finally:
+        os.unlink(archive)
+    figures = {}
+    for line in outcome.lines:
+        found = re.fullmatch(r"([a-z][\w.-]*) ([-0-9.]+|NA) (\S+)", line)
+        if found:
+            figures[found.group(1)] = (found.group(2), found.group(3))
+        elif line.startswith("FAILED"):
+            base.warn(line)
+    return figures, "BENCH-DONE" in outcome.lines, outcome
+
+
+def smallest_memory(kernel, binary):
+    low, high = 7, 256	# LOW does not boot, HIGH does
+    while high - low > 1:
+        middle = (low + high) // 2
+        _, done, _ = run(kernel, binary, "boot", (), middle, limit=60)
+        low, high = (low, middle) if done else (middle, high)
+    return {"boot.min_memory": (str(high), "MiB")}
+
+
+def measure(group, kernel, binary, name):
+    what, lines, memory, _ = GROUPS[group]
+    with base.Progress("measuring %s: %s" % (name, what)):
+        if group == "minmem":
+            return smallest_memory(kernel, binary)
+        figures, done, outcome = run(kernel, binary, "bench" if lines else "boot", lines, memory)
+        if group == "boot":
+            figures["boot.image_size"] = (str(os.path.getsize(os.path.realpath(kernel))), "B")
+        if not done:
+            base.warn("%s did not finish %s; the console's end:\n  %s"
+                      % (name, group, "\n  ".join(outcome.tail(6))))
+    return figures
+
+
+def measuring_qemu(o):
+    """QEMU 10 or later: its -cpu max has the memory copy instructions and a clock of 1 GHz."""
+    found = re.search(r"version (\d+)\.", qemu_version("qemu-system-aarch64"))
+    if o.system_qemu or (found and int(found.group(1)) >= 10):
+        return "qemu-system-aarch64"
+    return fetch.newer_qemu()
+
+
+def qemu_version(binary):
+    return base.run([binary, "--version"]).split("\n")[0]
+
+
+def linux_figures(group, o, binary):
+    """Linux's figures of GROUP: from the cache, or measured and kept."""
+    key = hashlib.sha256()
+    for name in ("bench", "boot", "tiny", "trivial"):
+        with open(os.path.join(OUT, name), "rb") as f:
+            key.update(f.read())
+    if not o.no_linux:
+        fetch.linux()
+    key.update(repr((GROUPS[group][1:3], fetch.linux_version(), qemu_version(binary))).encode())
+    path = base.cache("bench", "linux-%s-%s.json" % (group, key.hexdigest()[:16]))
+    if os.path.exists(path) and not o.fresh:
+        with open(path) as f:
+            return json.load(f)
+    if o.no_linux:
+        return {}
+    figures = measure(group, fetch.linux(), binary, "Linux " + fetch.linux_version())
+    base.ensure_dir(os.path.dirname(path))
+    with open(path + ".new", "w") as f:
+        json.dump(figures, f)
+    os.rename(path + ".new", path)
+    return figures
+
+
+def number(figures, name, divisor=1):
+    try:
+        return float(figures[name][0]) / divisor
+    except (KeyError, ValueError):
+        return None
+
+
+def shown(value):
+    if value is None:
+        return "-"
+    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
+
+
+def verdict(value, promise):
+    if value is None:
+        return "not measured"
+    met = value >= -promise if promise < 0 else value <= promise
+    return base.colour("32", "met", None) if met else base.colour("31", "missed", None)
+
+
+def table(rows):
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(c.ljust(w) if i in (0, len(row) - 1) else c.rjust(w)
+                        for i, (c, w) in enumerate(zip(row, widths))).rstrip())
+
+
+def report(groups, tine, linux, everything):
+    rows = [("work", "Linux", "Tine", "unit", "promise", "")]
+    for group, name, label, divisor, unit, promise in FIGURES:
+        if group in groups:
+            value = number(tine, name, divisor)
+            rows.append((label, shown(number(linux, name, divisor)), shown(value), unit,
+                         ("at least %d" if promise < 0 else "at most %d") % abs(promise), verdict(value, promise)))
+    known = {f[1] for f in FIGURES}
+    for name in sorted(set(tine) | set(linux)) if everything else ():
+        if name not in known:
+            unit = (tine.get(name) or linux.get(name))[1]
+            rows.append((name, shown(number(linux, name)), shown(number(tine, name)), unit, "", ""))
+    table(rows)
+
+
+def keep(tine, linux, binary):
+    path = os.path.join(base.ensure_dir(os.path.join(OUT, "results")), time.strftime("%Y%m%d-%H%M%S.txt"))
+    with open(path, "w") as f:
+        f.write("# %s; Linux %s\n# name Tine Linux unit\n" % (qemu_version(binary), fetch.linux_version()))
+        for name in sorted(set(tine) | set(linux)):
+            f.write("%s %s %s %s\n" % (name, tine.get(name, ("-",))[0], linux.get(name, ("-",))[0],
+                                       (tine.get(name) or linux.get(name))[1]))
+    say("kept in " + os.path.relpath(path))
+
+
+def main(args):
+    o = parser().parse(args)
+    for name in o.names:
+        if name not in GROUPS:
+            raise UsageError("no group %r (%s)" % (name, ", ".join(GROUPS)))
+    deps.need(deps.QEMU)
+    if o.profile:
+        return profile(o)
+    groups = o.names or [n for n, g in GROUPS.items() if g[3]]
+    kernel = os.path.abspath(o.kernel) if o.kernel else build.image()
+    programs()
+    binary = measuring_qemu(o)
+    tine, linux = {}, {}
+    for group in groups:
+        linux.update(linux_figures(group, o, binary))
+        tine.update(measure(group, kernel, binary, "Tine"))
+    report(groups, tine, linux, o.all or bool(o.names))
+    keep(tine, linux, binary)
+    return 0
+
+
+# --- instructions per symbol ---------------------------------------------------------------------
+
+def symbols_of_tine():
+    listed = base.run(["aarch64-linux-gnu-nm", "-n", os.path.join(BUILD, "tine.elf")])
+    return [(int(a, 16), n) for a, t, n in re.findall(r"^([0-9a-f]{16}) (\w) (\S+)$", listed, re.M) if t in "tTwW"]
+
+
+def symbols_of_linux(binary):
+    path = base.cache("bench", "kallsyms-" + fetch.linux_version())
+    if not os.path.exists(path):
+        with base.Progress("reading Linux's symbols"):
+            base.ensure_dir(os.path.dirname(path))
+            archive = initrd("bench", ("prof kallsyms 4k 1 1",), settle=False)
+            machine = qemu.Machine(kernel=fetch.linux(), initrd=archive, memory=1024, cpu="max", qemu=binary,
+                                   append="console=ttyAMA0 quiet rdinit=/init panic=-1 nokaslr")
+            outcome = vm.boot(machine, LIMIT)
+            os.unlink(archive)
+            found = [l for l in outcome.lines if re.match(r"[0-9a-f]{16} [tTwW] \S+$", l)]
+            with open(path, "w") as f:
+                f.write("\n".join(found) + "\n")
+    with open(path) as f:
+        return [(int(l.split()[0], 16), l.split()[2]) for l in f if l.strip()]
+
+
+def profile(o):
+    """Per symbol, the instructions between two readings of the clock by the program (that is, what
+    it times), or between its marks where it has some (the prof lines)."""
+    deps.need([("gcc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")])
+    programs()
+    programs(os.path.join(OUT, "prof.so"))
+    binary = measuring_qemu(o)
+    kernel = fetch.linux() if o.linux else os.path.abspath(o.kernel) if o.kernel else build.image()
+    table_of = symbols_of_linux(binary) if o.linux else symbols_of_tine()
+    out = os.path.join(OUT, "profile.out")
+    clock = "" if o.profile.startswith("prof ") else ",clock=on"
+    figures, done, outcome = run(kernel, binary, "bench", (o.profile,), 3072, settle=o.linux, append="nokaslr",
+                                 extra=("-plugin", "%s,out=%s%s" % (os.path.join(OUT, "prof.so"), out, clock)))
+    for name, (value, unit) in figures.items():
+        print(name, value, unit)
+    if not done:
+        raise Error("the run did not finish:\n  " + "\n  ".join(outcome.tail(6)))
+    show_profile(out, sorted(table_of), o.top)
+    return 0
+
+
+def show_profile(path, table_of, top):
+    starts, sums, total, windows = [a for a, _ in table_of], {}, 0, "?"
+    with open(path) as f:
+        for line in f:
+            if line.startswith("#"):
+                windows = line.split()[-1]
+                continue
+            address, count, times = (int(v, b) for v, b in zip(line.split(), (16, 10, 10)))
+            at = bisect.bisect_right(starts, address) - 1
+            name = "(user)" if address < 1 << 56 else table_of[at][1] if at >= 0 else hex(address)
+            have = sums.setdefault(name, [0, 0])
+            have[0] += count
+            have[1] += times
+            total += count
+    print("%d instructions in %s windows" % (total, windows))
+    rows = [("instructions", "share", "blocks", "symbol")]
+    for name, (count, times) in sorted(sums.items(), key=lambda item: -item[1][0])[:top]:
+        rows.append(("%d" % count, "%.1f %%" % (100 * count / max(total, 1)), "%d" % times, name))
+    table(rows)
