@@ -49,7 +49,7 @@ struct leaf vma_leaf(const struct vma *v, paddr_t pa)
 static enum fault_result no_memory(void) { return sleep_interrupted(SLEEP_KILLABLE) ? FAULT_KILLED : FAULT_OOM; }
 
 /* The kernel filled the page through its data mapping: instruction fetches must see it before user mode may execute it. */
-static void sync_icache(const struct vma *v, struct folio *f)
+void sync_icache(const struct vma *v, struct folio *f)
 {
 	char *p;
 

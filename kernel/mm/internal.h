@@ -38,6 +38,12 @@ struct vma *vma_merge(struct mm *mm, struct vma *v);
 bool vma_can_merge(const struct vma *a, const struct vma *b);
 /* Makes sure that a VMA boundary lies at start and end where VMAs cover them. 0 or -ENOMEM. */
 int vma_cut(struct mm *mm, u64 start, u64 end) __must_check;
+/*
+ * [start, end) inside v gets other flags: v is cut as needed, apply (if not NULL) is called for the part, and it is joined
+ * with equal neighbours. Returns the VMA that now holds end - 1, or ERR_PTR(-ENOMEM) with nothing changed.
+ */
+struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 flags,
+			  void (*apply)(struct vma *v, u64 start, u64 end)) __must_check;
 void vma_lock_rmap(const struct vma *v);
 void vma_unlock_rmap(const struct vma *v);
 
@@ -62,7 +68,10 @@ bool can_mlock(void);
 u32 prot_to_vm(int prot);
 /* The map would pass RLIMIT_AS or (private writable) RLIMIT_DATA. */
 bool may_expand(struct mm *mm, u32 vm_flags, u64 pages);
+bool may_expand_data(struct mm *mm, u32 vm_flags, u64 pages);
 bool overcommits(u64 pages);
+/* vm_flags lock pages and RLIMIT_MEMLOCK forbids so many more. */
+bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages);
 
 /* --- mm/fault.c ------------------------------------------------------------------------------------------- */
 /* One fault on v with mm->lock held for reading. */
@@ -76,6 +85,10 @@ static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 	return f->page.mapping && f->page.mapping->ops && f->page.mapping->ops->keep ? &mm->rss_shmem : &mm->rss_file;
 }
 static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
-/* The attributes that v's leaves have. */
+/* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);
+/* Makes the kernel's stores to f visible to instruction fetches if v is executable and it was not done yet. */
+void sync_icache(const struct vma *v, struct folio *f);
+/* After leaves of [start, end) have changed. */
+void invalidate_user(struct mm *mm, u64 start, u64 end);
 #endif

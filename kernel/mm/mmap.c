@@ -15,21 +15,23 @@ u32 prot_to_vm(int prot)
 
 bool can_mlock(void) { return mm_rlimit(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK); }
 
-bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
+bool may_expand_data(struct mm *mm, u32 vm_flags, u64 pages)
 {
-	u64 as = mm_rlimit(RLIMIT_AS), data;
+	u64 data = mm_rlimit(RLIMIT_DATA);
 
-	if (as != ~0ull && mm->total_pages + pages > as >> PAGE_SHIFT)
-		return false;
-	if ((vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) != VM_WRITE)
-		return true;
-	data = mm_rlimit(RLIMIT_DATA);
-	if (data == ~0ull)
+	if (data == ~0ull || (vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) != VM_WRITE)
 		return true;
 	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v))
 		if ((v->vm_flags & (VM_WRITE | VM_SHARED | VM_STACK)) == VM_WRITE)
 			pages += vma_pages(v);
 	return pages <= data >> PAGE_SHIFT;
+}
+
+bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
+{
+	u64 as = mm_rlimit(RLIMIT_AS);
+
+	return (as == ~0ull || mm->total_pages + pages <= as >> PAGE_SHIFT) && may_expand_data(mm, vm_flags, pages);
 }
 
 bool overcommits(u64 pages)
@@ -42,7 +44,7 @@ bool overcommits(u64 pages)
 	return pages > t.total;
 }
 
-static bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
+bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
 {
 	u64 limit = mm_rlimit(RLIMIT_MEMLOCK);
 

@@ -188,3 +188,30 @@ int vma_cut(struct mm *mm, u64 start, u64 end)
 	}
 	return 0;
 }
+
+struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 flags,
+			  void (*apply)(struct vma *v, u64 start, u64 end))
+{
+	struct vma *part = v, *rest = NULL;
+
+	if (start > v->start) {
+		part = vma_split(v, start);
+		if (IS_ERR(part))
+			return part;
+	}
+	if (end < part->end) {
+		rest = vma_split(part, end);
+		if (IS_ERR(rest)) {
+			if (part != v)
+				vma_merge(mm, part);
+			return rest;
+		}
+	}
+	account(mm, part, false);
+	part->vm_flags = flags;
+	account(mm, part, true);
+	vma_tree_resized(part);		/* a stack's guard gap */
+	if (apply)
+		apply(part, start, end);
+	return vma_merge(mm, part);
+}

@@ -93,3 +93,17 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 	while (pt_walk_next(&w))
 		zap_stretch(z, v, &w);
 }
+
+#define INVAL_WHOLE_ASID (4096ul << PAGE_SHIFT)	/* beyond, one instruction does for all */
+
+void invalidate_user(struct mm *mm, u64 start, u64 end)
+{
+	u16 asid = pt_asid(&mm->pt);
+
+	if (!asid)
+		return;
+	if (end - start > INVAL_WHOLE_ASID)
+		tlb_inval_asid(asid);
+	else
+		tlb_inval_range(asid, start, end, PAGE_SIZE, TLB_LAST_LEVEL);
+}

@@ -44,3 +44,19 @@ SYSCALL(mmap)
 
 SYSCALL(munmap) { return mm_munmap(current_mm(), a[0], a[1]); }
 SYSCALL(brk) { return (i64)mm_brk(current_mm(), a[0]); }
+SYSCALL(mprotect) { return mm_mprotect(current_mm(), a[0], a[1], (int)a[2]); }
+SYSCALL(mremap) { return mm_mremap(current_mm(), a[0], a[1], a[2], (int)a[3], a[4]); }
+SYSCALL(madvise) { return mm_madvise(current_mm(), a[0], a[1], (int)a[2]); }
+SYSCALL(msync) { return mm_msync(current_mm(), a[0], a[1], (int)a[2]); }
+SYSCALL(mincore) { return mm_mincore(current_mm(), a[0], a[1], (u8 __user *)a[2]); }
+SYSCALL(mlock) { return mm_mlock(current_mm(), a[0], a[1], false); }
+SYSCALL(munlock) { return mm_munlock(current_mm(), a[0], a[1]); }
+SYSCALL(mlockall) { return mm_mlockall(current_mm(), (int)a[0]); }
+SYSCALL(munlockall) { return mm_munlockall(current_mm()); }
+
+SYSCALL(mlock2)
+{
+	if (a[2] & ~(u64)MLOCK_ONFAULT)
+		return -EINVAL;
+	return mm_mlock(current_mm(), a[0], a[1], a[2] & MLOCK_ONFAULT);
+}

@@ -39,6 +39,7 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *   fast predicates on leaves: pte_present, pte_young, pte_dirty, pte_write, pte_exclusive, pte_cont, pte_pfn
  *   fast edits, valid on any leaf: pte_wrprotect, pte_mkold, pte_mkyoung, pte_mkdirty, pte_mkclean, pte_mkwrite,
  *       pte_mkexclusive, pte_clear_exclusive, pte_mkcont, pte_clear_cont, pte_advance(pte, n) (next n pages, same attributes)
+ *   pte_t pte_modify(pte_t, pte_t perm)             read, execute and user access from perm; write access goes, the rest stays
  *   pte_t pte_load(pte_t *), void pte_store(pte_t *, pte_t)          single-copy atomic, release
  *   pte_t pte_xchg(pte_t *, pte_t), bool pte_cas(pte_t *, pte_t *old, pte_t new)
  *   void pte_publish(void)     orders stores of new valid entries before later accesses (dsb ishst; isb where needed)

@@ -134,5 +134,12 @@ struct oom_ops {
 	/* Picks and kills the largest victim; says so in the log by name. false if none can be killed. */
 	bool (*kill_one)(u64 needed_pages);
 };
-extern const struct oom_ops *oom_ops;
+extern const struct oom_ops *oom_ops;	/* NULL until task/ has set it */
+/*
+ * How much killing the owner of mm would bring, in pages, with oom_score_adj (-1000..1000) as a share of total_pages in
+ * thousandths; OOM_NEVER: must not be killed, or is being killed already. No locks.
+ */
+#define OOM_ADJ_NEVER	(-1000)
+#define OOM_NEVER	INT64_MIN
+i64 oom_badness(const struct mm *mm, i32 adj, u64 total_pages);
 #endif

@@ -98,6 +98,15 @@ static inline pte_t pte_mkexclusive(pte_t p) { p.v |= PTE_SW_EXCL; return p; }
 static inline pte_t pte_clear_exclusive(pte_t p) { p.v &= ~PTE_SW_EXCL; return p; }
 static inline pte_t pte_mkcont(pte_t p) { p.v |= PTE_CONT_BIT; return p; }
 static inline pte_t pte_clear_cont(pte_t p) { p.v &= ~PTE_CONT_BIT; return p; }
+/* Takes read, execute and user access from perm, a leaf; write access goes (pte_mkwrite gives it), dirtiness stays. */
+static inline pte_t pte_modify(pte_t p, pte_t perm)
+{
+	const u64 mask = PTE_VALID | PTE_SW_NONE | PTE_AP_USER | PTE_PXN | PTE_UXN;
+
+	p = pte_wrprotect(p);
+	p.v = (p.v & ~mask) | (perm.v & mask);
+	return p;
+}
 static inline pte_t pte_advance(pte_t p, u64 n) { p.v += field_put(PTE_OA, n); return p; }
 
 static inline pte_t pte_make_leaf(const struct leaf *l)

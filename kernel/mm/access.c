@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Another process's memory, through its page tables and the linear map. */
+#include <base/string.h>
+#include "internal.h"
+#include "populate.h"
+
+/*
+ * Faults the page in and takes a reference to its folio under the node lock, so that it cannot be replaced in between.
+ * NULL: no such page, or not for this access. Lock held for reading.
+ */
+static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
+{
+	for (int tries = 0; tries < 100; tries++) {
+		pte_t *t = pt_leaf_table(&v->mm->pt, addr), e;
+		struct folio *f = NULL;
+		bool ok = false;
+
+		if (t) {
+			spin_lock(&pt_node(t)->lock);
+			e = pte_load(&t[pt_index(addr, 3)]);
+			ok = pte_present(e) && (!write || pte_write(e));
+			if (ok) {
+				*pfn = pte_pfn(e);
+				f = pte_special(e) && (v->vm_flags & VM_PFN) ? zero_folio : page_folio(pfn_to_page(*pfn));
+				folio_get(f);	/* the zero page, too, takes one more */
+				if (write)
+					page_set(&f->page, PG_DIRTY);
+			}
+			spin_unlock(&pt_node(t)->lock);
+		}
+		if (ok)
+			return f;
+		if (populate_vma(v, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE, write))
+			return NULL;
+	}
+	return NULL;
+}
+
+ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
+{
+	size_t done = 0;
+
+	read_lock(&mm->lock);
+	while (done < len) {
+		u64 at = addr + done, off = at & ~PAGE_MASK;
+		size_t n = min(len - done, PAGE_SIZE - off);
+		struct vma *v = at < addr ? NULL : mm_find_vma(mm, at);
+		struct folio *f;
+		pfn_t pfn;
+		char *k;
+
+		if (!v || !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_MAYREAD)))
+			break;
+		f = page_of(v, at, write, &pfn);
+		if (!f)
+			break;
+		k = (char *)phys_to_virt(pfn << PAGE_SHIFT) + off;
+		if (write)
+			memcpy(k, (char *)buf + done, n);
+		else
+			memcpy((char *)buf + done, k, n);
+		folio_put(f);
+		done += n;
+	}
+	read_unlock(&mm->lock);
+	return (ssize_t)done;
+}

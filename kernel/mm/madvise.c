@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * madvise(2). Advice that changes VMAs takes the lock for writing, advice about pages for reading. Holes are skipped and
+ * reported as ENOMEM at the end. There is no swap and no reclaim by page age yet: COLD and PAGEOUT check and do nothing;
+ * FREE gives the pages back at once, which it may.
+ */
+#include <linux/mman.h>
+#include "internal.h"
+#include "populate.h"
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24	/* Linux 5.18 */
+#endif
+
+enum advice_kind { ADVICE_BAD, ADVICE_FLAGS, ADVICE_PAGES };
+
+static enum advice_kind kind_of(int advice)
+{
+	switch (advice) {
+	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_DONTFORK: case MADV_DOFORK:
+	case MADV_WIPEONFORK: case MADV_KEEPONFORK: case MADV_DONTDUMP: case MADV_DODUMP:
+	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
+		return ADVICE_FLAGS;
+	case MADV_WILLNEED: case MADV_DONTNEED: case MADV_DONTNEED_LOCKED: case MADV_FREE: case MADV_COLD:
+	case MADV_PAGEOUT: case MADV_REMOVE: case MADV_POPULATE_READ: case MADV_POPULATE_WRITE:
+		return ADVICE_PAGES;
+	default:
+		return ADVICE_BAD;
+	}
+}
+
+/* New flags of v, or -EINVAL where the advice does not fit it. */
+static i64 flags_for(const struct vma *v, int advice)
+{
+	u32 f = v->vm_flags;
+
+	switch (advice) {
+	case MADV_NORMAL: return f & ~(u32)(VM_RAND | VM_SEQ);
+	case MADV_RANDOM: return (f & ~(u32)VM_SEQ) | VM_RAND;
+	case MADV_SEQUENTIAL: return (f & ~(u32)VM_RAND) | VM_SEQ;
+	case MADV_DONTFORK: return f | VM_DONTFORK;
+	case MADV_DOFORK: return f & VM_PFN ? -EINVAL : (i64)(f & ~(u32)VM_DONTFORK);
+	case MADV_WIPEONFORK: return v->backing || (f & (VM_SHARED | VM_PFN)) ? -EINVAL : (i64)(f | VM_WIPEONFORK);
+	case MADV_KEEPONFORK: return f & ~(u32)VM_WIPEONFORK;
+	case MADV_DONTDUMP: return f | VM_DONTDUMP;
+	case MADV_DODUMP: return f & (VM_PFN | VM_DONTEXPAND) ? -EINVAL : (i64)(f & ~(u32)VM_DONTDUMP);
+	case MADV_HUGEPAGE: return (f & ~(u32)VM_NOHUGEPAGE) | VM_HUGEPAGE;
+	default: return (f & ~(u32)VM_HUGEPAGE) | VM_NOHUGEPAGE;	/* MADV_NOHUGEPAGE */
+	}
+}
+
+static int advise_flags(struct mm *mm, u64 start, u64 end, int advice)
+{
+	bool hole = false;
+	u64 at = start;
+
+	while (at < end) {
+		struct vma *v = mm_first_vma_from(mm, at);
+		i64 flags;
+
+		if (!v || v->start >= end)
+			return -ENOMEM;
+		hole |= v->start > at;
+		at = max(at, v->start);
+		flags = flags_for(v, advice);
+		if (flags < 0)
+			return (int)flags;
+		if ((u32)flags != v->vm_flags) {
+			u64 stop = min(end, v->end);
+
+			v = vma_set_flags(mm, v, at, stop, (u32)flags, NULL);
+			if (IS_ERR(v))
+				return (int)PTR_ERR(v);
+			at = stop;
+		} else {
+			at = v->end;
+		}
+	}
+	return hole ? -ENOMEM : 0;
+}
+
+/* Frees the pages' place in the file; the lock is held for reading and stays so. */
+static int remove_pages(struct vma *v, u64 start, u64 end)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (v->vm_flags & VM_LOCKED)
+		return -EINVAL;
+	if (!m)
+		return -EINVAL;
+	if ((v->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		return -EACCES;
+	if (!m->ops || !m->ops->keep)
+		return -EOPNOTSUPP;
+	return mapping_punch(m, vma_pgoff(v, start) << PAGE_SHIFT, vma_pgoff(v, end) << PAGE_SHIFT);
+}
+
+static int populate_for(struct vma *v, u64 start, u64 end, bool write)
+{
+	if ((v->vm_flags & VM_PFN) || !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC)))
+		return -EINVAL;
+	return populate_vma(v, start, end, write);
+}
+
+static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
+{
+	struct zap z;
+
+	switch (advice) {
+	case MADV_POPULATE_READ: return populate_for(v, start, end, false);
+	case MADV_POPULATE_WRITE: return populate_for(v, start, end, true);
+	case MADV_REMOVE: return remove_pages(v, start, end);
+	case MADV_WILLNEED: return v->vm_flags & VM_PFN ? -EBADF : 0;
+	case MADV_COLD:
+	case MADV_PAGEOUT: return v->vm_flags & (VM_LOCKED | VM_PFN) ? -EINVAL : 0;
+	case MADV_FREE:
+		if (!vma_is_anon(v))
+			return -EINVAL;
+		break;
+	case MADV_DONTNEED:
+		if (v->vm_flags & VM_LOCKED)
+			return -EINVAL;
+		/* fall through */
+	default:
+		if (v->vm_flags & VM_PFN)
+			return -EINVAL;
+	}
+	zap_begin(&z, v->mm, false);
+	zap_vma(&z, v, start, end);
+	zap_end(&z);
+	return 0;
+}
+
+static int advise_pages(struct mm *mm, u64 start, u64 end, int advice)
+{
+	bool hole = false, populate = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
+	u64 at = start;
+	int err;
+
+	while (at < end) {
+		struct vma *v = mm_first_vma_from(mm, at);
+
+		if (!v || v->start >= end)
+			return -ENOMEM;
+		hole |= v->start > at;
+		if (hole && populate)
+			return -ENOMEM;
+		at = max(at, v->start);
+		err = advise_pages_of(v, at, min(end, v->end), advice);
+		if (err)
+			return err;
+		at = v->end;
+	}
+	return hole ? -ENOMEM : 0;
+}
+
+int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
+{
+	enum advice_kind kind = kind_of(advice);
+	u64 end;
+	int err;
+
+	if (kind == ADVICE_BAD || (start & ~PAGE_MASK))
+		return -EINVAL;
+	end = start + align_up(len, PAGE_SIZE);
+	if (end < start || (len && !align_up(len, PAGE_SIZE)))
+		return -EINVAL;
+	if (start == end)
+		return 0;
+	if (kind == ADVICE_FLAGS) {
+		err = write_lock_killable(&mm->lock);
+		if (err)
+			return err;
+		err = advise_flags(mm, start, end, advice);
+		write_unlock(&mm->lock);
+	} else {
+		read_lock(&mm->lock);
+		err = advise_pages(mm, start, end, advice);
+		read_unlock(&mm->lock);
+	}
+	return err;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mprotect(2). */
+#include <linux/mman.h>
+#include "internal.h"
+
+/* The permissions of [start, end) of v follow its new flags. */
+static void change_leaves(struct vma *v, u64 start, u64 end)
+{
+	struct leaf l = vma_leaf(v, 0);
+	pte_t perm = pte_make_leaf(&l);
+	bool shared = v->vm_flags & VM_SHARED, write = v->vm_flags & VM_WRITE, changed = false;
+	struct pt_walk w;
+
+	pt_walk_init(&w, &v->mm->pt, start, end);
+	while (pt_walk_next(&w))
+		for (u32 i = 0; i < w.n; i++) {
+			pte_t e = pte_load(&w.pte[i]), n;
+
+			if (pte_is_none(e))
+				continue;
+			changed = true;
+			if ((v->vm_flags & VM_EXEC) && !pte_special(e))
+				sync_icache(v, page_folio(pfn_to_page(pte_pfn(e))));
+			/* A private page that is not ours alone stays read-only until its first write. */
+			do {
+				n = pte_modify(e, perm);
+				if (write && (shared || pte_exclusive(e)))
+					n = pte_mkwrite(n);
+			} while (!pte_cas(&w.pte[i], &e, n));
+		}
+	if (changed)
+		invalidate_user(v->mm, start, end);
+}
+
+/* Data limits and overcommit count what becomes private and writable. */
+static bool refuses(struct mm *mm, const struct vma *v, u32 flags, u64 pages)
+{
+	if (!(flags & VM_WRITE) || (v->vm_flags & (VM_WRITE | VM_SHARED)))
+		return false;
+	return !may_expand_data(mm, flags, pages) || (!(flags & VM_NORESERVE) && overcommits(pages));
+}
+
+static int protect_vmas(struct mm *mm, u64 start, u64 end, u32 want)
+{
+	struct vma *v = mm_find_vma(mm, start);
+
+	if (!v)
+		return -ENOMEM;
+	for (u64 at = start; at < end;) {
+		u32 may = (v->vm_flags >> 4) & (VM_READ | VM_WRITE | VM_EXEC), flags;
+		u64 stop = min(end, v->end);
+
+		if (want & ~may)
+			return -EACCES;
+		flags = (v->vm_flags & ~(u32)(VM_READ | VM_WRITE | VM_EXEC)) | want;
+		if (flags != v->vm_flags) {
+			if (refuses(mm, v, flags, (stop - at) >> PAGE_SHIFT))
+				return -ENOMEM;
+			v = vma_set_flags(mm, v, at, stop, flags, change_leaves);
+			if (IS_ERR(v))
+				return (int)PTR_ERR(v);
+		}
+		at = stop;
+		if (at >= v->end && at < end) {
+			v = mm_next_vma(v);
+			if (!v || v->start != at)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int mm_mprotect(struct mm *mm, u64 addr, u64 len, int prot)
+{
+	int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), err;
+	struct vma *v;
+	u64 end;
+
+	prot &= ~(PROT_GROWSDOWN | PROT_GROWSUP);
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || (addr & ~PAGE_MASK))
+		return -EINVAL;
+	if (!len)
+		return 0;
+	len = align_up(len, PAGE_SIZE);
+	end = addr + len;
+	if (end <= addr)
+		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+		return -EINVAL;
+	err = write_lock_killable(&mm->lock);
+	if (err)
+		return err;
+	if (grows) {
+		v = mm_first_vma_from(mm, addr);
+		if (!v || v->start >= end)
+			err = -ENOMEM;
+		else if (grows == PROT_GROWSUP || !(v->vm_flags & VM_GROWSDOWN))
+			err = -EINVAL;
+		else
+			addr = v->start;
+	}
+	if (!err)
+		err = protect_vmas(mm, addr, end, prot_to_vm(prot));
+	write_unlock(&mm->lock);
+	return err;
+}

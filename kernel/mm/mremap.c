@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mremap(2). Moving takes leaves from the old place to the new one, a table's stretch at a time, with both nodes and, for a
+ * file, the mapping's vma_lock held: the reverse map, which goes through all VMAs under that lock, finds each page at one
+ * place or the other. The old place's TLB entries go before those locks do.
+ */
+#include <linux/mman.h>
+#include <linux/resource.h>
+#include <linux/capability.h>
+#include "internal.h"
+
+struct remap {
+	struct mm *mm;
+	u64 old, old_len, new_len, new;	/* bytes, page aligned */
+	int flags;
+	struct vma *dead;		/* freed after unlocking */
+};
+
+static void move_entries(struct vma *v, pte_t *from, pte_t *to, u32 n, u64 old, u64 new)
+{
+	struct page *a = pt_node(from), *b = pt_node(to);
+	bool any = false;
+	i32 moved = 0;
+
+	vma_lock_rmap(v);
+	spin_lock(&a->lock);
+	if (a != b)
+		spin_lock(&b->lock);
+	for (u32 i = 0; i < n; i++) {
+		pte_t e = pte_load(&from[i]);
+
+		if (pte_is_none(e))
+			continue;
+		e = pte_xchg(&from[i], pte_none());
+		pte_store(&to[i], pte_clear_cont(e));
+		moved++;
+		any = true;
+	}
+	pt_count(a, -moved);
+	pt_count(b, moved);
+	if (any)
+		invalidate_user(v->mm, old, old + ((u64)n << PAGE_SHIFT));
+	if (a != b)
+		spin_unlock(&b->lock);
+	spin_unlock(&a->lock);
+	vma_unlock_rmap(v);
+}
+
+/* Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved (moving back needs no memory). */
+static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
+{
+	for (u64 done = 0; done < len;) {
+		u64 old_left = PMD_SIZE - ((old + done) & (PMD_SIZE - 1)), new_left = PMD_SIZE - ((new + done) & (PMD_SIZE - 1));
+		u64 one_table = min(old_left, new_left), part = min(len - done, one_table);
+		pte_t *from = pt_leaf_table(&v->mm->pt, old + done), *to;
+
+		if (from) {
+			to = pt_make_leaf_table(&v->mm->pt, new + done);
+			if (!to)
+				return -ENOMEM;
+			move_entries(v, from + pt_index(old + done, 3), to + pt_index(new + done, 3), (u32)(part >> PAGE_SHIFT),
+				     old + done, new + done);
+		}
+		done += part;
+	}
+	return 0;
+}
+
+/* A second VMA for what v maps from old on, at new. */
+static struct vma *make_target(const struct remap *r, const struct vma *v)
+{
+	struct vma *n = vma_dup(v);
+
+	if (!n)
+		return NULL;
+	n->start = r->new;
+	n->end = r->new + r->new_len;
+	n->pgoff = vma_pgoff(v, r->old);
+	vma_link(r->mm, n);
+	return n;
+}
+
+static i64 move_vma(struct remap *r, struct vma *v)
+{
+	struct mm *mm = r->mm;
+	u64 len = min(r->old_len, r->new_len);
+	bool locked = v->vm_flags & VM_LOCKED;
+	struct vma *n;
+	int err = 0;
+
+	if (mm->nr_vmas + 3 >= mm_max_map_count)
+		return -ENOMEM;
+	if (r->old_len) {	/* the source as a VMA of its own: what follows cannot fail for want of a split */
+		err = vma_cut(mm, r->old, r->old + r->old_len);
+		if (err)
+			return err;
+		v = mm_find_vma(mm, r->old);
+	}
+	n = make_target(r, v);
+	if (!n)
+		return -ENOMEM;
+	if (r->old_len)
+		err = move_leaves(v, r->old, r->new, len);
+	if (err) {
+		BUG_ON(move_leaves(v, r->new, r->old, len) != 0);
+		if (munmap_locked(mm, n->start, n->end, &r->dead))
+			BUG();
+		return err;
+	}
+	if (r->flags & MREMAP_DONTUNMAP) {
+		v->has_anon = false;
+		if (locked)
+			v = vma_set_flags(mm, v, v->start, v->end, v->vm_flags & ~(u32)(VM_LOCKED | VM_LOCKONFAULT), NULL);
+	} else if (r->old_len && munmap_locked(mm, r->old, r->old + r->old_len, &r->dead)) {
+		BUG();		/* it is whole VMAs */
+	}
+	vma_merge(mm, n);
+	return (i64)r->new;
+}
+
+/* What may not grow or move, and limits. */
+static int check_resize(struct remap *r, struct vma *v)
+{
+	u64 grow = (r->new_len - r->old_len) >> PAGE_SHIFT;
+
+	if (!r->old_len && !(v->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if ((r->flags & MREMAP_DONTUNMAP) && (v->vm_flags & (VM_DONTEXPAND | VM_PFN)))
+		return -EINVAL;
+	if (r->old_len > v->end - r->old)
+		return -EFAULT;
+	if (r->new_len <= r->old_len)
+		return 0;
+	if (v->vm_flags & (VM_DONTEXPAND | VM_PFN))
+		return -EFAULT;
+	if (vma_pgoff(v, r->old) + (r->new_len >> PAGE_SHIFT) < vma_pgoff(v, r->old))
+		return -EINVAL;
+	if (locks_too_much(r->mm, v->vm_flags, grow))
+		return -EAGAIN;
+	if (!may_expand(r->mm, v->vm_flags, grow))
+		return -ENOMEM;
+	if ((v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(v->vm_flags & VM_NORESERVE) && overcommits(grow))
+		return -ENOMEM;
+	return 0;
+}
+
+/* The VMA ends with the range and there is room behind it. */
+static bool grow_in_place(struct remap *r, struct vma *v)
+{
+	struct vma *next = mm_next_vma(v);
+	u64 end = r->old + r->new_len;
+
+	if (v->end != r->old + r->old_len || end > USER_VA_END || end < r->old)
+		return false;
+	if (next && end > next->start - ((next->vm_flags & VM_GROWSDOWN) ? min(next->start, GUARD_GAP) : 0))
+		return false;
+	vma_resize(v, v->start, end);
+	vma_merge(r->mm, v);
+	return true;
+}
+
+static i64 remap_locked(struct remap *r)
+{
+	struct vma *v = mm_find_vma(r->mm, r->old);
+	bool to_fixed = r->flags & MREMAP_FIXED;
+	int err;
+
+	if (!v)
+		return -EFAULT;
+	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && r->new_len <= r->old_len) {	/* shrink, over VMAs too */
+		if (r->new_len < r->old_len &&
+		    (err = munmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead)))
+			return err;
+		return (i64)r->old;
+	}
+	if (to_fixed && r->old_len > r->new_len) {
+		err = munmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead);
+		if (err)
+			return err;
+		r->old_len = r->new_len;
+		v = mm_find_vma(r->mm, r->old);
+	}
+	err = check_resize(r, v);
+	if (err)
+		return err;
+	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && r->old_len && grow_in_place(r, v))
+		return (i64)r->old;
+	if (!(r->flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	if ((r->flags & MREMAP_DONTUNMAP) && !may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT))
+		return -ENOMEM;
+	if (to_fixed) {
+		if (r->new < mm_min_addr && !capable(CAP_SYS_RAWIO))
+			return -EPERM;
+		err = munmap_locked(r->mm, r->new, r->new + r->new_len, &r->dead);
+		if (err)
+			return err;
+		v = mm_find_vma(r->mm, r->old);
+	} else {
+		r->new = find_hole_for(r->mm, r->new, r->new_len);
+		if (!r->new)
+			return -ENOMEM;
+	}
+	return move_vma(r, v);
+}
+
+i64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 new_addr)
+{
+	struct remap r = { .mm = mm, .old = old, .flags = flags };
+	bool hinted = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP), populate;
+	struct vma *v;
+	i64 ret;
+
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if (hinted && !(flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
+		return -EINVAL;
+	r.old_len = align_up(old_len, PAGE_SIZE);
+	r.new_len = align_up(new_len, PAGE_SIZE);
+	if ((old & ~PAGE_MASK) || !r.new_len || r.old_len < old_len || r.new_len > USER_VA_END)
+		return -EINVAL;
+	if (old > USER_VA_END || r.old_len > USER_VA_END - old)
+		return -EINVAL;
+	if (flags & MREMAP_FIXED) {
+		if ((new_addr & ~PAGE_MASK) || new_addr > USER_VA_END - r.new_len)
+			return -EINVAL;
+		if (old + r.old_len > new_addr && new_addr + r.new_len > old)
+			return -EINVAL;
+	}
+	if (hinted)
+		r.new = align_down(new_addr, PAGE_SIZE);
+	ret = write_lock_killable(&mm->lock);
+	if (ret)
+		return ret;
+	ret = remap_locked(&r);
+	v = ret > 0 ? mm_find_vma(mm, (u64)ret) : NULL;
+	populate = v && (v->vm_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED && r.new_len > r.old_len;
+	write_unlock(&mm->lock);
+	vma_free_list(r.dead);
+	if (populate)
+		(void)mm_populate(mm, (u64)ret + r.old_len, (u64)ret + r.new_len);
+	return ret;
+}
