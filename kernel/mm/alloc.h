@@ -50,6 +50,12 @@ bool reclaim_for(u32 order, u32 flags, u32 attempt);
 void slab_init(void);
 void slab_drain_local(void);			/* this CPU's lists back to the slabs; interrupts off */
 
+/* --- mapping_lru.c ----------------------------------------------------------------------------------- */
+struct folio;
+void lru_add(struct folio *f);			/* a page-cache folio that can be dropped and read again */
+void lru_del(struct folio *f);			/* also if it is not on the list */
+u64 lru_reclaim(u64 nr);			/* drops up to nr clean unused pages; returns how many */
+
 /* --- folio_lock.c ------------------------------------------------------------------------------------ */
 void folio_lock_init(void);
 

@@ -5,6 +5,7 @@
  */
 #include <base/assert.h>
 #include <base/string.h>
+#include <lib/radix.h>
 #include "slab.h"
 
 #define SMALL_MAX	1024	/* up to here classes are looked up by 16 bytes, above by 256 */
@@ -37,6 +38,7 @@ void slab_init(void)
 		c += n * 256 > classes[c].size;
 		large_class[n] = (u8)c;
 	}
+	radix_start();
 }
 
 static __noinline void *kmalloc_folio(size_t size, u32 flags)

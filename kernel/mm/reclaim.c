@@ -15,6 +15,7 @@
 #define RECLAIM_BATCH	64		/* pages or objects asked for at a time */
 #define OOM_NAP_NS	5000000ull	/* for the victim to exit */
 
+__weak_symbol const struct oom_ops *oom_ops;
 static struct shrinker *shrinkers;
 static struct spinlock shrinkers_lock = SPINLOCK_INIT;
 static struct mutex oom_mutex = MUTEX_INIT(oom_mutex);	/* one kill at a time */
@@ -30,7 +31,7 @@ void shrinker_register(struct shrinker *s)
 
 static u64 shrink_all(u64 nr)
 {
-	u64 freed = 0;
+	u64 freed = lru_reclaim(nr);
 
 	for (struct shrinker *s = load_acquire(&shrinkers); s; s = s->next)
 		freed += s->shrink(nr);

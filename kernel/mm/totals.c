@@ -42,8 +42,8 @@ void mem_totals(struct mem_totals *t)
 	memset(t, 0, sizeof(*t));
 	t->total = all_pages() - reserved_pages() + vmemmap_given_back();
 	t->free = READ_ONCE(zone.nr_free) + pcp_pages() + vmemmap_deferred();
-	t->page_cache = mem_stat_read(STAT_CACHE);
 	t->shmem = mem_stat_read(STAT_SHMEM);
+	t->page_cache = mem_stat_read(STAT_CACHE) + t->shmem;
 	t->anon = mem_stat_read(STAT_ANON);
 	t->mapped = mem_stat_read(STAT_MAPPED);
 	t->slab = mem_stat_read(STAT_SLAB);
@@ -52,6 +52,6 @@ void mem_totals(struct mem_totals *t)
 	t->dirty = mem_stat_read(STAT_DIRTY);
 	t->reserve = zone.reserve;
 	/* What a new program could have: free pages and the cache that can be dropped. */
-	t->available = t->free + t->page_cache - min(t->page_cache, t->shmem);
+	t->available = t->free + t->page_cache - t->shmem;
 	t->available -= min(t->available, t->reserve);
 }

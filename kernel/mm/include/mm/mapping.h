@@ -7,6 +7,7 @@
 #ifndef MM_MAPPING_H
 #define MM_MAPPING_H
 #include <hal/sync.h>
+#include <lib/radix.h>
 #include <mm/page.h>
 
 struct vma;
@@ -24,7 +25,7 @@ struct mapping_ops {
 struct mapping {
 	const struct mapping_ops *ops;
 	struct spinlock lock;
-	void *tree;			/* index -> struct folio *: lib/radix */
+	struct radix tree;		/* index -> struct folio * */
 	u64 nr_pages;
 	u64 size;			/* bytes; faults beyond it are SIGBUS. Changed with invalidate_lock held for writing. */
 	struct rwsem invalidate_lock;	/* read: fault in or read; write: truncate, punch */
@@ -35,8 +36,18 @@ struct mapping {
 
 void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *host);
 void mapping_destroy(struct mapping *m);	/* no VMAs left; frees every folio */
-/* The folio that holds page index, referenced and unlocked, or NULL if absent. */
+/* The folio that holds page index, up to date, referenced and unlocked, or NULL if absent. */
 struct folio *mapping_find(struct mapping *m, u64 index);
+/*
+ * As mapping_find for pages first..first+n-1 at once, out[i] NULL where absent. Looks at the pages up to the next
+ * multiple of 64 only; returns how many it looked at.
+ */
+u32 mapping_find_run(struct mapping *m, u64 first, u32 n, struct folio **out);
+/* The address of page index in the folio of its mapping. */
+static inline void *folio_index_address(struct folio *f, u64 index)
+{
+	return (char *)folio_address(f) + ((index - f->page.index) << PAGE_SHIFT);
+}
 /* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
 struct folio *mapping_get(struct mapping *m, u64 index);
 /* read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends size. The caller holds the inode lock for write. */

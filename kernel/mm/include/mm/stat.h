@@ -13,7 +13,7 @@ enum mem_stat {
 	STAT_SLAB, STAT_KMALLOC,	/* slabs; allocations too large for them */
 	STAT_KVM, STAT_KSTACK, STAT_KTABLES,	/* vmalloc; kernel stacks, cached ones too; the tables that map them */
 	STAT_TABLES,			/* user page tables (pt) */
-	STAT_CACHE, STAT_SHMEM,		/* page cache in all; the part that is memory itself (tmpfs) */
+	STAT_CACHE, STAT_SHMEM,		/* page cache that can be dropped; that is memory itself (tmpfs) */
 	STAT_ANON, STAT_MAPPED,		/* mapped anonymous and file pages (mm) */
 	STAT_DIRTY,
 	/* events, for vmstat */

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading, writing, truncating and punching files through the page cache. */
+#include <base/errno.h>
+#include <base/string.h>
+#include <mm/mapping.h>
+#include <mm/uio.h>
+#include "alloc.h"
+#include "mapping_internal.h"
+
+static inline size_t part_of_page(u64 pos, u64 left)
+{
+	return min(PAGE_SIZE - (pos & ~PAGE_MASK), left);
+}
+
+static inline char *byte_address(struct folio *f, u64 pos)
+{
+	return (char *)folio_index_address(f, pos >> PAGE_SHIFT) + (pos & ~PAGE_MASK);
+}
+
+/* The page for reading or for changing a part of it: NULL is a hole of a memory file. */
+static struct folio *page_for(struct mapping *m, u64 index)
+{
+	struct folio *f = mapping_find(m, index);
+
+	if (likely(f) || mapping_is_memory(m))
+		return f;
+	read_lock(&m->invalidate_lock);
+	f = mapping_get(m, index);
+	read_unlock(&m->invalidate_lock);
+	return f;
+}
+
+/* --- reading ---------------------------------------------------------------------------------------- */
+
+ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos)
+{
+	u64 size = READ_ONCE(m->size);
+	size_t n, done = 0;
+
+	if (pos >= size)
+		return 0;
+	n = min(u->left, size - pos);
+	while (done < n) {
+		size_t part = part_of_page(pos + done, n - done), moved;
+		struct folio *f = page_for(m, (pos + done) >> PAGE_SHIFT);
+
+		if (unlikely(IS_ERR(f)))
+			return done ? (ssize_t)done : PTR_ERR(f);
+		if (f) {
+			moved = uio_write(u, byte_address(f, pos + done), part);
+			folio_put(f);
+		} else {
+			moved = uio_zero(u, part);
+		}
+		done += moved;
+		if (unlikely(moved < part))
+			return done ? (ssize_t)done : -EFAULT;
+	}
+	return (ssize_t)done;
+}
+
+/* --- writing ------------------------------------------------------------------------------------------ */
+
+/* Moves up to n bytes to a page that is there. */
+static size_t write_present(struct mapping *m, struct folio *f, struct uio *u, u64 pos, size_t n)
+{
+	size_t moved = uio_read(u, byte_address(f, pos), n);
+
+	if (moved && !mapping_is_memory(m) && !page_test(&f->page, PG_DIRTY))
+		page_set(&f->page, PG_DIRTY);
+	folio_put(f);
+	return moved;
+}
+
+/*
+ * A page that a memory file has not got: filled before anybody can see it, so that nothing is zeroed that is written
+ * and no lock is held over the copy. Bytes moved, or an errno.
+ */
+static ssize_t write_new(struct mapping *m, struct uio *u, u64 pos, size_t n)
+{
+	struct folio *f = folio_alloc(0, ALLOC_USER), *in;
+	size_t off = pos & ~PAGE_MASK, moved;
+	char *page;
+
+	if (!f)
+		return -ENOMEM;
+	page = folio_address(f);
+	moved = uio_read(u, page + off, n);
+	if (unlikely(!moved)) {
+		folio_put(f);
+		return 0;
+	}
+	if (off)
+		memset(page, 0, off);
+	if (off + moved < PAGE_SIZE)
+		memset(page + off + moved, 0, PAGE_SIZE - off - moved);
+	page_set(&f->page, PG_UPTODATE);
+	in = mapping_add(m, f, pos >> PAGE_SHIFT);
+	if (unlikely(in != f)) {
+		if (!IS_ERR(in)) {	/* somebody faulted it in meanwhile */
+			memcpy(byte_address(in, pos), page + off, moved);
+			folio_put(in);
+		}
+		folio_put(f);
+		return IS_ERR(in) ? PTR_ERR(in) : (ssize_t)moved;
+	}
+	folio_put(f);
+	return (ssize_t)moved;
+}
+
+/* What mmap wrote behind the end of the file in its last page must not show when the file grows. */
+static void clear_tail(struct mapping *m, u64 size)
+{
+	struct folio *f;
+
+	if (!(size & ~PAGE_MASK) || list_empty(&m->vmas))
+		return;
+	f = mapping_find(m, size >> PAGE_SHIFT);
+	if (!f)
+		return;
+	memset(byte_address(f, size), 0, part_of_page(size, PAGE_SIZE));
+	folio_put(f);
+}
+
+ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
+{
+	size_t done = 0;
+
+	if (pos > m->size)
+		clear_tail(m, m->size);
+	while (u->left) {
+		size_t part = part_of_page(pos, u->left);
+		struct folio *f = page_for(m, pos >> PAGE_SHIFT);
+		ssize_t moved;
+
+		if (IS_ERR(f))
+			moved = PTR_ERR(f);
+		else
+			moved = f ? (ssize_t)write_present(m, f, u, pos, part) : write_new(m, u, pos, part);
+		if (unlikely(moved < 0))
+			return done ? (ssize_t)done : moved;
+		done += (size_t)moved;
+		pos += (u64)moved;
+		if (pos > m->size)
+			WRITE_ONCE(m->size, pos);
+		if (unlikely((size_t)moved < part))
+			return done ? (ssize_t)done : -EFAULT;
+	}
+	return (ssize_t)done;
+}
+
+int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n)
+{
+	struct uio_seg seg;
+	struct uio u;
+	ssize_t done;
+
+	uio_kernel(&u, &seg, (void *)data, n);
+	done = mapping_write(m, &u, pos);
+	if (done < 0)
+		return (int)done;
+	return (size_t)done == n ? 0 : -ENOSPC;
+}
+
+/* --- truncating and punching ------------------------------------------------------------------------------ */
+
+/* Zeroes bytes [start, end) of one page. 0 or an errno of reading it in. */
+static int zero_part(struct mapping *m, u64 start, u64 end)
+{
+	struct folio *f;
+
+	if (start >= end)
+		return 0;
+	f = mapping_is_memory(m) ? mapping_find(m, start >> PAGE_SHIFT) : mapping_get(m, start >> PAGE_SHIFT);
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
+	if (!f)
+		return 0;
+	memset(byte_address(f, start), 0, end - start);
+	if (!mapping_is_memory(m))
+		page_set(&f->page, PG_DIRTY);
+	folio_put(f);
+	return 0;
+}
+
+int mapping_truncate(struct mapping *m, u64 size)
+{
+	u64 first = div_round_up(size, PAGE_SIZE);
+	int err = 0;
+
+	write_lock(&m->invalidate_lock);
+	if (size > m->size)
+		clear_tail(m, m->size);
+	else
+		err = zero_part(m, size, min(align_up(size, PAGE_SIZE), m->size));
+	if (!err) {
+		WRITE_ONCE(m->size, size);
+		if (!radix_empty(&m->tree)) {
+			mapping_unmap_range(m, first, ~0ull - first, true);
+			mapping_remove_pages(m, first, ~0ull);
+		}
+	}
+	write_unlock(&m->invalidate_lock);
+	return err;
+}
+
+int mapping_punch(struct mapping *m, u64 start, u64 end)
+{
+	u64 first = div_round_up(start, PAGE_SIZE), last = end >> PAGE_SHIFT;
+	int err;
+
+	if (start >= end)
+		return 0;
+	write_lock(&m->invalidate_lock);
+	err = zero_part(m, start, min(first << PAGE_SHIFT, end));
+	if (!err && last >= first)
+		err = zero_part(m, last << PAGE_SHIFT, end);
+	if (!err && last > first) {
+		mapping_unmap_range(m, first, last - first, false);
+		mapping_remove_pages(m, first, last - 1);
+	}
+	write_unlock(&m->invalidate_lock);
+	return err;
+}
+
+off64 mapping_seek(struct mapping *m, u64 pos, bool data)
+{
+	u64 size = READ_ONCE(m->size), index = pos >> PAGE_SHIFT;
+	void *found = NULL;
+
+	if (pos >= size)
+		return -ENXIO;
+	if (!mapping_is_memory(m))
+		return (off64)(data ? pos : size);
+	spin_lock(&m->lock);
+	if (data)
+		found = radix_next(&m->tree, &index);
+	else
+		index = radix_next_hole(&m->tree, index);
+	spin_unlock(&m->lock);
+	if (data && (!found || index << PAGE_SHIFT >= size))
+		return -ENXIO;
+	return (off64)min(max(pos, index << PAGE_SHIFT), size);
+}
