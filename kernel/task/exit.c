@@ -6,7 +6,7 @@
  * to do so makes its process a zombie, whose children go to a reaper and whose parent is told. The zombie keeps its
  * numbers until somebody waits for it (process_unlink), or goes at once if the parent does not care.
  */
-#include <base/printk.h>
+#include <base/string.h>
 #include <hal/uaccess.h>
 #include <linux/wait.h>
 #include <task/futex.h>
@@ -359,4 +359,24 @@ int task_dethread(void)
 	if (!err && p->leader != t)
 		take_lead(t, p);
 	return err;
+}
+
+int task_unshare_sighand(void)
+{
+	struct process *p = current->proc;
+	struct sighand *old = p->sighand, *s;
+	u64 flags;
+
+	if (ref_read(&old->ref) == 1)
+		return 0;
+	s = sighand_alloc();
+	if (!s)
+		return -ENOMEM;
+	flags = spin_lock_irqsave(&old->lock);
+	memcpy(s->action, old->action, sizeof(s->action));
+	WRITE_ONCE(p->sighand, s);
+	spin_unlock_irqrestore(&old->lock, flags);
+	synchronize_rcu();	/* sighand_lock may still be spinning on the old one */
+	sighand_put(old);
+	return 0;
 }

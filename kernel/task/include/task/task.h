@@ -194,6 +194,8 @@ __noreturn void task_exit_group(int status);
 
 /* Ends every other thread and makes the current one the leader. 0 or -EAGAIN (somebody else does), -EINTR (killed). */
 int task_dethread(void) __must_check;
+/* Gives the current process signal handlers of its own if it shares them. 0, -ENOMEM. Sleeps. */
+int task_unshare_sighand(void) __must_check;
 /* The current task leaves its address space for mm (NULL: at exit): wakes a vfork parent, clears the child tid. Sleeps. */
 void task_replace_mm(struct mm *mm);
 /* Makes init: a process of one thread, pid 1, with mm (taken over) that starts at pc with sp. By a kernel thread, once. */
