@@ -111,6 +111,8 @@ static void __noinline file_last_put(struct file *f)
 		f->ops->release(f);
 	if (counts_as_writer(f))
 		atomic_dec(&f->inode->writers);
+	if (f->mode & FMODE_EXEC)	/* set by execve, which denied them */
+		file_allow_write(f);
 	file_free_unopened(f);
 }
 

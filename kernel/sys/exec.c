@@ -33,10 +33,7 @@ static struct file *open_path_exec(const struct path *p)
 		return ERR_PTR(-ENOENT);
 	if (!S_ISREG(i->mode))
 		return ERR_PTR(-EACCES);
-	err = inode_permission(i, MAY_EXEC);
-	if (err)
-		return ERR_PTR(err);
-	f = file_open_path(p, O_RDONLY);
+	f = file_open_path(p, O_RDONLY | OPEN_EXEC);
 	if (IS_ERR(f))
 		return f;
 	err = f->backing.may_exec ? file_deny_write(f) : -EACCES;

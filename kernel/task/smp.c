@@ -6,7 +6,6 @@
 
 void sched_init(void)
 {
-	task_init();
 	for (u32 n = 0; n < nr_cpus; n++) {
 		struct rq *rq = cpu_rq(n);
 		struct task *idle = &idle_tasks[n];

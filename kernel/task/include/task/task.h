@@ -169,7 +169,7 @@ extern u32 pid_max;		/* numbers are below it */
 /* Referenced leader of p, or NULL once p has been reaped. */
 struct task *process_leader(struct process *p);
 
-/* The slabs of this layer; sched_init calls it before the first task is made. */
+/* The slabs of this layer; called before the first task is made, and before sched_init. */
 void task_init(void);
 /* A task of the kernel's own process (pid 0) with stack, name and sched_task_init done, not started: task/task.c. */
 struct task *task_alloc_kernel(const char *name);
