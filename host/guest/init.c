@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The first process of a guest that `tine run` starts. It mounts what programs expect, runs one
- * command, and carries its input, output and status over the serial console, which is all that
- * this needs of the kernel (docs/host.md has the protocol for the other side, console.py).
+ * command, and carries its input, output and status over one channel to host/tine/console.py: the
+ * virtio port tine.ctl, or, where the kernel or the host has none, the serial console.
  *
  * Guest to host: what the terminal shows goes as it is; everything else is a frame
  *	ESC _ tine; TYPE ; LENGTH ; payload ESC \
@@ -14,6 +14,7 @@
  * drops what nobody reads.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,20 +31,23 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define DIR	"/.tine"
+#define OURS	"/.tine"
 #define MAXARG	4096
+#define PORTS	"/sys/class/virtio-ports"
+#define PORT_WAIT	100	/* x 10 ms that the kernel may take to find the port it was given */
 
-/* What the host wants, from DIR/run: NUL-terminated words, each after its kind's letter. */
+/* What the host wants, from OURS/run: NUL-terminated words, each after its kind's letter. */
 static struct {
 	char *argv[MAXARG + 1], *env[MAXARG + 1];
 	int argc, envc;
 	const char *cwd, *host;
 	int tty[3];		/* which of stdin, stdout, stderr is the terminal */
+	int port;		/* the host offers the port tine.ctl */
 	int direct;		/* the command gets the console itself, not a pty */
 	struct winsize size;
 } want;
 
-static int con = -1;		/* the console */
+static int con = -1;		/* the channel to the host */
 static int master = -1;		/* our side of the pty */
 static int in = -1;		/* the write end of the command's stdin */
 static int out[3] = { -1, -1, -1 };	/* the read ends of its stdout and stderr */
@@ -110,8 +114,9 @@ static void __attribute__((noreturn)) give_up(const char *what)
 static void mount_one(const char *type, const char *where, unsigned long flags, const char *data)
 {
 	mkdir(where, 0755);
-	if (mount(type, where, type, flags, data) && errno != EBUSY && errno != ENODEV && errno != ENOSYS)
-		fprintf(stderr, "tine: in the guest: mount %s on %s: %s\n", type, where, strerror(errno));
+	if (mount(type, where, type, flags, data) && errno != EBUSY && errno != ENODEV)
+		fprintf(stderr, "tine: in the guest: mount %s on %s: %s\n", type, where,
+			strerror(errno));
 }
 
 static void mount_all(void)
@@ -150,10 +155,10 @@ static char *read_whole(const char *path, size_t *len)
 static void read_wishes(void)
 {
 	size_t len;
-	char *data = read_whole(DIR "/run", &len), *p;
+	char *data = read_whole(OURS "/run", &len), *p;
 
 	if (!data)
-		give_up(DIR "/run");
+		give_up(OURS "/run");
 	for (p = data; p < data + len; p += strlen(p) + 1) {
 		switch (*p) {
 		case 'a':
@@ -174,6 +179,9 @@ static void read_wishes(void)
 			for (int i = 0; i < 3; i++)
 				want.tty[i] = p[1 + i] == '1';
 			break;
+		case 'p':
+			want.port = 1;
+			break;
 		case 'd':
 			want.direct = 1;
 			break;
@@ -191,9 +199,9 @@ static void read_wishes(void)
 /* Nothing of ours stays in the guest's tree. */
 static void remove_traces(void)
 {
-	unlink(DIR "/run");
-	unlink(DIR "/init");
-	rmdir(DIR);
+	unlink(OURS "/run");
+	unlink(OURS "/init");
+	rmdir(OURS);
 }
 
 static void console_raw(void)
@@ -206,6 +214,48 @@ static void console_raw(void)
 	t.c_cc[VMIN] = 1;
 	t.c_cc[VTIME] = 0;
 	tcsetattr(con, TCSANOW, &t);
+}
+
+/* The port's device, or -1: NAME is a folder of PORTS. */
+static int open_port(const char *name)
+{
+	char path[300], is[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), PORTS "/%s/name", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (read(fd, is, sizeof(is) - 1) < 0)
+		is[0] = 0;
+	close(fd);
+	if (strncmp(is, "tine.ctl", 8) || (is[8] && is[8] != '\n'))
+		return -1;
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* A kernel with the driver has the folder from the start, and the port in it a moment later. */
+static void use_port(void)
+{
+	for (int i = 0; i < PORT_WAIT; i++) {
+		DIR *d = opendir(PORTS);
+		struct dirent *e;
+		int fd = -1;
+
+		if (!d)
+			return;
+		while (fd < 0 && (e = readdir(d)))
+			if (e->d_name[0] != '.')
+				fd = open_port(e->d_name);
+		closedir(d);
+		if (fd >= 0) {
+			close(con);
+			con = fd;
+			return;
+		}
+		usleep(10000);
+	}
 }
 
 static int open_pty(char *name, size_t size)
@@ -294,7 +344,7 @@ static void start(void)
 
 /* --- input: frames from the host ------------------------------------------------------------ */
 
-static unsigned char rx[8192];	/* frames not yet taken; the head may wait for a full pipe */
+static unsigned char rx[2 * 16384];	/* frames not yet taken; the head may wait for a full pipe */
 static size_t rx_len;
 static size_t rx_done;		/* how much of the head frame's payload has been passed on */
 
@@ -357,7 +407,7 @@ static void read_console(void)
 		rx_len += n;
 }
 
-/* --- output ----------------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------------------------- */
 
 /* One read's worth from FD as stream I (0: the terminal). Returns 0 at the end of it. */
 static int carry(int i, int fd)
@@ -413,7 +463,8 @@ static void serve(void)
 	for (;;) {
 		struct pollfd p[5] = {
 			{ .fd = want.direct || rx_len == sizeof(rx) ? -1 : con, .events = POLLIN },
-			{ .fd = master, .events = waiting && rx[0] == 'k' ? POLLIN | POLLOUT : POLLIN },
+			{ .fd = master,
+			  .events = waiting && rx[0] == 'k' ? POLLIN | POLLOUT : POLLIN },
 			{ .fd = out[1], .events = POLLIN },
 			{ .fd = out[2], .events = POLLIN },
 			{ .fd = waiting && rx[0] == 'i' ? in : -1, .events = POLLOUT },
@@ -453,6 +504,8 @@ int main(void)
 	sigaddset(&block, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &block, NULL);	/* let in only by ppoll: none is lost */
 	read_wishes();
+	if (want.port)
+		use_port();
 	if (!want.direct)
 		console_raw();
 	remove_traces();

@@ -14,8 +14,9 @@ import tty
 
 MARK = b"\033_tine;"
 END = b"\033\\"
-WINDOW = 2048		# bytes in flight to the guest; half of what a tty buffers
-CHUNK = 512
+# Bytes in flight to the guest and in one frame: over the serial line half of what a tty buffers,
+# over the port what init takes at once.
+SERIAL, PORT = (2048, 512), (16384, 4096)
 ESCAPE = b"\x1d"	# Ctrl-]; three of them end the VM
 ESCAPES, ESCAPE_TIME = 3, 1.0
 
@@ -98,7 +99,11 @@ class Session:
 
     def __init__(self, vm, ttys, direct=False):
         self.vm, self.ttys, self.direct = vm, ttys, direct
-        self.parser = Parser()
+        self.parsers = {vm.stdout.fileno(): Parser()}
+        if vm.port:
+            self.parsers[vm.port.fileno()] = Parser()
+        self.channel = vm.stdin.fileno()	# where input goes: the port, once init has spoken there
+        self.window, self.chunk = SERIAL
         self.status = None
         self.ready = direct
         self.open_input = True
@@ -127,14 +132,17 @@ class Session:
                 self.status, self.ended = 128 + signal.SIGPIPE, True
                 return
 
-    def from_guest(self, data):
-        for kind, payload in self.parser.feed(data):
+    def from_guest(self, fd, data):
+        for kind, payload in self.parsers[fd].feed(data):
             if kind is None:
                 self.text(payload)
             elif kind == "a":
                 self.flight -= int(payload or b"0")
             elif kind == "r":
                 self.ready = True
+                if self.vm.port and fd == self.vm.port.fileno():
+                    self.channel = fd
+                    self.window, self.chunk = PORT
             elif kind in "12":
                 self.put(int(kind), payload)
             elif kind == "x":
@@ -149,12 +157,14 @@ class Session:
                     self.escapes.clear()
             if len(self.escapes) == ESCAPES and self.escapes[-1] - self.escapes[0] < ESCAPE_TIME:
                 self.ended, self.status = True, 130
+            if not self.ready and b"\x03" in data:	# nobody there yet whom Ctrl-C could mean
+                self.ended, self.status = True, 130
         if not data:
             self.open_input = False
             self.send("e", b"")
             return
-        for at in range(0, len(data), CHUNK):
-            self.send("k" if self.ttys[0] else "i", data[at:at + CHUNK])
+        for at in range(0, len(data), self.chunk):
+            self.send("k" if self.ttys[0] else "i", data[at:at + self.chunk])
 
     def send(self, kind, payload):
         if self.direct:
@@ -163,15 +173,22 @@ class Session:
             self.queue.append(kind.encode() + struct.pack("<H", len(payload)) + payload)
 
     def flush(self):
-        while self.queue and self.ready and (self.direct or self.flight + len(self.queue[0]) <= WINDOW):
+        while self.queue and self.ready and (self.direct or self.flight + len(self.queue[0]) <= self.window):
             piece = self.queue.popleft()
             if not self.direct:
                 self.flight += len(piece)
             try:
                 while piece:
-                    piece = piece[os.write(self.vm.stdin.fileno(), piece):]
+                    piece = piece[os.write(self.channel, piece):]
             except OSError:
                 return
+
+    @staticmethod
+    def read(fd):
+        try:
+            return os.read(fd, 65536)
+        except ConnectionResetError:
+            return b""
 
     def on_resize(self, *_):
         self.resized = True
@@ -184,26 +201,29 @@ class Session:
         os.set_blocking(waker, False)
         old_wake = signal.set_wakeup_fd(waker)
         old_winch = signal.signal(signal.SIGWINCH, self.on_resize)
-        readers = {con, err, wake}
+        readers = set(self.parsers) | {err, wake}
         try:
+            # The port may close before the console's last words; only the console's end is the end.
             while con in readers and self.status is None:
                 if self.resized:
                     self.resized = False
                     self.send("w", struct.pack("<HH", *winsize(self.screen)))
                 self.flush()
-                want_input = self.open_input and not self.ended and len(self.queue) < 8
+                # A pipe is read once the channel is known, which sets the size of a frame; a terminal
+                # always, for the keys that end the VM.
+                want_input = (self.ready or self.ttys[0]) and self.open_input and not self.ended and len(self.queue) < 8
                 got, _, _ = select.select(readers | ({0} if want_input else set()), [], [])
                 if wake in got:
                     os.read(wake, 64)
                 if 0 in got:
                     self.from_user(os.read(0, 4096))
-                for fd in (con, err):
+                for fd in [*self.parsers, err]:
                     if fd in got:
-                        data = os.read(fd, 65536)
+                        data = self.read(fd)
                         if not data:
                             readers.discard(fd)
-                        elif fd == con:
-                            self.from_guest(data)
+                        elif fd in self.parsers:
+                            self.from_guest(fd, data)
                         else:
                             self.put(2, data.replace(b"\n", b"\r\n") if self.ttys[0] else data)
         finally:

@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 from .base import Error, UsageError
@@ -30,6 +31,8 @@ class Machine:
     qemu: str = "qemu-system-aarch64"
     machine: str = ""		# more properties of -M virt
     extra: tuple = ()
+    port: bool = False		# a virtio port tine.ctl, whose host end start() leaves in vm.port
+    port_fd: int = -1
 
     def accel(self):
         if self.icount or self.cpu or self.virtualization:
@@ -63,6 +66,10 @@ class Machine:
             argv += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
         if self.gdb:
             argv += ["-s", "-S"]
+        if self.port:
+            device = "virtio-serial-pci" if self.linux else "virtio-serial-device"	# what each kernel has built in
+            argv += ["-global", "virtio-mmio.force-legacy=false", "-device", device,
+                     "-chardev", "socket,id=ctl,fd=%d" % self.port_fd, "-device", "virtserialport,chardev=ctl,name=tine.ctl"]
         return argv + ["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con"] + list(self.extra)
 
 
@@ -76,8 +83,17 @@ def start(machine):
         if platform.system() == "Linux":
             import ctypes
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    return subprocess.Popen(machine.argv(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            bufsize=0, start_new_session=True, preexec_fn=die_with_us)
+    ours = theirs = None
+    if machine.port:
+        ours, theirs = socket.socketpair()
+        machine.port_fd = theirs.fileno()
+    vm = subprocess.Popen(machine.argv(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          bufsize=0, start_new_session=True, preexec_fn=die_with_us,
+                          pass_fds=[theirs.fileno()] if theirs else [])
+    if theirs:
+        theirs.close()
+    vm.port = ours
+    return vm
 
 
 def stop(vm, patience=0):

@@ -34,12 +34,13 @@ def parser():
     p.add("--linux", action="store_true", help="boot Debian's Linux in Tine's place, to compare")
     p.add("--env", metavar="NAME=VALUE", action="append", default=[], help="a variable for the command")
     p.add("--cwd", metavar="DIR", help="the directory in the guest to start in (default /root)")
-    p.add("--hide-boot", action="store_true", secret=True)
     p.add("--verbose", action="store_true", help="show the kernel's messages and QEMU's command line")
     p.add("--kernel", metavar="PATH", secret=True)
     p.add("--cpu", metavar="MODEL", secret=True)
     p.add("--gic", type=int, secret=True)
     p.add("--virtualization", action="store_true", secret=True)
+    p.add("--serial", action="store_true", secret=True)
+    p.add("--pci", action="store_true", secret=True)
     p.add("--direct", action="store_true", secret=True)
     p.add("--qemu", metavar="PATH", default="qemu-system-aarch64", secret=True)
     p.command()
@@ -85,6 +86,8 @@ def wishes(o, command, ttys, shell):
     words.append(b"w%d %d" % console.winsize(next((fd for fd in (1, 2, 0) if ttys[fd]), 0)))
     if o.direct:
         words.append(b"d")
+    if not (o.serial or o.direct):
+        words.append(b"p")
     return b"".join(w + b"\0" for w in words)
 
 
@@ -134,7 +137,8 @@ def main(args):
         append = "console=ttyAMA0 rdinit=/.tine/init panic=-1 %s%s" % ("" if o.verbose else "quiet ", o.append)
         machine = qemu.Machine(kernel=kernel, initrd=initrd(root, wishes(o, command, ttys, shell), where),
                                append=append.strip(), memory=o.mib, cpus=cpus, cpu=o.cpu, gic=o.gic,
-                               virtualization=o.virtualization, icount=o.icount, gdb=o.gdb, qemu=o.qemu)
+                               virtualization=o.virtualization, icount=o.icount, gdb=o.gdb, qemu=o.qemu,
+                               linux=o.linux or o.pci, port=not (o.serial or o.direct))
         if o.gdb:
             say("waiting for a debugger: gdb-multiarch build/tine.elf -ex 'target remote :1234'")
         if o.verbose:
