@@ -13,6 +13,9 @@ struct boot_info {
 
 /* Straight to the serial port, any context, before and beside the drivers. */
 void arch_early_puts(const char *s, size_t n);
+/* Device registers before mm_init: maps the page of pa in one of a few fixed slots, for good. NULL: none left. */
+void volatile *arch_early_map(paddr_t pa);
+
 /* Maps RAM [start, end) into the linear map, writable and not executable, in 2 MiB blocks where alignment allows
  * (the kernel's text and rodata alias read-only). alloc returns a zeroed page-table page that is mapped already. */
 void arch_map_linear(paddr_t start, paddr_t end, paddr_t (*alloc)(void));

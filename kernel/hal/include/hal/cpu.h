@@ -30,6 +30,9 @@ void arch_task_init_user(struct arch_task *a, void *stack_top);
 struct regs *arch_user_regs(void *stack);
 /* Copies FP state and TLS for fork: from the current task into child. */
 void arch_task_copy(struct arch_task *child, const struct arch_task *parent);
+/* Goes to user mode with the current task's frame, arch_user_regs(stack), abandoning the kernel stack's contents: init's
+ * first exec from a kernel thread. */
+__noreturn void arch_enter_user(struct regs *frame);
 /* Fresh registers, FP state and TLS for exec of the current task. */
 void arch_exec_regs(struct regs *r, u64 pc, u64 sp);
 static inline void *kstack_top(void *stack) { return (char *)stack + KSTACK_SIZE; }
@@ -48,8 +51,18 @@ u32 arch_gic3_acknowledge(void);
 void arch_gic3_end(u32 irq);
 void arch_gic3_send_sgi(u32 cpu);	/* SGI 0, after what was written before */
 int arch_start_cpu(u32 cpu, void *idle_stack_top, struct task *idle); /* by PSCI; the CPU then calls secondary_main() */
+/* The hardware id (MPIDR affinity) of a CPU, from the device tree, before arch_start_cpu; and how PSCI is called. */
+void arch_set_cpu(u32 cpu, u64 hwid);
+void arch_set_psci(bool use_hvc);
 __noreturn void arch_power_off(void);
 __noreturn void arch_restart(void);
+
+/* What the CPU offers user space: AT_HWCAP, AT_HWCAP2 of the ABI (asm/hwcap.h); the name for AT_PLATFORM is "aarch64". */
+u64 arch_hwcap(void);
+u64 arch_hwcap2(void);
+u32 arch_midr(void);			/* MIDR_EL1, for /proc/cpuinfo */
+/* 64 bits from the CPU's random number generator; false: none, or it failed now. */
+bool arch_random(u64 *v);
 
 /* --- time ---------------------------------------------------------------------------------------- */
 u64 arch_counter(void);			/* CNTVCT: ticks since some moment, same on all CPUs */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Filling and copying kernel memory. DC ZVA's block is 64 bytes on every CPU that we know; boot_start checks it. */
+	.macro FUNC name
+	.section .text.\name, "ax"
+	.balign 16
+	.globl \name
+	.type \name, %function
+\name:
+	.endm
+	.macro END name
+	.size \name, . - \name
+	.endm
+
+/* void clear_page(void *) */
+FUNC clear_page
+	add	x1, x0, #4096
+1:	dc	zva, x0
+	add	x2, x0, #64
+	dc	zva, x2
+	add	x2, x0, #128
+	dc	zva, x2
+	add	x2, x0, #192
+	dc	zva, x2
+	add	x0, x0, #256
+	cmp	x0, x1
+	b.ne	1b
+	ret
+END clear_page
+
+/* void copy_page(void *dst, const void *src) */
+FUNC copy_page
+	add	x2, x1, #4096
+1:	ldp	x4, x5, [x1]
+	ldp	x6, x7, [x1, #16]
+	ldp	x8, x9, [x1, #32]
+	ldp	x10, x11, [x1, #48]
+	ldp	x12, x13, [x1, #64]
+	ldp	x14, x15, [x1, #80]
+	stp	x4, x5, [x0]
+	stp	x6, x7, [x0, #16]
+	stp	x8, x9, [x0, #32]
+	stp	x10, x11, [x0, #48]
+	ldp	x4, x5, [x1, #96]
+	ldp	x6, x7, [x1, #112]
+	stp	x12, x13, [x0, #64]
+	stp	x14, x15, [x0, #80]
+	add	x1, x1, #128
+	stp	x4, x5, [x0, #96]
+	stp	x6, x7, [x0, #112]
+	add	x0, x0, #128
+	cmp	x1, x2
+	b.ne	1b
+	ret
+END copy_page
+
+/* void *memcpy(void *dst, const void *src, size_t n): small sizes by overlapping loads, no byte loop */
+FUNC memcpy
+	mov	x3, x0
+	cmp	x2, #16
+	b.lo	2f
+1:	subs	x2, x2, #64
+	b.lo	5f
+4:	ldp	x4, x5, [x1]
+	ldp	x6, x7, [x1, #16]
+	ldp	x8, x9, [x1, #32]
+	ldp	x10, x11, [x1, #48]
+	add	x1, x1, #64
+	stp	x4, x5, [x3]
+	stp	x6, x7, [x3, #16]
+	stp	x8, x9, [x3, #32]
+	stp	x10, x11, [x3, #48]
+	add	x3, x3, #64
+	subs	x2, x2, #64
+	b.hs	4b
+5:	tbz	x2, #5, 6f		/* x2 = left - 64: its low six bits are those of left */
+	ldp	x4, x5, [x1]
+	ldp	x6, x7, [x1, #16]
+	add	x1, x1, #32
+	stp	x4, x5, [x3]
+	stp	x6, x7, [x3, #16]
+	add	x3, x3, #32
+6:	tbz	x2, #4, 7f
+	ldp	x4, x5, [x1], #16
+	stp	x4, x5, [x3], #16
+7:	ands	x2, x2, #15
+	b.eq	8f
+	add	x1, x1, x2		/* at least 16 bytes came before: the last 16 overlap them */
+	add	x3, x3, x2
+	ldp	x4, x5, [x1, #-16]
+	stp	x4, x5, [x3, #-16]
+8:	ret
+2:	tbz	x2, #3, 3f
+	ldr	x4, [x1]
+	add	x6, x1, x2
+	ldr	x5, [x6, #-8]
+	add	x6, x3, x2
+	str	x4, [x3]
+	str	x5, [x6, #-8]
+	ret
+3:	tbz	x2, #2, 9f
+	ldr	w4, [x1]
+	add	x6, x1, x2
+	ldr	w5, [x6, #-4]
+	add	x6, x3, x2
+	str	w4, [x3]
+	str	w5, [x6, #-4]
+	ret
+9:	cbz	x2, 8b
+	tbz	x2, #1, 10f
+	ldrh	w4, [x1]
+	add	x6, x1, x2
+	ldrb	w5, [x6, #-1]
+	add	x6, x3, x2
+	strh	w4, [x3]
+	strb	w5, [x6, #-1]
+	ret
+10:	ldrb	w4, [x1]
+	strb	w4, [x3]
+	ret
+END memcpy
+
+/* void *memset(void *dst, int c, size_t n) */
+FUNC memset
+	mov	x3, x0
+	and	x1, x1, #0xff
+	orr	x1, x1, x1, lsl #8
+	orr	x1, x1, x1, lsl #16
+	orr	x1, x1, x1, lsl #32
+	cmp	x2, #16
+	b.lo	4f
+	cbnz	x1, 2f
+	cmp	x2, #256
+	b.lo	2f
+	/* Zeroes by blocks: up to the boundary, the blocks, the rest. */
+	stp	xzr, xzr, [x3]
+	stp	xzr, xzr, [x3, #16]
+	stp	xzr, xzr, [x3, #32]
+	stp	xzr, xzr, [x3, #48]
+	add	x4, x3, #64
+	and	x4, x4, #~63
+	sub	x5, x4, x3
+	sub	x2, x2, x5
+	mov	x3, x4
+1:	dc	zva, x3
+	add	x3, x3, #64
+	sub	x2, x2, #64
+	cmp	x2, #64
+	b.hs	1b
+	cbz	x2, 8f
+	cmp	x2, #16
+	b.lo	5f
+2:	subs	x2, x2, #32
+	b.lo	6f
+3:	stp	x1, x1, [x3]
+	stp	x1, x1, [x3, #16]
+	add	x3, x3, #32
+	subs	x2, x2, #32
+	b.hs	3b
+6:	tbz	x2, #4, 7f
+	stp	x1, x1, [x3], #16
+7:	ands	x2, x2, #15
+	b.eq	8f
+5:	add	x3, x3, x2		/* 16 bytes or more lie before */
+	stp	x1, x1, [x3, #-16]
+8:	ret
+4:	tbz	x2, #3, 9f
+	add	x4, x3, x2
+	str	x1, [x3]
+	str	x1, [x4, #-8]
+	ret
+9:	tbz	x2, #2, 10f
+	add	x4, x3, x2
+	str	w1, [x3]
+	str	w1, [x4, #-4]
+	ret
+10:	cbz	x2, 8b
+	add	x4, x3, x2
+	strb	w1, [x3]
+	tbz	x2, #1, 8b
+	strb	w1, [x3, #1]
+	strb	w1, [x4, #-1]
+	ret
+END memset

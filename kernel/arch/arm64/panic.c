@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The end: says why, prints registers and a symbolised backtrace, and ends the machine. */
+#include <base/assert.h>
+#include <base/atomic.h>
+#include <base/printk.h>
+#include <base/string.h>
+#include <arch/irqflags.h>
+#include <arch/sysreg.h>
+#include <hal/boot.h>
+#include <hal/page.h>
+#include <stdarg.h>
+#include "internal.h"
+
+char overflow_stacks[MAX_CPUS][4096] __aligned(4096);
+i32 panic_timeout;
+
+/* --- symbols: made by the second link pass from the first one's text symbols, sorted by offset -------------------- */
+extern const u32 kallsyms_count;
+extern const u32 kallsyms_offsets[], kallsyms_names[];	/* from the image's start; into kallsyms_text */
+extern const char kallsyms_text[];
+extern char _kimage_start[], _text_end[], _text_start[];
+
+const char *arch_symbol(u64 addr, u64 *offset)
+{
+	u64 off = addr - (u64)_kimage_start;
+	u32 lo = 0, hi = kallsyms_count;
+
+	if (addr < (u64)_kimage_start || addr >= (u64)_text_end || !hi)
+		return NULL;
+	while (hi - lo > 1) {
+		u32 mid = (lo + hi) / 2;
+
+		if (kallsyms_offsets[mid] <= off)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	*offset = off - kallsyms_offsets[lo];
+	return kallsyms_text + kallsyms_names[lo];
+}
+
+static void print_pc(const char *what, u64 pc)
+{
+	u64 off;
+	const char *name = arch_symbol(pc, &off);
+
+	if (name)
+		printk(LOG_EMERG, "%s %016lx %s+0x%lx\n", what, pc, name, off);
+	else
+		printk(LOG_EMERG, "%s %016lx\n", what, pc);
+}
+
+/* Frame records are followed only where memory is mapped and upward, so a wild chain ends soon. */
+static void backtrace(u64 fp)
+{
+	for (u32 depth = 0; depth < 40; depth++) {
+		const u64 *rec = (const u64 *)fp;
+
+		if (fp & 7 || fp < LINEAR_BASE || !arch_kernel_lookup(fp) || !rec[1])
+			break;
+		print_pc("  ", rec[1] - 4);
+		if (rec[0] <= fp)
+			break;
+		fp = rec[0];
+	}
+}
+
+static void print_regs(const struct regs *r)
+{
+	for (u32 i = 0; i < 31; i += 3)
+		if (i + 2 < 31)
+			printk(LOG_EMERG, "x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, r->x[i], i + 1, r->x[i + 1],
+			       i + 2, r->x[i + 2]);
+		else
+			printk(LOG_EMERG, "x%-2u %016lx sp  %016lx pstate %08lx\n", i, r->x[i], r->sp, r->pstate);
+}
+
+/* One CPU tells the story; another that comes here meanwhile stops, and so does a second panic inside the first. */
+static bool begin(void)
+{
+	static u32 cpu_in_panic;	/* number + 1 */
+	u32 none = 0, me = cpu_id() + 1;
+
+	irq_disable();
+	if (__atomic_compare_exchange_n(&cpu_in_panic, &none, me, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return true;
+	if (none == me)
+		arch_power_off();
+	for (;;)
+		asm volatile("wfi");
+}
+
+static __noreturn void end(void)
+{
+	if (panic_timeout == 0)
+		arch_power_off();
+	for (u64 until = clock_ns() + (u64)max(panic_timeout, 0) * 1000000000ull; clock_ns() < until;)
+		cpu_relax();
+	arch_restart();
+}
+
+__noreturn void panic_regs(struct regs *r, u64 esr, u64 far, const char *why)
+{
+	begin();
+	printk(LOG_EMERG, "Kernel panic: %s\n", why);
+	printk(LOG_EMERG, "cpu %u esr %08lx far %016lx\n", cpu_id(), esr, far);
+	print_pc("pc", r->pc);
+	print_pc("lr", r->x[30]);
+	print_regs(r);
+	printk(LOG_EMERG, "Backtrace:\n");
+	print_pc("  ", r->pc);
+	backtrace(r->x[29]);
+	printk(LOG_EMERG, "---[ end of kernel panic: %s ]---\n", why);
+	end();
+}
+
+void panic(const char *fmt, ...)
+{
+	static char why[256];
+	va_list ap;
+
+	begin();
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	printk(LOG_EMERG, "Kernel panic: %s\n", why);
+	printk(LOG_EMERG, "cpu %u\nBacktrace:\n", cpu_id());
+	backtrace((u64)__builtin_frame_address(0));
+	printk(LOG_EMERG, "---[ end of kernel panic: %s ]---\n", why);
+	end();
+}
