@@ -8,7 +8,6 @@
 #include <arch/sysreg.h>
 #include <hal/boot.h>
 #include <hal/page.h>
-#include <stdarg.h>
 #include "internal.h"
 
 char overflow_stacks[MAX_CPUS][4096] __aligned(4096);
@@ -116,16 +115,15 @@ __noreturn void panic_regs(struct regs *r, u64 esr, u64 far, const char *why)
 
 void panic(const char *fmt, ...)
 {
-	static char why[256];
 	va_list ap;
 
 	begin();
+	printk(LOG_EMERG, "Kernel panic:\n");
 	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
+	vprintk(LOG_EMERG, fmt, ap);
 	va_end(ap);
-	printk(LOG_EMERG, "Kernel panic: %s\n", why);
 	printk(LOG_EMERG, "cpu %u\nBacktrace:\n", cpu_id());
 	backtrace((u64)__builtin_frame_address(0));
-	printk(LOG_EMERG, "---[ end of kernel panic: %s ]---\n", why);
+	printk(LOG_EMERG, "---[ end of kernel panic ]---\n");
 	end();
 }

@@ -29,4 +29,8 @@ paddr_t arch_kernel_lookup(u64 va);
 /* From the device tree, before arch_start_cpu and power control: the conduit of PSCI, each CPU's affinity. */
 void arch_set_psci(bool use_hvc);
 void arch_set_mpidr(u32 cpu, u64 mpidr);
+/* The symbol that a kernel text address lies in, and how far behind its start; NULL: none. */
+const char *arch_symbol(u64 addr, u64 *offset);
+/* What panic does at its end, Linux's panic= word: 0 powers off, n restarts after n seconds, negative at once. */
+extern i32 panic_timeout;
 #endif
