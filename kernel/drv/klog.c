@@ -15,6 +15,7 @@
 static struct klog_record ring[RECORDS];
 static u64 next_seq;
 static struct spinlock lock = SPINLOCK_INIT;
+static u32 holder;		/* number of the CPU that prints, plus 1 */
 struct wait_queue klog_wait = WAIT_QUEUE_INIT(klog_wait);
 int klog_console_level = 7;
 
@@ -26,15 +27,20 @@ static void to_console(const struct klog_record *r)
 	arch_early_puts(line, (size_t)min(n, (int)sizeof(line) - 1));
 }
 
-void printk(enum log_level level, const char *fmt, ...)
+void vprintk(enum log_level level, const char *fmt, va_list ap)
 {
 	struct klog_record *r;
-	va_list ap;
 	u64 flags;
 	int n;
 
-	va_start(ap, fmt);
-	flags = spin_lock_irqsave(&lock);
+	flags = irq_save();
+	if (holder == cpu_id() + 1) {	/* a fault while printing: the panic must get its words out */
+		arch_early_puts(fmt, strlen(fmt));
+		irq_restore(flags);
+		return;
+	}
+	spin_lock(&lock);
+	holder = cpu_id() + 1;
 	r = &ring[next_seq % RECORDS];
 	r->seq = next_seq++;
 	r->ns = clock_ns();
@@ -45,7 +51,16 @@ void printk(enum log_level level, const char *fmt, ...)
 		r->len--;
 	if ((int)level < klog_console_level)
 		to_console(r);
+	holder = 0;
 	spin_unlock_irqrestore(&lock, flags);
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintk(level, fmt, ap);
 	va_end(ap);
 }
 

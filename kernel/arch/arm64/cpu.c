@@ -63,7 +63,7 @@ void arch_idle(void)
 }
 
 struct cpu_boot { struct task *idle; void *stack_top; };
-static u64 cpu_hwid[MAX_CPUS];
+u64 cpu_hwid[MAX_CPUS];
 
 void arch_set_cpu(u32 cpu, u64 hwid) { cpu_hwid[cpu] = hwid; }
 

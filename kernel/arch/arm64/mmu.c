@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The kernel half: the linear map at boot, then mappings of vmalloc, vmemmap and devices. Tables are only ever added.
- * The linear map is written once and never split. The first tables come from a small pool in the image, since no
- * other memory is mapped yet.
+ * The linear map is written once and never split.
  */
 #include <base/errno.h>
 #include <base/string.h>
@@ -13,20 +12,11 @@
 #include "mmu.h"
 
 u64 kimage_voffset;
-static char pool[6][PAGE_SIZE] __aligned(4096);
-static u32 pool_used;
 extern char _kimage_start[], _kimage_end[], _rodata_end[];
 
 void mmu_init(paddr_t image) { kimage_voffset = KIMAGE_VA - image; }
 
-static paddr_t table_alloc(paddr_t (*alloc)(void))
-{
-	if (pool_used < ARRAY_SIZE(pool))
-		return virt_to_phys(pool[pool_used++]);
-	return alloc ? alloc() : 0;
-}
-
-/* Tables of the image's pool are reached there: they are needed before the linear map. */
+/* Tables inside the image are reached there: they are needed before the linear map. */
 static pte_t *table_va(paddr_t pa)
 {
 	paddr_t image = KIMAGE_VA - kimage_voffset;
@@ -47,7 +37,7 @@ static pte_t *entry_for(u64 va, int level, paddr_t (*alloc)(void))
 		pte_t *e = &t[index_at(va, l)];
 
 		if (pte_is_none(*e)) {
-			paddr_t pa = table_alloc(alloc);
+			paddr_t pa = alloc ? alloc() : 0;
 
 			if (!pa)
 				return NULL;

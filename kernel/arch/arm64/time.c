@@ -23,7 +23,7 @@ void time_init(void)
 
 u64 arch_counter(void) { return read_sysreg(cntvct_el0); }
 u64 arch_counter_hz(void) { return hz; }
-u32 arch_timer_irq_index(void) { return cpu_at_el2 ? 3 : 2; }
+u32 arch_timer_index(void) { return cpu_at_el2 ? 3 : 2; }
 
 u64 clock_ns(void)
 {

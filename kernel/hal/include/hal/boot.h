@@ -13,6 +13,7 @@ struct boot_info {
 
 /* Straight to the serial port, any context, before and beside the drivers. */
 void arch_early_puts(const char *s, size_t n);
+void arch_early_uart(paddr_t pl011);	/* where that is; nothing is printed before */
 /* Device registers before mm_init: maps the page of pa in one of a few fixed slots, for good. NULL: none left. */
 void volatile *arch_early_map(paddr_t pa);
 
