@@ -16,7 +16,8 @@ static pte_t id_l1[512] __table, id_l2[512] __table;
 static pte_t image_l1[512] __table, image_l2[512] __table, image_l3[KIMAGE_MAX / PMD_SIZE][512] __table;
 static pte_t fixdev_l3[512] __table;
 
-extern char _kimage_start[], _kimage_end[], _text_end[], _rodata_start[], _rodata_end[], boot_stack[];
+extern char _kimage_start[], _kimage_end[], _rodata_start[], _rodata_end[], boot_stack[];
+extern const i32 _pansites_start[], _pansites_end[];
 
 #define KERNEL_LEAF	(PTE_VALID | PTE_AF | PTE_UXN | field_put(PTE_SH, PTE_SH_INNER) | field_put(PTE_ATTRINDX, ATTR_NORMAL))
 #define BLOCK_RO	(KERNEL_LEAF | PTE_PXN | PTE_AP_RDONLY)
@@ -29,7 +30,21 @@ static __always_inline void table_at(pte_t *entry, const void *table)
 	entry->v = (u64)table | PTE_TYPE | PTE_VALID;
 }
 
+#define NOP 0xd503201fu
+
 void boot_map(u64 image, u64 fdt);
+
+/* MSR PAN is an undefined instruction where the feature is absent. */
+static __always_inline void drop_pan(void)
+{
+	u64 mmfr1;
+
+	asm volatile("mrs %0, id_aa64mmfr1_el1" : "=r"(mmfr1));
+	if (mmfr1 >> 20 & 15)
+		return;
+	for (const i32 *p = _pansites_start; p < _pansites_end; p++)
+		*(u32 volatile *)((u64)p + (u64)(i64)*p) = NOP;
+}
 
 __attribute__((target("strict-align"), optimize("no-tree-loop-distribute-patterns")))
 void boot_map(u64 image, u64 fdt)
@@ -39,6 +54,7 @@ void boot_map(u64 image, u64 fdt)
 	u64 ro_end = (u64)(_rodata_end - _kimage_start) >> PAGE_SHIFT;
 	u64 guard = ((u64)(boot_stack - _kimage_start) >> PAGE_SHIFT) - 1;
 
+	drop_pan();
 	table_at(&boot_id_map[(image >> 39) & 511], id_l1);
 	table_at(&id_l1[(image >> 30) & 511], id_l2);
 	id_l2[(image >> PMD_SHIFT) & 511].v = image | (KERNEL_LEAF | PTE_AP_RDONLY);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* CPU features that the kernel uses, power and idle, starting CPUs. */
+#include <base/assert.h>
 #include <base/bits.h>
 #include <base/printk.h>
 #include <base/string.h>
@@ -62,6 +63,10 @@ void arch_idle(void)
 	asm volatile("wfi" ::: "memory");
 }
 
+u64 percpu_offset[MAX_CPUS];
+u32 nr_cpus = 1;
+u64 online_cpus = 1;
+
 struct cpu_boot { struct task *idle; void *stack_top; };
 u64 cpu_hwid[MAX_CPUS];
 
@@ -96,9 +101,14 @@ __noreturn void secondary_start(void)
 
 __noreturn void boot_start(paddr_t image, paddr_t fdt, u32 el)
 {
-	extern char _kimage_start[], _kimage_end[];
+	extern char _kimage_start[], _kimage_end[], _percpu_start[], _percpu_end[], _percpu_boot[], boot_stack[];
 	static struct boot_info bi;
 
+	/* The boot CPU's variables lie in the image; the template stays as it is for the others. */
+	memcpy(_percpu_boot, _percpu_start, (size_t)(_percpu_end - _percpu_start));
+	percpu_offset[0] = (u64)_percpu_boot - (u64)_percpu_start;
+	current_core()->percpu_off = percpu_offset[0];
+	current_core()->stack = boot_stack;
 	cpu_at_el2 = el == 2;
 	mmu_init(image);
 	pan_enable();

@@ -103,6 +103,43 @@ vectors:
 	VECTOR	bad_vector
 	VECTOR	bad_vector
 
+	/* The rest of a frame from the kernel, SP already lowered, with a frame record that leads to the interrupted code. */
+	.macro SAVE_KERNEL_FRAME
+	SAVE_X0_X29
+	add	x21, sp, #REGS_SIZE
+	mrs	x22, elr_el1
+	mrs	x23, spsr_el1
+	stp	x30, x21, [sp, #240]
+	stp	x22, x23, [sp, #REGS_PC]
+	stp	x29, x22, [sp, #REGS_RECORD]
+	add	x29, sp, #REGS_RECORD
+	.endm
+
+
+/* SP = frame + x0, x0 = frame: keeps the frame's address in TPIDRRO_EL0 and x0 in TPIDR_EL0, which are lost with the system. */
+overflow:
+	msr	tpidrro_el0, x0
+	sub	x0, sp, x0
+	msr	tpidr_el0, x0
+	mrs	x0, mpidr_el1
+	and	x0, x0, #7
+	lsl	x0, x0, #12
+	add	x0, x0, #4096
+	mov	sp, x0
+	adr_l	x0, overflow_stacks
+	add	sp, sp, x0
+	mrs	x0, tpidr_el0
+	sub	sp, sp, #REGS_SIZE
+	SAVE_KERNEL_FRAME
+	mrs	x3, tpidrro_el0
+	add	x3, x3, #REGS_SIZE
+	str	x3, [sp, #REGS_SP]
+	mov	x0, sp
+	mrs	x1, esr_el1
+	mrs	x2, far_el1
+	bl	stack_overflow
+	b	.
+
 	.text
 	.globl el0_svc
 	.type el0_svc, %function
@@ -181,18 +218,6 @@ el0_bad_entry:
 	bl	bad_exception
 	b	.
 
-	/* The rest of a frame from the kernel, SP already lowered, with a frame record that leads to the interrupted code. */
-	.macro SAVE_KERNEL_FRAME
-	SAVE_X0_X29
-	add	x21, sp, #REGS_SIZE
-	mrs	x22, elr_el1
-	mrs	x23, spsr_el1
-	stp	x30, x21, [sp, #240]
-	stp	x22, x23, [sp, #REGS_PC]
-	stp	x29, x22, [sp, #REGS_RECORD]
-	add	x29, sp, #REGS_RECORD
-	.endm
-
 	.type el1_sync_entry, %function
 el1_sync_entry:
 	SAVE_KERNEL_FRAME
@@ -221,30 +246,6 @@ el1_bad_entry:
 	mrs	x1, esr_el1
 	mrs	x2, far_el1
 	bl	bad_exception
-	b	.
-
-/* SP = frame + x0, x0 = frame: keeps the frame's address in TPIDRRO_EL0 and x0 in TPIDR_EL0, which are lost with the system. */
-overflow:
-	msr	tpidrro_el0, x0
-	sub	x0, sp, x0
-	msr	tpidr_el0, x0
-	mrs	x0, mpidr_el1
-	and	x0, x0, #7
-	lsl	x0, x0, #12
-	add	x0, x0, #4096
-	mov	sp, x0
-	adr_l	x0, overflow_stacks
-	add	sp, sp, x0
-	mrs	x0, tpidr_el0
-	sub	sp, sp, #REGS_SIZE
-	SAVE_KERNEL_FRAME
-	mrs	x3, tpidrro_el0
-	add	x3, x3, #REGS_SIZE
-	str	x3, [sp, #REGS_SP]
-	mov	x0, sp
-	mrs	x1, esr_el1
-	mrs	x2, far_el1
-	bl	stack_overflow
 	b	.
 
 bad_vector:

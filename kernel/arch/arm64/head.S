@@ -15,7 +15,7 @@ _head:
 	b	boot_entry
 	.long	0
 	.quad	0				/* text_offset: loaded at a 2 MiB boundary */
-	.quad	_kimage_end - _kimage_start	/* memory needed, bss and boot tables too */
+	.quad	_image_size			/* memory needed, bss and boot tables too */
 	.quad	0xa				/* little endian, 4 KiB pages, anywhere in RAM */
 	.quad	0, 0, 0
 	.ascii	"ARM\x64"
@@ -93,7 +93,8 @@ init_el:
 	ubfx	x1, x1, #24, #4			/* GIC system registers */
 	cbz	x1, 2f
 	mrs	x1, ICC_SRE_EL2
-	orr	x1, x1, #9			/* SRE, Enable */
+	orr	x1, x1, #1			/* SRE */
+	orr	x1, x1, #8			/* Enable */
 	msr	ICC_SRE_EL2, x1
 	isb
 2:	msr	mdcr_el2, xzr

@@ -11,10 +11,18 @@ $(LDS): kernel/arch/arm64/kernel.lds.in kernel/arch/arm64/include/arch/page.h | 
 $(B)/k/all.o: $(ARCHIVES) $(EXTOBJS)
 	$(CC) -nostdlib -r -o $@ $(LINK_IN)
 $(B)/k/missing.S: $(B)/k/all.o
-	@$(NM) -u $< | awk '$$1 == "U" && $$2 !~ /^_/ { print $$2 }' >$(B)/k/missing.txt
+	@$(NM) -u $< | awk '$$1 == "U" && $$2 !~ /^(_|kallsyms_)/ { print $$2 }' >$(B)/k/missing.txt
 	@if [ -s $(B)/k/missing.txt ]; then echo "missing symbols (they trap): $$(tr '\n' ' ' <$(B)/k/missing.txt)"; fi
 	@(echo '.text'; echo 'missing_symbol: brk #0x4d'; sed 's/.*/.globl &\n.set &, missing_symbol/' $(B)/k/missing.txt) >$@
-$(B)/tine.elf: $(B)/k/missing.S $(LDS)
-	$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S -lgcc
+# The symbol table is made from a first link. It lies behind all text, so the second link moves no function.
+$(B)/k/kallsyms0.S: host/gen-kallsyms
+	@mkdir -p $(dir $@)
+	$(Q)host/gen-kallsyms </dev/null >$@
+$(B)/k/tine0.elf: $(B)/k/missing.S $(B)/k/kallsyms0.S $(LDS)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S $(B)/k/kallsyms0.S -lgcc
+$(B)/k/kallsyms.S: $(B)/k/tine0.elf host/gen-kallsyms
+	$(Q)$(NM) -n $< | host/gen-kallsyms >$@
+$(B)/tine.elf: $(B)/k/missing.S $(B)/k/kallsyms.S $(LDS)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S $(B)/k/kallsyms.S -lgcc
 $(B)/Image: $(B)/tine.elf
-	$(OBJCOPY) -O binary $< $@
+	$(Q)$(OBJCOPY) -O binary $< $@

@@ -3,6 +3,7 @@
  * The kernel half: the linear map at boot, then mappings of vmalloc, vmemmap and devices. Tables are only ever added.
  * The linear map is written once and never split.
  */
+#include <base/assert.h>
 #include <base/errno.h>
 #include <base/string.h>
 #include <arch/sysreg.h>
