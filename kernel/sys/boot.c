@@ -14,16 +14,11 @@
 #include <task/task.h>
 
 #define CMDLINE_MAX 4096
-#define PERCPU_MAX 16384
 
 extern char _percpu_start[], _percpu_end[];
 static char cmdline[CMDLINE_MAX], words_text[CMDLINE_MAX];
 const char *machine_cmdline = cmdline;
 struct initrd boot_initrd;
-static u8 percpu_template[PERCPU_MAX] __aligned(PAGE_SIZE);
-u32 nr_cpus = 1;
-u64 online_cpus = 1;
-u64 percpu_offset[MAX_CPUS];
 
 /* --- memory ----------------------------------------------------------------------------------------- */
 
@@ -79,6 +74,25 @@ static void read_psci(const void *fdt)
 		arch_set_psci(!strcmp(method, "hvc"));
 }
 
+static void start_early_console(const void *fdt)
+{
+	int uart = dt_next_compatible(fdt, -1, "arm,pl011");
+	u64 pa, size;
+
+	if (uart >= 0 && dt_reg(fdt, uart, 0, &pa, &size))
+		arch_early_uart(pa);
+}
+
+static i32 parse_int(const char *s)
+{
+	bool negative = *s == '-';
+	i32 v = 0;
+
+	for (s += negative; *s >= '0' && *s <= '9' && v < 100000; s++)
+		v = v * 10 + (*s - '0');
+	return negative ? -v : v;
+}
+
 void boot_read_machine(const struct boot_info *bi)
 {
 	size_t size = bi->fdt ? dt_check(bi->fdt, 2 * MIB) : 0;
@@ -86,6 +100,7 @@ void boot_read_machine(const struct boot_info *bi)
 	if (!size)
 		panic("no device tree: x0 must point to one at entry");
 	machine_fdt = bi->fdt;
+	start_early_console(bi->fdt);
 	read_memory(bi->fdt);
 	early_reserve(bi->image_start, bi->image_end);
 	early_reserve(bi->fdt_pa, bi->fdt_pa + size);
@@ -94,6 +109,8 @@ void boot_read_machine(const struct boot_info *bi)
 	read_psci(bi->fdt);
 	if (cmdline_word("quiet"))
 		klog_console_level = 4;
+	if (cmdline_word("panic"))
+		panic_timeout = parse_int(cmdline_word("panic"));
 }
 
 /* --- command line ----------------------------------------------------------------------------------------- */
@@ -188,27 +205,19 @@ void boot_parse_cmdline(struct boot_words *w)
 
 static size_t percpu_size(void) { return (size_t)(_percpu_end - _percpu_start); }
 
-void boot_percpu_save(void)
-{
-	BUG_ON(percpu_size() > PERCPU_MAX);
-	memcpy(percpu_template, _percpu_start, percpu_size());
-}
-
-/* The first CPU uses the variables where they were linked. */
+/* The first CPU's variables lie in the image, apart from this template. */
 void boot_percpu_init(void)
 {
 	size_t size = align_up(percpu_size(), PAGE_SIZE);
-	paddr_t template = virt_to_phys(percpu_template);
 
 	for (u32 n = 1; n < nr_cpus; n++) {
 		char *area = kmalloc(size);
 
 		if (!area)
 			panic("no memory for CPU %u", n);
-		memcpy(area, percpu_template, percpu_size());
+		memcpy(area, _percpu_start, percpu_size());
 		percpu_offset[n] = (u64)area - (u64)_percpu_start;
 	}
-	mm_free_reserved(template, template + PERCPU_MAX);
 }
 
 void boot_start_cpus(void)

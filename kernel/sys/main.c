@@ -22,8 +22,12 @@ static void run_initcalls(initcall_t *from, initcall_t *to)
 	for (; from < to; from++) {
 		int err = (*from)();
 
-		if (err < 0)
-			pr_err("boot: start-up call at %p failed: error %d\n", (void *)*from, -err);
+		if (err < 0) {
+			u64 off;
+			const char *name = arch_symbol((u64)*from, &off);
+
+			pr_err("boot: %s failed: error %d\n", name ? name : "?", -err);
+		}
 	}
 }
 
@@ -95,7 +99,6 @@ static void boot_thread(void *arg)
 
 __noreturn void kernel_main(struct boot_info *bi)
 {
-	boot_percpu_save();
 	boot_read_machine(bi);
 	pr_info("Tine on arm64, EL%u: %s\n", bi->el, machine_cmdline);
 	mm_init();
@@ -104,6 +107,7 @@ __noreturn void kernel_main(struct boot_info *bi)
 	sched_init();
 	if (irq_init())
 		panic("no interrupt controller that this kernel knows (GICv2 or GICv3)");
+	irq_enable();
 	run_initcalls(_initcall_core, _initcall_subsys);
 	if (IS_ERR(kthread_start(boot_thread, NULL, "boot")))
 		panic("no memory for the first thread");

@@ -70,7 +70,7 @@ u64 online_cpus = 1;
 struct cpu_boot { struct task *idle; void *stack_top; };
 u64 cpu_hwid[MAX_CPUS];
 
-void arch_set_cpu(u32 cpu, u64 hwid) { cpu_hwid[cpu] = hwid; }
+void arch_set_mpidr(u32 cpu, u64 mpidr) { cpu_hwid[cpu] = mpidr; }
 
 #define PSCI_CPU_ON	0xc4000003u
 

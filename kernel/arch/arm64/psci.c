@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Arm Power State Coordination Interface (DEN0022), by SMC or HVC. */
 #include <arch/irqflags.h>
+#include <hal/boot.h>
 #include "internal.h"
 
 #define PSCI_SYSTEM_OFF		0x84000008u

@@ -51,9 +51,6 @@ u32 arch_gic3_acknowledge(void);
 void arch_gic3_end(u32 irq);
 void arch_gic3_send_sgi(u32 cpu);	/* SGI 0, after what was written before */
 int arch_start_cpu(u32 cpu, void *idle_stack_top, struct task *idle); /* by PSCI; the CPU then calls secondary_main() */
-/* The hardware id (MPIDR affinity) of a CPU, from the device tree, before arch_start_cpu; and how PSCI is called. */
-void arch_set_cpu(u32 cpu, u64 hwid);
-void arch_set_psci(bool use_hvc);
 __noreturn void arch_power_off(void);
 __noreturn void arch_restart(void);
 

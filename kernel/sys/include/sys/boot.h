@@ -10,8 +10,7 @@ struct initrd { paddr_t start, end; };
 /* Banks, reserved ranges, command line, CPUs and initrd from the device tree; panics if there is none. Before mm_init. */
 void boot_read_machine(const struct boot_info *bi);
 extern struct initrd boot_initrd;
-/* Per-CPU areas of the CPUs but the first. boot_percpu_save before any per-CPU variable changes, boot_percpu_init after mm_init. */
-void boot_percpu_save(void);
+/* Per-CPU areas of the CPUs but the first; after mm_init. */
 void boot_percpu_init(void);
 /* Starts the other CPUs and waits for them. */
 void boot_start_cpus(void);
