@@ -5,8 +5,6 @@
 #include <hal/uaccess.h>
 #include <task/signal.h>
 
-void signal_set_temporary_mask(sigmask_t mask);
-void signal_restore_mask(void);
 
 /* mask may be NULL: nothing changes. 0, -EINVAL (size), -EFAULT. */
 static inline int sigmask_begin(const void __user *mask, u64 size)

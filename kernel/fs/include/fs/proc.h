@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* /proc's hooks for layers above fs (fs/proc.c). */
+#ifndef FS_PROC_H
+#define FS_PROC_H
+#include <base/types.h>
+
+struct process;
+/* Device number of the controlling terminal (0: none) and its foreground group (-1). Set by sys; NULL until then. */
+extern void (*proc_tty_info)(struct process *p, u32 *dev, i32 *pgid);
+#endif

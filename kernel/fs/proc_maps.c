@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* /proc/PID/maps, smaps, smaps_rollup, pagemap, mem: address spaces from outside. */
+#include <base/alloc.h>
+#include <base/string.h>
+#include <hal/cpu.h>
+#include "proc.h"
+
+#define for_each_vma(v, mm) for (v = mm_first_vma_from(mm, 0); v; v = mm_first_vma_from(mm, v->end))
+#define PATH_COLUMN	73		/* where readers are used to see the path */
+
+void proc_mm_sums(struct mm *mm, struct mm_sums *m)
+{
+	struct vma *v;
+
+	*m = (struct mm_sums){ 0 };
+	read_lock(&mm->lock);
+	for_each_vma(v, mm) {
+		u64 n = (v->end - v->start) >> PAGE_SHIFT;
+
+		if (v->vm_flags & VM_STACK)
+			m->stack += n;
+		else if ((v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+			m->data += n;
+		else if ((v->vm_flags & (VM_EXEC | VM_WRITE)) == VM_EXEC)
+			m->lib += n;
+	}
+	m->size = mm->total_pages;
+	m->peak = max(mm->peak_pages, m->size);
+	m->locked = mm->locked_pages;
+	m->exec = (align_up(mm->code_end, PAGE_SIZE) - align_down(mm->code_start, PAGE_SIZE)) >> PAGE_SHIFT;
+	m->exec = min(m->exec, m->lib);
+	m->lib -= m->exec;
+	m->tables = mm_table_pages(mm);
+	read_unlock(&mm->lock);
+	m->anon = (u64)max(atomic_read(&mm->rss_anon), (i64)0);
+	m->file = (u64)max(atomic_read(&mm->rss_file), (i64)0);
+	m->shmem = (u64)max(atomic_read(&mm->rss_shmem), (i64)0);
+	m->rss = m->anon + m->file + m->shmem;
+	m->hwm = max(mm->peak_rss, m->rss);
+}
+
+/* --- maps --------------------------------------------------------------------------------------------------------- */
+
+static const char *special_name(const struct vma *v)
+{
+	const struct mm *mm = v->mm;
+
+	if (v->name)
+		return v->name;
+	if (v->backing)
+		return NULL;
+	if (v->start < mm->brk && v->end > mm->brk_start)
+		return "[heap]";
+	if (v->vm_flags & VM_STACK && v->start <= mm->stack_top && v->end >= mm->stack_top)
+		return "[stack]";
+	return NULL;
+}
+
+static void show_name(struct seq *s, struct vma *v, size_t line, char *path)
+{
+	const char *name = special_name(v);
+
+	if (!name && v->backing && v->backing->ops->path(v->backing, path, PAGE_SIZE) > 0)
+		name = path;
+	if (name) {
+		seq_pad(s, line, PATH_COLUMN);
+		seq_escape(s, name, "\n");
+	}
+	seq_putc(s, '\n');
+}
+
+static void show_vma_at(struct seq *s, struct vma *v, u64 start, u64 end, char *path)
+{
+	struct backing_id id = { 0, 0 };
+	size_t line = s->len;
+	u32 f = v->vm_flags;
+
+	if (v->backing)
+		id = v->backing->ops->id(v->backing);
+	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", start, end, f & VM_READ ? 'r' : '-', f & VM_WRITE ? 'w' : '-',
+		   f & VM_EXEC ? 'x' : '-', f & VM_SHARED ? 's' : 'p', v->backing ? v->pgoff << PAGE_SHIFT : 0, dev_major(id.dev),
+		   dev_minor(id.dev), id.ino);
+	show_name(s, v, line, path);
+}
+
+/* Calls fn for each VMA with the lock held for reading. A process without memory has none. */
+static int each_vma(struct seq *s, struct task *t, void (*fn)(struct seq *, struct vma *, char *path, void *), void *arg)
+{
+	struct mm *mm = proc_mm(t);
+	char *path;
+	struct vma *v;
+
+	if (!mm)
+		return 0;
+	path = page_alloc(0);
+	if (path) {
+		read_lock(&mm->lock);
+		for_each_vma(v, mm)
+			fn(s, v, path, arg);
+		read_unlock(&mm->lock);
+		page_free(path);
+	}
+	mm_put(mm);
+	return path ? 0 : -ENOMEM;
+}
+
+static void map_line(struct seq *s, struct vma *v, char *path, void *arg)
+{
+	show_vma_at(s, v, v->start, v->end, path);
+}
+SHOW(maps) { return each_vma(s, t, map_line, NULL); }
+
+/* --- smaps ------------------------------------------------------------------------------------------------------------ */
+
+static void field(struct seq *s, const char *name, u64 bytes)
+{
+	size_t line = s->len;
+
+	seq_puts(s, name);
+	seq_pad(s, line, 16);
+	seq_printf(s, "%8lu kB\n", bytes >> 10);
+}
+
+static void usage_fields(struct seq *s, const struct vma_usage *u)
+{
+	field(s, "Rss:", u->rss);
+	field(s, "Pss:", u->pss);
+	field(s, "Pss_Dirty:", min(u->pss, u->private_dirty + u->shared_dirty));
+	field(s, "Shared_Clean:", u->shared_clean);
+	field(s, "Shared_Dirty:", u->shared_dirty);
+	field(s, "Private_Clean:", u->private_clean);
+	field(s, "Private_Dirty:", u->private_dirty);
+	field(s, "Referenced:", u->referenced);
+	field(s, "Anonymous:", u->anonymous);
+	field(s, "KSM:", 0);
+	field(s, "LazyFree:", u->lazyfree);
+	field(s, "AnonHugePages:", u->thp);
+	field(s, "ShmemPmdMapped:", 0);
+	field(s, "FilePmdMapped:", 0);
+	field(s, "Shared_Hugetlb:", 0);
+	field(s, "Private_Hugetlb:", 0);
+	field(s, "Swap:", 0);
+	field(s, "SwapPss:", 0);
+	field(s, "Locked:", u->locked);
+}
+
+static void vm_flags(struct seq *s, u32 f)
+{
+	static const struct { u32 bit; const char *text; } names[] = {
+		{ VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" }, { VM_MAYREAD, "mr" },
+		{ VM_MAYWRITE, "mw" }, { VM_MAYEXEC, "me" }, { VM_GROWSDOWN, "gd" }, { VM_PFN, "pf" }, { VM_LOCKED, "lo" },
+		{ VM_SEQ, "sr" }, { VM_RAND, "rr" }, { VM_DONTFORK, "dc" }, { VM_DONTEXPAND, "de" }, { VM_NORESERVE, "nr" },
+		{ VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" }, { VM_HUGEPAGE, "hg" }, { VM_NOHUGEPAGE, "nh" },
+	};
+
+	seq_puts(s, "VmFlags: ");
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+		if (f & names[i].bit)
+			seq_printf(s, "%s ", names[i].text);
+	seq_putc(s, '\n');
+}
+
+static void smap_entry(struct seq *s, struct vma *v, char *path, void *arg)
+{
+	struct vma_usage u = { 0 };
+
+	mm_vma_usage(v, &u);
+	show_vma_at(s, v, v->start, v->end, path);
+	field(s, "Size:", v->end - v->start);
+	field(s, "KernelPageSize:", PAGE_SIZE);
+	field(s, "MMUPageSize:", PAGE_SIZE);
+	usage_fields(s, &u);
+	seq_puts(s, "THPeligible:           0\n");
+	vm_flags(s, v->vm_flags);
+	cond_resched();
+}
+SHOW(smaps) { return each_vma(s, t, smap_entry, NULL); }
+
+struct rollup { struct vma_usage sum; u64 start, end; };
+
+static void add_usage(struct seq *s, struct vma *v, char *path, void *arg)
+{
+	struct rollup *r = arg;
+	struct vma_usage u = { 0 };
+	u64 *to = (u64 *)&r->sum, *from = (u64 *)&u;
+
+	mm_vma_usage(v, &u);
+	for (u32 i = 0; i < sizeof(u) / sizeof(u64); i++)
+		to[i] += from[i];
+	if (!r->end)
+		r->start = v->start;
+	r->end = v->end;
+	cond_resched();
+}
+
+SHOW(smaps_rollup)
+{
+	struct rollup r = { .end = 0 };
+	size_t line = s->len;
+	int err = each_vma(s, t, add_usage, &r);
+
+	if (err)
+		return err;
+	if (!r.end)
+		return -ESRCH;
+	seq_printf(s, "%08lx-%08lx ---p 00000000 00:00 0 ", r.start, r.end);
+	seq_pad(s, line, PATH_COLUMN);
+	seq_puts(s, "[rollup]\n");
+	usage_fields(s, &r.sum);
+	return 0;
+}
+
+/* --- files over the address space ---------------------------------------------------------------------------------------- */
+
+static int mm_file_open(struct inode *i, struct file *f)
+{
+	struct task *t = proc_task(i);
+	int err = 0;
+
+	if (!t)
+		return -ESRCH;
+	if (!proc_may_look(t))
+		err = -EACCES;
+	else
+		f->private = proc_mm(t);	/* the one it has now: exec does not hand the new one out */
+	task_put(t);
+	return err;
+}
+
+static void mm_file_release(struct file *f)
+{
+	if (f->private)
+		mm_put(f->private);
+}
+
+static off64 mm_file_seek(struct file *f, off64 off, int whence)
+{
+	if (whence == 1)
+		off += (off64)f->pos;
+	else if (whence != 0)
+		return -EINVAL;
+	f->pos = (u64)off;
+	return off;
+}
+
+static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
+{
+	bool frames = f->cred && f->cred->cap_effective & BIT(CAP_SYS_ADMIN);
+	struct mm *mm = f->private;
+	u64 entries[64], end = (USER_VA_END >> PAGE_SHIFT) * 8;
+	ssize_t done = 0;
+
+	if (!mm)
+		return 0;
+	if (*pos % 8 || u->left % 8)
+		return -EINVAL;
+	while (u->left && *pos < end) {
+		size_t n = min(min(u->left, (size_t)(end - *pos)), sizeof(entries)), moved;
+
+		read_lock(&mm->lock);
+		for (size_t i = 0; i < n / 8; i++) {
+			entries[i] = mm_pagemap_entry(mm, (*pos / 8 + i) << PAGE_SHIFT);
+			if (!frames)
+				entries[i] &= ~(BIT(55) - 1);
+		}
+		read_unlock(&mm->lock);
+		moved = uio_write(u, entries, n);
+		*pos += moved;
+		done += (ssize_t)moved;
+		if (moved != n)
+			return done ?: -EFAULT;
+	}
+	return done;
+}
+const struct file_ops proc_pagemap_fops = {
+	.open = mm_file_open, .read = pagemap_read, .seek = mm_file_seek, .release = mm_file_release,
+};
+
+static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
+{
+	struct mm *mm = f->private;
+	char *buf = mm ? page_alloc(0) : NULL;
+	ssize_t done = 0;
+
+	if (!mm)
+		return 0;
+	if (!buf)
+		return -ENOMEM;
+	while (u->left) {
+		size_t n = min(u->left, PAGE_SIZE);
+		ssize_t got;
+
+		if (write && uio_read(u, buf, n) != n) {
+			done = done ?: -EFAULT;
+			break;
+		}
+		got = mm_access(mm, *pos, buf, n, write);
+		if (got <= 0) {
+			done = done ?: -EIO;
+			break;
+		}
+		if (!write)
+			got = (ssize_t)uio_write(u, buf, (size_t)got) ?: -EFAULT;
+		if (got < 0) {
+			done = done ?: got;
+			break;
+		}
+		*pos += (u64)got;
+		done += got;
+		if ((size_t)got < n)
+			break;
+	}
+	page_free(buf);
+	return done;
+}
+static ssize_t mem_read(struct file *f, struct uio *u, u64 *pos) { return mem_rw(f, u, pos, false); }
+static ssize_t mem_write(struct file *f, struct uio *u, u64 *pos) { return mem_rw(f, u, pos, true); }
+const struct file_ops proc_mem_fops = {
+	.open = mm_file_open, .read = mem_read, .write = mem_write, .seek = mm_file_seek, .release = mm_file_release,
+};
