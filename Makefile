@@ -91,7 +91,7 @@ $(SRC)/.done: | $(B)/uapi
 $(EXTOBJS): $(B)/ext/%.o: $(SRC)/.done
 	@mkdir -p $(dir $@)
 	$(call say,CC,$*.c)
-	$(Q)$(CC) $(EXTFLAGS) -I$(SRC)/libfdt -I$(SRC)/zlib -DZ_SOLO -DNO_GZIP -c -o $@ $(SRC)/$*.c
+	$(Q)$(CC) $(EXTFLAGS) -I$(SRC)/libfdt -I$(SRC)/zlib -DZ_SOLO -c -o $@ $(SRC)/$*.c
 
 include kernel/arch/arm64/link.mk
 
