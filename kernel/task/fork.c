@@ -307,7 +307,7 @@ i64 task_clone(const struct clone_req *req)
 
 /* --- init ------------------------------------------------------------------------------------------------------------ */
 
-static const struct rlimit64 initial_limits[RLIM_NLIMITS] = {
+const struct rlimit64 initial_limits[RLIM_NLIMITS] = {
 	[RLIMIT_CPU] = { RLIM64_INFINITY, RLIM64_INFINITY },
 	[RLIMIT_FSIZE] = { RLIM64_INFINITY, RLIM64_INFINITY },
 	[RLIMIT_DATA] = { RLIM64_INFINITY, RLIM64_INFINITY },

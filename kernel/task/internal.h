@@ -33,6 +33,9 @@ void process_unlink(struct process *p);
 /* After process_unlink, unlocked. */
 void process_release(struct process *p);
 
+/* --- fork.c --- */
+extern const struct rlimit64 initial_limits[RLIM_NLIMITS];	/* of init, and of kernel threads that act for it */
+
 /* --- session.c: proc_lock held --- */
 void pgrp_join(struct process *p, i32 pgid);
 void pgrp_leave(struct process *p);
