@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The files of /proc that tell of the whole system: memory, processors' time, load, file systems (proc(5)). */
+#include <base/init.h>
+#include <base/string.h>
+#include <fs/mount.h>
+#include <fs/pseudo.h>
+#include <hal/cpu.h>
+#include <mm/mm.h>
+#include <mm/stat.h>
+#include <task/task.h>
+#include "proc.h"
+
+#define KB(pages)	((pages) << (PAGE_SHIFT - 10))
+#define TICKS(ns)	((ns) / 10000000)
+
+/* --- memory --------------------------------------------------------------------------------------------------------- */
+
+static void kb(struct seq *s, const char *name, u64 kilobytes)
+{
+	size_t line = s->len;
+
+	seq_puts(s, name);
+	seq_pad(s, line, 16);
+	seq_printf(s, "%8lu kB\n", kilobytes);
+}
+
+/* Address space that processes have been promised. */
+static u64 committed(void)
+{
+	struct process *p;
+	u64 pages = 0;
+
+	for (i32 from = 1; (p = process_next(from)); from++) {
+		struct task *t = process_leader(p);
+		struct mm *mm = t ? proc_mm(t) : NULL;
+
+		from = p->pid;
+		if (mm) {
+			pages += READ_ONCE(mm->total_pages);
+			mm_put(mm);
+		}
+		if (t)
+			task_put(t);
+		process_put(p);
+	}
+	return pages;
+}
+
+static int show_meminfo(struct seq *s, void *arg)
+{
+	struct mem_totals m;
+	u64 cached;
+
+	mem_totals(&m);
+	cached = m.page_cache;
+	kb(s, "MemTotal:", KB(m.total));
+	kb(s, "MemFree:", KB(m.free));
+	kb(s, "MemAvailable:", KB(m.available));
+	kb(s, "Buffers:", 0);
+	kb(s, "Cached:", KB(cached));
+	kb(s, "SwapCached:", 0);
+	kb(s, "Active:", KB(m.anon + cached));
+	kb(s, "Inactive:", 0);
+	kb(s, "Active(anon):", KB(m.anon + m.shmem));
+	kb(s, "Inactive(anon):", 0);
+	kb(s, "Active(file):", KB(cached - min(cached, m.shmem)));
+	kb(s, "Inactive(file):", 0);
+	kb(s, "Unevictable:", 0);
+	kb(s, "Mlocked:", 0);
+	kb(s, "SwapTotal:", 0);
+	kb(s, "SwapFree:", 0);
+	kb(s, "Dirty:", KB(m.dirty));
+	kb(s, "Writeback:", 0);
+	kb(s, "AnonPages:", KB(m.anon));
+	kb(s, "Mapped:", KB(m.mapped));
+	kb(s, "Shmem:", KB(m.shmem));
+	kb(s, "KReclaimable:", 0);
+	kb(s, "Slab:", KB(m.slab));
+	kb(s, "SReclaimable:", 0);
+	kb(s, "SUnreclaim:", KB(m.slab));
+	kb(s, "KernelStack:", KB(m.kstack));
+	kb(s, "PageTables:", KB(m.tables));
+	kb(s, "SecPageTables:", 0);
+	kb(s, "NFS_Unstable:", 0);
+	kb(s, "Bounce:", 0);
+	kb(s, "WritebackTmp:", 0);
+	kb(s, "CommitLimit:", KB(m.total * mm_overcommit_ratio / 100));
+	kb(s, "Committed_AS:", KB(committed()));
+	kb(s, "VmallocTotal:", (VMALLOC_END - VMALLOC_BASE) >> 10);
+	kb(s, "VmallocUsed:", KB(mem_stat_read(STAT_KVM)));
+	kb(s, "VmallocChunk:", 0);
+	kb(s, "AnonHugePages:", 0);
+	kb(s, "ShmemHugePages:", 0);
+	kb(s, "FileHugePages:", 0);
+	return 0;
+}
+
+static int show_vmstat(struct seq *s, void *arg)
+{
+	struct mem_totals m;
+
+	mem_totals(&m);
+	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_mapped %lu\nnr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n", m.free,
+		   m.anon, m.mapped, m.page_cache, m.dirty, m.shmem);
+	seq_printf(s, "nr_slab_unreclaimable %lu\nnr_page_table_pages %lu\nnr_kernel_stack %lu\n", m.slab, m.tables, KB(m.kstack));
+	seq_printf(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\noom_kill %lu\n",
+		   mem_stat_read(STAT_FAULT), mem_stat_read(STAT_MAJFAULT), mem_stat_read(STAT_OOM));
+	return 0;
+}
+
+/* --- time and load ------------------------------------------------------------------------------------------------------- */
+
+static void cpu_line(struct seq *s, u64 user, u64 system, u64 idle)
+{
+	seq_printf(s, " %lu 0 %lu %lu 0 0 0 0 0 0\n", TICKS(user), TICKS(system), TICKS(idle));
+}
+
+static int show_stat(struct seq *s, void *arg)
+{
+	u64 user[MAX_CPUS], system[MAX_CPUS], idle[MAX_CPUS], u = 0, sy = 0, i = 0;
+
+	for_each_cpu(n) {
+		sched_cpu_times(n, &user[n], &system[n], &idle[n]);
+		u += user[n];
+		sy += system[n];
+		i += idle[n];
+	}
+	seq_puts(s, "cpu ");
+	cpu_line(s, u, sy, i);
+	for_each_cpu(n) {
+		seq_printf(s, "cpu%u", n);
+		cpu_line(s, user[n], system[n], idle[n]);
+	}
+	seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n"
+		      "softirq 0 0 0 0 0 0 0 0 0 0 0\n", sched_switches(), (realtime_ns() - clock_ns()) / 1000000000,
+		   (u32)last_pid(), max(sched_nr_running(), 1u));
+	return 0;
+}
+
+static int show_loadavg(struct seq *s, void *arg)
+{
+	u64 avg[3];
+
+	sched_loadavg(avg);
+	for (u32 i = 0; i < 3; i++) {
+		u64 v = avg[i] + 2048 / 200;	/* rounded */
+
+		seq_printf(s, "%lu.%02lu ", v >> 11, (v & 2047) * 100 >> 11);
+	}
+	seq_printf(s, "%u/%u %d\n", max(sched_nr_running(), 1u), nr_tasks(), last_pid());
+	return 0;
+}
+
+static int show_uptime(struct seq *s, void *arg)
+{
+	u64 idle = 0, up = clock_ns(), user, system, i;
+
+	for_each_cpu(n) {
+		sched_cpu_times(n, &user, &system, &i);
+		idle += i;
+	}
+	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100, idle / 1000000000, idle / 10000000 % 100);
+	return 0;
+}
+
+/* --- lists ------------------------------------------------------------------------------------------------------------------ */
+
+static int show_filesystems(struct seq *s, void *arg)
+{
+	filesystems_show(s);
+	return 0;
+}
+static int show_text(struct seq *s, void *arg)
+{
+	seq_puts(s, arg);
+	return 0;
+}
+
+static const struct { const char *name; struct pseudo_ops ops; } files[] = {
+	{ "meminfo", { .show = show_meminfo } }, { "vmstat", { .show = show_vmstat } }, { "stat", { .show = show_stat } },
+	{ "loadavg", { .show = show_loadavg } }, { "uptime", { .show = show_uptime } },
+	{ "filesystems", { .show = show_filesystems } },
+};
+static const struct pseudo_ops text_ops = { .show = show_text };
+
+static int proc_fill(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
+		pseudo_file(proc_root, files[i].name, 0444, &files[i].ops, NULL);
+	pseudo_file(proc_root, "swaps", 0444, &text_ops, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	pseudo_file(proc_root, "partitions", 0444, &text_ops, "major minor  #blocks  name\n\n");
+	pseudo_file(proc_root, "devices", 0444, &text_ops, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n"
+		    "  5 /dev/ptmx\n 10 misc\n136 pts\n204 ttyAMA\n229 hvc\n\nBlock devices:\n");
+	pseudo_file(proc_root, "modules", 0444, &text_ops, "");
+	pseudo_link(proc_root, "mounts", "self/mounts");
+	return 0;
+}
+INITCALL(late, proc_fill);

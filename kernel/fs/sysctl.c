@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* /proc/sys: the tunables of memory, files and tasks. */
+#include <base/init.h>
+#include <base/string.h>
+#include <fs/fd.h>
+#include <fs/pipe.h>
+#include <fs/sysctl.h>
+#include <lib/format.h>
+#include <mm/mm.h>
+#include <task/task.h>
+#include "internal.h"
+
+int sysctl_parse(const char *text, u64 *v)
+{
+	u64 n = 0;
+
+	while (*text == ' ' || *text == '\t')
+		text++;
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (n > (~0ull - 9) / 10)
+			return -EINVAL;
+		n = n * 10 + (u64)(*text - '0');
+	}
+	while (*text == ' ' || *text == '\t' || *text == '\n')
+		text++;
+	*v = n;
+	return *text ? -EINVAL : 0;
+}
+
+static int show_value(struct seq *s, void *arg)
+{
+	const struct sysctl *t = arg;
+
+	seq_printf(s, "%u\n", READ_ONCE(*t->value));
+	return 0;
+}
+
+static ssize_t store_value(const char *buf, size_t n, void *arg)
+{
+	const struct sysctl *t = arg;
+	u64 v;
+
+	if (sysctl_parse(buf, &v) || v < t->min || v > t->max)
+		return -EINVAL;
+	WRITE_ONCE(*t->value, (u32)v);
+	return (ssize_t)n;
+}
+static const struct pseudo_ops value_ops = { .show = show_value, .store = store_value };
+static const struct pseudo_ops fixed_ops = { .show = show_value };
+
+void sysctl_register(const struct sysctl *t, u32 n)
+{
+	struct pseudo_node *sys = pseudo_dir(proc_root, "sys");
+
+	for (; n; n--, t++)
+		pseudo_file(sys, t->path, t->max ? 0644 : 0444, t->max ? &value_ops : &fixed_ops, (void *)t);
+}
+
+/* --- values that are computed ----------------------------------------------------------------------------------- */
+
+static int show_text(struct seq *s, void *arg)
+{
+	seq_puts(s, arg);
+	return 0;
+}
+static int show_file_nr(struct seq *s, void *arg)
+{
+	seq_printf(s, "%lu\t0\t%lu\n", files_open(), (u64)(~0ull >> 1));
+	return 0;
+}
+static int show_inode_nr(struct seq *s, void *arg)
+{
+	seq_printf(s, "%lu\t0\n", inodes_count());
+	return 0;
+}
+static int show_threads_max(struct seq *s, void *arg)
+{
+	struct mem_totals m;
+
+	mem_totals(&m);
+	seq_printf(s, "%lu\n", clamp(m.total / 8 * PAGE_SIZE / KSTACK_SIZE, 20ul, (u64)pid_max));
+	return 0;
+}
+
+/* Page cache that is not memory itself comes from devices only: what there is to drop are unused names. */
+static ssize_t store_drop_caches(const char *buf, size_t n, void *arg)
+{
+	u64 v;
+
+	if (sysctl_parse(buf, &v) || v < 1 || v > 7)
+		return -EINVAL;
+	if (v & 2)
+		while (dcache_shrink(1024))
+			cond_resched();
+	return (ssize_t)n;
+}
+
+static const struct pseudo_ops text_ops = { .show = show_text };
+static const struct pseudo_ops file_nr_ops = { .show = show_file_nr };
+static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
+static const struct pseudo_ops threads_max_ops = { .show = show_threads_max };
+static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
+
+static u32 nr_open = 1048576, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, mmap_min_addr = 65536, randomize = 2;
+static u32 pipe_user_pages_soft = 16384, somaxconn = 4096, zero;
+static const struct sysctl values[] = {
+	{ "vm/overcommit_memory", &mm_overcommit_memory, 0, 2 },
+	{ "vm/overcommit_ratio", &mm_overcommit_ratio, 0, 100 },
+	{ "vm/max_map_count", &mm_max_map_count, 1, 0x7fffffff },
+	{ "vm/mmap_min_addr", &mmap_min_addr, 0, 0 },
+	{ "vm/overcommit_kbytes", &zero, 0, 0 },
+	{ "vm/swappiness", &zero, 0, 0 },
+	{ "vm/panic_on_oom", &zero, 0, 0 },
+	{ "kernel/pid_max", &pid_max, 301, 32768 },
+	{ "kernel/ngroups_max", &ngroups_max, 0, 0 },
+	{ "kernel/cap_last_cap", &cap_last_cap, 0, 0 },
+	{ "kernel/randomize_va_space", &randomize, 0, 0 },
+	{ "kernel/tainted", &zero, 0, 0 },
+	{ "fs/nr_open", &nr_open, 0, 0 },
+	{ "fs/pipe-max-size", &pipe_max_size, 4096, 1u << 31 },
+	{ "fs/pipe-user-pages-soft", &pipe_user_pages_soft, 0, 0 },
+	{ "net/core/somaxconn", &somaxconn, 0, 0 },
+};
+
+static int sysctl_init(void)
+{
+	struct pseudo_node *sys = pseudo_dir(proc_root, "sys");
+
+	sysctl_register(values, ARRAY_SIZE(values));
+	pseudo_file(sys, "fs/file-nr", 0444, &file_nr_ops, NULL);
+	pseudo_file(sys, "fs/inode-nr", 0444, &inode_nr_ops, NULL);
+	pseudo_file(sys, "fs/file-max", 0444, &text_ops, "9223372036854775807\n");
+	pseudo_file(sys, "kernel/threads-max", 0444, &threads_max_ops, NULL);
+	pseudo_file(sys, "kernel/core_pattern", 0444, &text_ops, "core\n");
+	pseudo_file(sys, "vm/drop_caches", 0200, &drop_caches_ops, NULL);
+	return 0;
+}
+INITCALL(late, sysctl_init);
