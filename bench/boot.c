@@ -33,7 +33,14 @@ static void val(const char *name, u64 v, const char *unit)
 	put(unit);
 	put("\n");
 }
-struct sysinfo { long up; u64 load[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap; unsigned short procs, pad; u64 th, fh; unsigned unit; char z[64]; };
+struct sysinfo {
+	long up;
+	u64 load[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+	unsigned short procs, pad;
+	u64 th, fh;
+	unsigned unit;
+	char z[64];
+};
 static char buf[4096];
 void cmain(u64 t)
 {

@@ -65,7 +65,8 @@ void mode_set(int mode)
 char *region(size_t sz, int mode)
 {
 	size_t a = 2 * MB;
-	char *m = mmap(0, sz + a, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *m = mmap(0, sz + a, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m == MAP_FAILED) {
 		perror("mmap");
 		exit(3);

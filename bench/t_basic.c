@@ -376,7 +376,8 @@ static void b_mprotect(int mode, int mib)
 	for (int i = -10; i < N; i++) {
 		if (i == 0)
 			t0 = now();
-		if (mprotect(p + sz / 2 + PG, PG, PROT_READ) || mprotect(p + sz / 2 + PG, PG, PROT_READ | PROT_WRITE)) {
+		if (mprotect(p + sz / 2 + PG, PG, PROT_READ) ||
+		    mprotect(p + sz / 2 + PG, PG, PROT_READ | PROT_WRITE)) {
 			na(strerror(errno), "mprotect.%s.1page", m);
 			return;
 		}

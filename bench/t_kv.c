@@ -166,7 +166,8 @@ static char val[65536];
 
 /* period 0: closed loop.  Stops after `maxreq` requests, or, with `file`, when
  * the file exists.  Returns elapsed ticks. */
-static u64 load(int fd, unsigned keys, size_t vs, u64 period, long maxreq, const char *file, u64 window, long *nreq)
+static u64 load(int fd, unsigned keys, size_t vs, u64 period, long maxreq,
+		const char *file, u64 window, long *nreq)
 {
 	static char o[70000];
 	struct stat st;

@@ -337,14 +337,14 @@ static void start(void)
 	for (int i = 0; i < 3; i++)
 		if (!want.tty[i])
 			close(fds[i]);
-	/* The pty's other side stays open: between two owners a closed one would read as hung up. */
+	/* The pty's other side stays open: between two owners a closed one would read hung up. */
 	if (in >= 0)
 		fcntl(in, F_SETFL, O_NONBLOCK);
 }
 
 /* --- input: frames from the host ------------------------------------------------------------ */
 
-static unsigned char rx[2 * 16384];	/* frames not yet taken; the head may wait for a full pipe */
+static unsigned char rx[2 * 16384];	/* frames not yet taken; the head may have to wait */
 static size_t rx_len;
 static size_t rx_done;		/* how much of the head frame's payload has been passed on */
 
@@ -449,7 +449,8 @@ static void drain(void)
 	for (int i = 0; i < 3; i++) {
 		struct pollfd p = { .fd = fds[i], .events = POLLIN };
 
-		while (fds[i] >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN) && carry(i, fds[i]))
+		while (fds[i] >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN) &&
+		       carry(i, fds[i]))
 			;
 	}
 }
