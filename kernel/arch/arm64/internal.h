@@ -40,6 +40,9 @@ void pan_enable(void);
 /* psci.c */
 void psci_init(u32 el);
 long psci_call(u64 fn, u64 a0, u64 a1, u64 a2);
+/* vdso.c */
+void vdso_data_init(u64 base, u64 mult);
+void vdso_set_realtime_offset(u64 ns);
 /* mmu.c */
 void mmu_init(paddr_t image);
 #endif

@@ -6,6 +6,16 @@ LINK_IN := -Wl,--whole-archive $(ARCHIVES) -Wl,--no-whole-archive $(EXTOBJS)
 $(LDS): kernel/arch/arm64/kernel.lds.in kernel/arch/arm64/include/arch/page.h | $(B)/uapi
 	@mkdir -p $(dir $@)
 	$(CC) $(KFLAGS) -E -P -x assembler-with-cpp -D__ASSEMBLY__ $(ARCHINC) $(call includes,arch) -o $@ $<
+# The vDSO: user code, embedded by vdso_image.S.
+$(B)/k/vdso.so: $(addprefix kernel/arch/arm64/vdso/,vdso.c sigreturn.s vdso.lds) kernel/arch/arm64/include/arch/vdso.h | $(B)/uapi
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -march=armv8-a -fpic -ffreestanding -nostdinc -isystem $(B)/uapi \
+		-isystem $(shell $(CC) -print-file-name=include) -fno-stack-protector -fno-asynchronous-unwind-tables \
+		-mgeneral-regs-only $(ARCHINC) -shared -nostdlib -Wl,-T,kernel/arch/arm64/vdso/vdso.lds -Wl,-soname,linux-vdso.so.1 \
+		-Wl,--hash-style=both -Wl,--build-id=none -Wl,-z,max-page-size=4096 -s -o $@ \
+		kernel/arch/arm64/vdso/vdso.c kernel/arch/arm64/vdso/sigreturn.s
+$(B)/k/arch/arm64/vdso_image.S.o: $(B)/k/vdso.so
+$(B)/k/arch/arm64/vdso_image.S.o: KFLAGS += -Wa,-I$(B)/k
 # Every part in one relocatable object: what it leaves undefined is missing from the kernel. While the kernel is being
 # founded a missing function becomes a trap, and its name is printed by the build.
 $(B)/k/all.o: $(ARCHIVES) $(EXTOBJS)

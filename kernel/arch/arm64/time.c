@@ -4,10 +4,11 @@
  * QEMU wires the EL2 virtual one. Both count with CNTVCT: its offset is 0 at EL2, and set to 0 on the way down to EL1.
  */
 #include <arch/sysreg.h>
+#include <arch/vdso.h>
 #include <hal/uaccess.h>
 #include "internal.h"
 
-#define FRACTION	32	/* bits behind the point of mult and ticks_per_ns */
+#define FRACTION VDSO_FRACTION	/* bits behind the point of mult and ticks_per_ns */
 
 static u64 hz, base, mult, ticks_per_ns;
 
@@ -19,6 +20,7 @@ void time_init(void)
 	mult = (1000000000ull << FRACTION) / hz;
 	ticks_per_ns = (u64)(((__uint128_t)hz << FRACTION) / 1000000000u);
 	base = read_sysreg(cntvct_el0);
+	vdso_data_init(base, mult);
 }
 
 u64 arch_counter(void) { return read_sysreg(cntvct_el0); }

@@ -4,6 +4,7 @@
 #define TASK_SIGNAL_H
 #include <base/list.h>
 #include <hal/spinlock.h>
+#include <hal/signal.h>
 #include <hal/sync.h>
 #include <linux/signal.h>
 
@@ -11,11 +12,9 @@ struct task;
 struct process;
 struct regs;
 
-typedef u64 sigmask_t;				/* bit n-1 is signal n, 1..64 */
 #define SIGBIT(n) (1ull << ((n) - 1))
 #define sig_kernel_only (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 
-struct sigaction_k { u64 handler; u64 flags; u64 restorer; sigmask_t mask; };	/* the ABI's layout on arm64 */
 
 struct sighand {
 	ref_t ref;				/* shared by CLONE_SIGHAND */
@@ -26,8 +25,6 @@ struct sighand {
 struct sigqueue { struct list link; siginfo_t info; };	/* link: sigpending.queue */
 struct sigpending { sigmask_t set; struct list queue; };
 
-/* A signal that has been taken off the queue and is to be delivered to a handler. */
-struct ksignal { int sig; siginfo_t info; struct sigaction_k sa; };
 
 /* Sends to one thread or to the process; info NULL: kernel-made (SI_KERNEL). 0, -ESRCH (gone), -EAGAIN (queue limit). Any context. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *info);
@@ -65,9 +62,4 @@ int signal_dequeue(sigmask_t set, siginfo_t *info);
 void signal_flush(struct process *p, struct sigpending *q, sigmask_t which);
 /* Tells p's parent that p stopped, continued (CLD_*) or died. proc_lock held. Returns true if the parent does not care for the zombie. */
 bool signal_tell_parent(struct process *p, int code, int status);
-/* arch/arm64/signal.c: pushes a frame and points r at the handler; oldmask goes into the frame. vdso: address of the vDSO image, whose
- * rt_sigreturn is used without SA_RESTORER. 0 or -EFAULT. */
-int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask, const stack_t *altstack, u64 vdso);
-/* Restores registers and FP from the frame at the user's SP; fills mask and altstack. 0 or -EFAULT. */
-int arch_signal_return(struct regs *r, sigmask_t *mask, stack_t *altstack);
 #endif
