@@ -119,7 +119,8 @@ static const struct pseudo_ops cpuinfo_ops = { .show = show_cpuinfo }, interrupt
 
 /* --- random numbers ---------------------------------------------------------------------------------------------------- */
 
-static u8 boot_id[16];
+static u8 boot_id[16];		/* made when first asked for; boot_id_lock */
+static struct mutex boot_id_lock = MUTEX_INIT(boot_id_lock);
 
 static void print_uuid(struct seq *s, u8 *b)
 {
@@ -139,7 +140,11 @@ static int show_uuid(struct seq *s, void *arg)
 }
 static int show_boot_id(struct seq *s, void *arg)
 {
+	mutex_lock(&boot_id_lock);
+	if (!boot_id[8])	/* never 0 once made: it holds the variant */
+		get_random_bytes(boot_id, sizeof(boot_id));
 	print_uuid(s, boot_id);
+	mutex_unlock(&boot_id_lock);
 	return 0;
 }
 static int show_text(struct seq *s, void *arg)
@@ -193,7 +198,6 @@ static int procfs_fill(void)
 	struct pseudo_node *k = pseudo_dir(proc_root, "sys/kernel");
 
 	proc_tty_info = tty_info;
-	get_random_bytes(boot_id, sizeof(boot_id));
 	pseudo_file(proc_root, "version", 0444, &version_ops, NULL);
 	pseudo_file(proc_root, "cmdline", 0444, &cmdline_ops, NULL);
 	pseudo_file(proc_root, "cpuinfo", 0444, &cpuinfo_ops, NULL);
