@@ -299,7 +299,7 @@ TEST(mremap_errors)
 	CHECK(mremap(p, PAGE, PAGE, MREMAP_FIXED, p + 2 * PAGE) == MAP_FAILED && errno == EINVAL);
 	CHECK(mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + PAGE) ==
 	      MAP_FAILED && errno == EINVAL);
-	CHECK(mremap(p, 2 * PAGE, 1UL << 50, MREMAP_MAYMOVE) == MAP_FAILED && errno == ENOMEM);
+	CHECK(mremap(p, 2 * PAGE, 0xfffff0000000, MREMAP_MAYMOVE) == MAP_FAILED && errno == ENOMEM);
 	OK(munmap(p, PAGE));
 	CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
 }
