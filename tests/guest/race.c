@@ -75,8 +75,11 @@ TEST(replace_under_writers)
 	for (int i = 0; i < 20000; i++) {
 		volatile char *p = area + i % 4 * PAGE + i % 100;
 
+		char c;
+
 		*p = 1;
-		CHECK(*p == 0 || *p == 1);
+		c = *p;
+		CHECK(c == 0 || c == 1);
 	}
 	stop = 1;
 	join_threads(2, t);
