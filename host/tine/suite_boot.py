@@ -40,6 +40,7 @@ def matrix():
 
 
 def extremes():
+    yield Case("smoke: max, 2 CPUs, 256 MiB", qemu.Machine(cpu="max,pauth-impdef=on", memory=256, cpus=2))
     yield Case("plain -M virt, max, 16 MiB", qemu.Machine(cpu="max", memory=16))
     yield Case("64 GiB", qemu.Machine(cpu="max", memory=65536, cpus=2))
     yield Case("two memory banks by NUMA nodes, 512 MiB", qemu.Machine(cpu="max", memory=512, cpus=2, extra=(
