@@ -12,7 +12,7 @@ struct fork {
 	struct mm *parent, *child;
 	struct vma *v;		/* the parent's VMA */
 	bool wrprotected;	/* an entry that could be written no longer can */
-	i64 anon, file;
+	i64 anon, file, shmem;
 };
 
 /* A run of one folio's pages: references, then the parent's entries, then the child's. Both nodes locked. Returns its length. */
@@ -32,6 +32,8 @@ static u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
 	__atomic_fetch_add(&f->page.mapcount.v, (i32)n, __ATOMIC_RELAXED);
 	if (page_test(&f->page, PG_ANON))
 		k->anon += n;
+	else if (rss_counter(k->child, f) == &k->child->rss_shmem)
+		k->shmem += n;
 	else
 		k->file += n;
 	if (n > 1 || pte_write(e) || pte_exclusive(e)) {
@@ -150,6 +152,7 @@ struct mm *mm_fork(struct mm *parent)
 	write_unlock(&parent->lock);
 	rss_add(&k.child->rss_anon, k.anon);
 	rss_add(&k.child->rss_file, k.file);
+	rss_add(&k.child->rss_shmem, k.shmem);
 	if (!err)
 		return k.child;
 	mm_put(k.child);

@@ -44,9 +44,15 @@ int mm_populate(struct mm *mm, u64 start, u64 end)
 	int err = 0;
 
 	read_lock(&mm->lock);
-	for (struct vma *v = mm_first_vma_from(mm, start); v && v->start < end && !err; v = mm_first_vma_from(mm, start)) {
-		u64 from = max(start, v->start), to = min(end, v->end), stop = min(to, from + 2 * MIB);
+	while (start < end && !err) {
+		struct vma *v = mm_first_vma_from(mm, start);
+		u64 from, stop;
 
+		if (!v || v->start >= end)
+			break;
+		from = max(start, v->start);
+		stop = min(v->end, from + 2 * MIB);
+		stop = min(stop, end);
 		/* Private writable memory is made its own at once. */
 		if (!(v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
 			err = -ENOMEM;

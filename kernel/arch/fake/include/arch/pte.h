@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The real descriptor bits (arch/arm64), over host memory: each load may switch threads, each store is checked against
+ * the rules for live tables and against what the model TLBs hold (fake/mmu.c).
+ */
+#ifndef FAKE_PTE_H
+#define FAKE_PTE_H
+#include <hal/pte.h>
+#define pte_load arm64_pte_load
+#define pte_store arm64_pte_store
+#define pte_xchg arm64_pte_xchg
+#define pte_cas arm64_pte_cas
+#include "../../../arm64/include/arch/pte.h"
+#undef pte_load
+#undef pte_store
+#undef pte_xchg
+#undef pte_cas
+
+pte_t pte_load(pte_t *p);
+void pte_store(pte_t *p, pte_t v);
+pte_t pte_xchg(pte_t *p, pte_t v);
+bool pte_cas(pte_t *p, pte_t *old, pte_t v);
+#endif

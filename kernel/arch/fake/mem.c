@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory: the arena as RAM with a page allocator that hands back what was freed last (to bring out use after free), the
+ * slab interface over malloc (so that AddressSanitizer sees objects), failure on request, and user copies.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <base/alloc.h>
+#include <base/errno.h>
+#include <base/printk.h>
+#include <fake/fake.h>
+#include <hal/uaccess.h>
+#include <mm/page.h>
+
+char *fake_ram, *fake_vmemmap;
+u64 fake_ram_size;
+struct folio *zero_folio;
+u32 fake_fail_rate;
+u64 fake_fail_at;
+bool (*fake_fault)(u64 va, enum fake_access_kind kind);
+static u64 objects, used_pages;
+static u64 *free_stack, nr_free;	/* order-0 frames */
+void fake_sched_init(u64 seed);
+
+__noreturn void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("panic: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	abort();
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+}
+
+void *phys_to_virt(paddr_t pa)
+{
+	BUG_ON(pa < FAKE_RAM_BASE || pa >= FAKE_RAM_BASE + fake_ram_size);
+	return fake_ram + (pa - FAKE_RAM_BASE);
+}
+paddr_t virt_to_phys(const void *v)
+{
+	BUG_ON((const char *)v < fake_ram || (const char *)v >= fake_ram + fake_ram_size);
+	return (u64)((const char *)v - fake_ram) + FAKE_RAM_BASE;
+}
+void clear_page(void *page) { memset(page, 0, PAGE_SIZE); }
+void copy_page(void *dst, const void *src)
+{
+	for (int i = 0; i < 4; i++) {	/* other CPUs may write between */
+		memcpy((char *)dst + i * 1024, (const char *)src + i * 1024, 1024);
+		fake_switch_point();
+	}
+}
+
+static bool fails(void)
+{
+	if (fake_fail_at && !--fake_fail_at)
+		return true;
+	return fake_fail_rate && !fake_random(fake_fail_rate);
+}
+
+void fake_init(u64 ram, u64 seed)
+{
+	u64 pages = ram >> PAGE_SHIFT;
+
+	if (fake_ram) {
+		munmap(fake_ram, fake_ram_size);
+		free(fake_vmemmap);
+		free(free_stack);
+	}
+	fake_sched_init(seed);
+	fake_mmu_reset();
+	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	fake_ram_size = ram;
+	fake_vmemmap = aligned_alloc(64, pages * STRUCT_PAGE_SIZE);
+	memset(fake_vmemmap, 0, pages * STRUCT_PAGE_SIZE);
+	free_stack = malloc(pages * sizeof(u64));
+	nr_free = used_pages = objects = 0;
+	for (u64 i = pages; i-- > 0;)
+		free_stack[nr_free++] = (FAKE_RAM_BASE >> PAGE_SHIFT) + i;
+	fake_fail_rate = 0;
+	fake_fail_at = 0;
+	zero_folio = folio_alloc(0, ALLOC_ZERO);
+	used_pages = 0;
+}
+
+struct folio *folio_alloc(u32 order, u32 flags)
+{
+	struct folio *f;
+	u64 at;
+
+	if (!(flags & ALLOC_ATOMIC)) {
+		might_sleep();
+		fake_switch_point();
+	}
+	BUG_ON(order != 0);	/* larger ones come with part 2 */
+	if (!nr_free || fails())
+		return NULL;
+	at = nr_free > 8 && !fake_random(4) ? nr_free - 1 - fake_random(8) : nr_free - 1;
+	f = pfn_to_entry(free_stack[at]);
+	free_stack[at] = free_stack[--nr_free];
+	memset(f, 0, sizeof(*f));
+	list_init(&f->page.lru);
+	ref_init(&f->page.refcount);
+	used_pages++;
+	memset(folio_address(f), flags & ALLOC_ZERO ? 0 : 0x5a, PAGE_SIZE);
+	return f;
+}
+
+void folio_free(struct folio *f)
+{
+	BUG_ON(ref_read(&f->page.refcount) != 0 || atomic_read(&f->page.mapcount) != 0);
+	BUG_ON(page_test(&f->page, PG_TABLE) || page_test(&f->page, PG_LOCKED) || f == zero_folio);
+	fake_check_free(folio_pfn(f), 1);
+	memset(folio_address(f), 0xa5, PAGE_SIZE);
+	free_stack[nr_free++] = folio_pfn(f);
+	used_pages--;
+}
+
+void *page_alloc(u32 flags)
+{
+	struct folio *f = folio_alloc(0, flags);
+
+	return f ? folio_address(f) : NULL;
+}
+void page_free(void *addr) { folio_put((struct folio *)virt_to_page(addr)); }
+u64 fake_pages_used(void) { return used_pages; }
+void mem_totals(struct mem_totals *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->total = fake_ram_size >> PAGE_SHIFT;
+	t->free = nr_free;
+}
+void folio_lock(struct folio *f) { BUG_ON(page_test_set(&f->page, PG_LOCKED)); }
+void folio_unlock(struct folio *f) { page_clear(&f->page, PG_LOCKED); }
+
+/* --- objects ------------------------------------------------------------------------------------------ */
+struct slab_cache { size_t size, align; };
+
+static void *object(size_t size, bool zero)
+{
+	void *p;
+
+	might_sleep();
+	fake_switch_point();
+	if (fails())
+		return NULL;
+	p = malloc(size);
+	memset(p, zero ? 0 : 0x5a, size);
+	objects++;
+	return p;
+}
+struct slab_cache *slab_create(const char *name, size_t size, size_t align)
+{
+	struct slab_cache *c = malloc(sizeof(*c));
+
+	*c = (struct slab_cache){ size, align };
+	return c;
+}
+void *slab_alloc(struct slab_cache *c) { return object(c->size, false); }
+void *slab_zalloc(struct slab_cache *c) { return object(c->size, true); }
+void slab_free(struct slab_cache *c, void *obj) { kfree(obj); }
+void *kmalloc(size_t size) { return object(size, false); }
+void *kzalloc(size_t size) { return object(size, true); }
+void *kcalloc(size_t n, size_t size) { return object(n * size, true); }
+void kfree(const void *p)
+{
+	if (!p)
+		return;
+	objects--;
+	free((void *)p);
+}
+u64 fake_objects_used(void) { return objects; }
+
+/* --- user copies ------------------------------------------------------------------------------------------ */
+static size_t user_copy(u64 va, char *k, size_t n, enum fake_access_kind kind)
+{
+	while (n) {
+		size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
+		char *p = user_range_ok((void *)va, n) ? fake_translate(va, kind) : NULL;
+
+		if (!p) {
+			if (!user_range_ok((void *)va, n) || !fake_fault || !fake_fault(va, kind))
+				return n;
+			continue;
+		}
+		if (kind == FAKE_WRITE)
+			memcpy(p, k, part);
+		else
+			memcpy(k, p, part);
+		va += part;
+		k += part;
+		n -= part;
+	}
+	return 0;
+}
+size_t copy_to_user(void *dst, const void *src, size_t n) { return user_copy((u64)dst, (char *)src, n, FAKE_WRITE); }
+size_t copy_from_user(void *dst, const void *src, size_t n) { return user_copy((u64)src, dst, n, FAKE_READ); }
+size_t clear_user(void *dst, size_t n)
+{
+	char zero[256] = { 0 };
+	size_t done = 0;
+
+	while (done < n) {
+		size_t part = min(n - done, sizeof(zero)), bad = copy_to_user((char *)dst + done, zero, part);
+
+		done += part - bad;
+		if (bad)
+			break;
+	}
+	return n - done;
+}
+
+size_t strlcpy(char *dst, const char *src, size_t size)
+{
+	size_t n = strlen(src);
+
+	if (size) {
+		memcpy(dst, src, min(n, size - 1));
+		dst[min(n, size - 1)] = 0;
+	}
+	return n;
+}

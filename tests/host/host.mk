@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Host tests: the core folders from the same sources, on arch/fake, under AddressSanitizer and UBSan.
+HB := $(B)/host
+HOST_WARN := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-clobbered -Werror
+HOST_INC := -Ikernel/arch/fake/include -Ikernel/base/include -Ikernel/hal/include -Ikernel/lib/include -Ikernel/pt/include \
+	-Ikernel/mm/include
+# per-CPU access goes beyond the variable on purpose
+HOST_SAN := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+HOST_CFLAGS := -std=gnu11 -O1 -g $(HOST_WARN) $(HOST_SAN) -fno-strict-aliasing -D_GNU_SOURCE
+# The sections of per-CPU data and start-up calls get names that the linker makes __start_ and __stop_ symbols for.
+HOST_RENAME := --rename-section .percpu=percpu --rename-section .initcall.core=initcall_core
+
+# Linked into every test that needs address spaces.
+HOST_MM := $(addprefix kernel/,base/ports.c pt/asid.c pt/gather.c pt/run.c pt/walk.c mm/vma.c mm/vma_edit.c mm/mm.c mm/mmap.c \
+	mm/fault.c mm/fork.c mm/zap.c mm/rmap.c mm/populate.c mm/mprotect.c mm/mremap.c mm/madvise.c mm/mlock.c mm/msync.c \
+	mm/access.c mm/usage.c mm/oom.c mm/shanon.c arch/fake/sched.c arch/fake/mmu.c arch/fake/mem.c arch/fake/mapping.c)
+
+# $(call host_test,name,sources): build/host/name from the sources, run by host-test. Other makefiles here use it too.
+define host_test
+HOST_TESTS += $(HB)/$(1)
+$(HB)/$(1): $(patsubst %.c,$(HB)/o/%.o,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)$$(HOSTCC) $$(HOST_SAN) -o $$@ $$^ -lcmocka
+endef
+HOST_TESTS :=
+
+$(HB)/o/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(call say,HOST,$<)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(HOST_INC) -Ikernel/mm -Itests/host -MMD -MP -c -o $@ $<
+	$(Q)objcopy $(HOST_RENAME) $@
+
+$(eval $(call host_test,test_mm,tests/host/test_mm.c tests/host/mm_model.c $(HOST_MM)))
+-include $(wildcard tests/host/*.host.mk)
+
+.PHONY: host-test
+host-test: $(HOST_TESTS)
+	@for t in $^; do $$t 2>&1 || exit 1; done
+-include $(shell find $(HB)/o -name '*.d' 2>/dev/null)
