@@ -53,6 +53,20 @@ int path_access(const struct path *p, u32 may)
 	return may ? inode_permission(i, may) : 0;
 }
 
+/* What a link of /proc leads to now. */
+static const char *magic_text(struct inode *i, char *buf, size_t size)
+{
+	const char *text;
+	struct path to;
+	int err = i->ops->follow(i, &to);
+
+	if (err)
+		return ERR_PTR(err);
+	text = path_to_string(&to, buf, size);
+	path_put(&to);
+	return text;
+}
+
 ssize_t path_readlink(const struct path *p, char *buf, size_t size, const char **text)
 {
 	struct inode *i = p->dentry->inode;
@@ -63,6 +77,8 @@ ssize_t path_readlink(const struct path *p, char *buf, size_t size, const char *
 		*text = i->private;
 	else if (i->ops && i->ops->readlink)
 		*text = i->ops->readlink(i, buf, size);
+	else if (i->ops && i->ops->follow)
+		*text = magic_text(i, buf, size);
 	else
 		return -EINVAL;
 	return IS_ERR(*text) ? PTR_ERR(*text) : (ssize_t)strlen(*text);
