@@ -88,7 +88,7 @@ $(eval $(call layer_rules,arch/arm64,arch))
 $(SRC)/.done: | $(B)/uapi
 	host/fetch-src zlib libfdt
 	@touch $@
-$(EXTOBJS): $(B)/ext/%.o: $(SRC)/.done
+$(EXTOBJS): $(B)/ext/%.o: Makefile | $(SRC)/.done
 	@mkdir -p $(dir $@)
 	$(call say,CC,$*.c)
 	$(Q)$(CC) $(EXTFLAGS) -I$(SRC)/libfdt -I$(SRC)/zlib -DZ_SOLO -c -o $@ $(SRC)/$*.c

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Builds: the kernel through make, and the small arm64 programs of the host side."""
 import os
+import re
 import subprocess
 import sys
 
@@ -32,7 +33,7 @@ def make(target, what, show=False):
                           stderr=subprocess.STDOUT, text=True, errors="replace") as proc:
         for line in proc.stdout:
             lines.append(line)
-            if " -c " not in line:
+            if not re.match(r"\s+(CC|AS|LD|AR)\s", line):
                 continue
             count += 1
             if not started:

@@ -57,6 +57,10 @@ def rules():
     """{layer: what it may use} as the Makefile states it."""
     found = dict(re.findall(r"^uses_(\w+)\s*:=[ \t]*(.*)$", text("Makefile"), re.M))
     table = {layer: set(uses.split()) | {"base", layer} for layer, uses in found.items()}
+    # An exception that the Makefile makes for one layer, by a folder of headers, with its reason.
+    for layer, other in re.findall(r"^EXTRA_(\w+)\s*:=.*-Ikernel/(\w+)/include", text("Makefile"), re.M):
+        if other in table:
+            table[layer].add(other)
     if "hal" in table:	# a header of the hal takes in the architecture's inline half of it
         table["hal"].add("arch")
     return table
