@@ -128,6 +128,7 @@ static void enter_process(struct task *t, struct process *p, u64 flags, struct p
 {
 	struct process *me = current->proc;
 
+	ref_get(&p->ref);	/* the tree's; t has the one that p was made with */
 	p->pid = pid->nr;
 	p->leader = t;
 	task_get(t);
@@ -326,6 +327,7 @@ const struct rlimit64 initial_limits[RLIM_NLIMITS] = {
 
 static void enter_init(struct task *t, struct process *p, struct pid *pid)
 {
+	ref_get(&p->ref);	/* the tree's; t has the one that p was made with */
 	p->pid = pid->nr;
 	p->leader = t;
 	task_get(t);
