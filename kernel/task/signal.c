@@ -197,8 +197,11 @@ static void stop_or_continue(struct process *p, int sig)
 				atomic_or(&t->core.work, WORK_SIGNAL);
 }
 
+/* A stopped thread takes nothing but SIGKILL until it is continued, and then looks at all that waits. */
 static bool accepts(const struct task *t, int sig)
 {
+	if (sig != SIGKILL && READ_ONCE(t->sched.state) == TASK_STOPPED)
+		return false;
 	return !t->dead && !(READ_ONCE(t->flags) & TF_EXITING) && !(t->blocked & SIGBIT(sig));
 }
 
