@@ -192,7 +192,7 @@ int exec_load(struct exec *x)
 	mm->oom_score_adj = (u32)current_proc()->oom_score_adj;
 	if (x->interp)
 		err = load_interp(x);
-	if (!err && vdso_map)
+	if (!err)
 		err = vdso_map(mm);
 	return err;
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Maps the vDSO and its data page into a new address space. */
-#include <base/errno.h>
+/* Maps the vDSO and, right below it, the page of data that it reads. */
+#include <hal/page.h>
 #include <hal/vdso.h>
 #include <mm/mm.h>
 #include <sys/vdso.h>
 
-/* Holes are given out from the top down, so the page below the image is free; should it not be, the program goes without. */
 int vdso_map(struct mm *mm)
 {
 	u64 pages = (u64)(arch_vdso_end - arch_vdso_start) >> PAGE_SHIFT;
@@ -16,7 +15,7 @@ int vdso_map(struct mm *mm)
 	data = mm_map_kernel(mm, (u64)image - PAGE_SIZE, arch_vdso_data, 1, VM_READ, "[vvar]");
 	if (data < 0)
 		return (int)data;
-	if (data == image - (i64)PAGE_SIZE)
+	if ((u64)data == (u64)image - PAGE_SIZE)	/* else the program makes do without */
 		mm->vdso = (u64)image;
 	return 0;
 }

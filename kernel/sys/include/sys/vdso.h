@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mapping the vDSO: sets mm->vdso. Programs run without it where it does not exist. */
+/* Mapping the vDSO: sets mm->vdso. */
 #ifndef SYS_VDSO_H
 #define SYS_VDSO_H
 #include <base/types.h>
 struct mm;
-int vdso_map(struct mm *mm) __weak_symbol;	/* 0 or -errno */
+int vdso_map(struct mm *mm);	/* 0 or -errno */
 #endif
