@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making, walking and freeing the tables of a tree. The rules for walkers are in pt/pt.h. */
 #include <base/errno.h>
+#include <mm/stat.h>
 #include <pt/pt.h>
 #include "internal.h"
 
@@ -19,6 +20,7 @@ static pte_t *table_alloc(struct pt_tree *pt, int level, u64 va)
 	node->pinned_below = 0;
 	page_set(node, PG_TABLE);
 	__atomic_fetch_add(&pt->nr_tables, 1, __ATOMIC_RELAXED);
+	mem_stat_add(STAT_TABLES, 1);
 	return t;
 }
 
@@ -27,6 +29,7 @@ static void table_free(struct pt_tree *pt, struct page *node)
 	page_clear(node, PG_TABLE);
 	atomic_set(&node->mapcount, 0);
 	__atomic_fetch_sub(&pt->nr_tables, 1, __ATOMIC_RELAXED);
+	mem_stat_add(STAT_TABLES, -1);
 	page_free(page_address(node));
 }
 

@@ -14,10 +14,12 @@
 #include <fake/fake.h>
 #include <hal/uaccess.h>
 #include <mm/page.h>
+#include <mm/stat.h>
 
 char *fake_ram, *fake_vmemmap;
 u64 fake_ram_size;
 struct folio *zero_folio;
+struct mem_stats mem_stats[MAX_CPUS];
 u32 fake_fail_rate;
 u64 fake_fail_at;
 bool (*fake_fault)(u64 va, enum fake_access_kind kind);
