@@ -8,16 +8,13 @@
 
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos)
 {
-	ssize_t n;
-
 	if (unlikely(!(f->mode & FMODE_READ)))
 		return -EBADF;
 	if (unlikely(!f->ops || !f->ops->read))
 		return f->inode && is_dir(f->inode) ? -EISDIR : -EINVAL;
 	if (unlikely(u->left > RW_MAX))
 		u->left = RW_MAX;
-	n = f->ops->read(f, u, pos);
-	return n;
+	return f->ops->read(f, u, pos);
 }
 
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos)
@@ -76,6 +73,8 @@ ssize_t file_prw(struct file *f, struct uio *u, u64 pos, bool write)
 		return -EINVAL;
 	if (!(f->mode & FMODE_SEEK))
 		return -ESPIPE;
+	if ((i64)(pos + u->left) < 0)
+		return -EINVAL;
 	return write ? file_write(f, u, &pos) : file_read(f, u, &pos);
 }
 
@@ -91,6 +90,8 @@ int write_limits(struct file *f, struct uio *u, u64 pos)
 		}
 		u->left = min(u->left, (size_t)(limit - pos));
 	}
+	if (unlikely((i64)(pos + u->left) < 0))
+		return -EINVAL;
 	if (unlikely(pos >= max))
 		return -EFBIG;
 	u->left = min(u->left, (size_t)(max - pos));

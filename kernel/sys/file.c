@@ -173,7 +173,7 @@ static inline i64 rw_one(const u64 *a, bool write)
 		return -EBADF;
 	uio_user(&u, &seg, (void __user *)a[1], a[2]);
 	if (unlikely(!user_range_ok((void __user *)a[1], a[2])))
-		n = bad_range(r.file, a[2], write);
+		n = bad_range(r.file, write);
 	else
 		n = file_rw(r.file, &u, write);
 	fdref_put(r);
@@ -201,7 +201,7 @@ static i64 prw_one(const u64 *a, bool write)
 		return -EBADF;
 	uio_user(&u, &seg, (void __user *)a[1], a[2]);
 	if (!user_range_ok((void __user *)a[1], a[2]))
-		n = bad_range(r.file, a[2], write);
+		n = bad_range(r.file, write);
 	else
 		n = file_prw(r.file, &u, a[3], write);
 	fdref_put(r);

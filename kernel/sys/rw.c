@@ -8,11 +8,11 @@
 #define IOV_MAX_SEGS	1024
 #define RW_MAX		0x7ffff000ull
 
-ssize_t bad_range(struct file *f, size_t n, bool write)
+ssize_t bad_range(struct file *f, bool write)
 {
 	if (!(f->mode & (write ? FMODE_WRITE : FMODE_READ)))
 		return -EBADF;
-	return (ssize_t)n < 0 ? -EINVAL : -EFAULT;
+	return -EFAULT;
 }
 
 static int check_segs(struct uio_vec *v, u64 n)
