@@ -86,7 +86,7 @@ struct file *shm_file(const char *name, u64 size, u32 mode)
 	f = make_file(&shm_mount, i, name, &tmpfs_file_ops, NULL, O_RDWR | O_LARGEFILE);
 	if (IS_ERR(f))
 		return f;
-	f->mode = (f->mode & ~(u32)FMODE_STREAM) | FMODE_SEEK;
+	f->mode = (f->mode & ~(u32)FMODE_STREAM) | FMODE_SEEK | FMODE_LOCKED_POS;
 	f->backing.mapping = &i->mapping;
 	f->backing.may_exec = true;
 	atomic_inc(&i->writers);

@@ -177,6 +177,8 @@ static void set_modes(struct file *f)
 		return;
 	if (ops && (ops->seek || S_ISREG(f->inode->mode) || is_dir(f->inode)))
 		f->mode |= FMODE_SEEK;
+	if (S_ISREG(f->inode->mode) || is_dir(f->inode))
+		f->mode |= FMODE_LOCKED_POS;
 }
 
 int file_bind(struct file *f)

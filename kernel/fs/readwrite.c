@@ -51,7 +51,7 @@ ssize_t file_read_kernel(struct file *f, void *buf, size_t n, u64 pos)
 /* The file's own position is shared by all who have the file: they take turns, where it matters. */
 bool file_pos_lock(struct file *f)
 {
-	if (!(f->mode & FMODE_SEEK) || (likely(ref_read(&f->ref) == 1)))
+	if (!(f->mode & FMODE_LOCKED_POS) || likely(ref_read(&f->ref) == 1))
 		return false;
 	mutex_lock(&f->pos_lock);
 	return true;

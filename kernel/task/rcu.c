@@ -75,11 +75,11 @@ static void wait_grace_period(void)
 		if (n != cpu_id())
 			ask_for_progress(n);
 	}
-	/* This CPU: the thread itself calls the scheduler below. */
+	/* Readers hold preemption off: where this thread runs there is none. */
 	for_each_cpu(n) {
-		while (READ_ONCE(cpu_rq(n)->qs) == seen[n]) {
+		while (READ_ONCE(cpu_rq(n)->qs) == seen[n] && n != cpu_id()) {
 			set_state(TASK_UNINTERRUPTIBLE);
-			schedule_until(clock_ns() + (n == cpu_id() ? 1 : 100000));
+			schedule_until(clock_ns() + 100000);
 			if (READ_ONCE(cpu_rq(n)->qs) == seen[n] && n != cpu_id())
 				ask_for_progress(n);
 		}

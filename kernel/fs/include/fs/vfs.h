@@ -181,7 +181,7 @@ struct file {
 	u64 version;
 	struct rcu_head rcu;
 };
-enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_SEEK = 4, FMODE_PATH = 8, FMODE_STREAM = 16, FMODE_EXEC = 32 };
+enum { FMODE_READ = 1, FMODE_WRITE = 2, FMODE_SEEK = 4, FMODE_PATH = 8, FMODE_STREAM = 16, FMODE_EXEC = 32, FMODE_LOCKED_POS = 64 /* regular files, directories */ };
 
 /* Opens by path for the kernel or a system call; mode applies with O_CREAT. ERR_PTR. */
 struct file *file_open(int dirfd, const char *name, int flags, u32 mode);
