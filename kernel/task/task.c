@@ -30,6 +30,7 @@ struct process kernel_process = {
 	.sighand = &kernel_sighand,
 	.pending = { .queue = LIST_INIT(kernel_process.pending.queue) },
 	.unkillable = true,
+	.real_timer = { .cpu = -1 },
 	.wait_children = WAIT_QUEUE_INIT(kernel_process.wait_children),
 	.pidfd_wait = WAIT_QUEUE_INIT(kernel_process.pidfd_wait),
 	.posix_timers = LIST_INIT(kernel_process.posix_timers),
@@ -160,6 +161,7 @@ struct process *process_alloc(void)
 	list_init(&p->posix_timers);
 	wait_queue_init(&p->wait_children);
 	wait_queue_init(&p->pidfd_wait);
+	p->real_timer.cpu = -1;		/* not armed */
 	p->start_time = clock_ns();
 	p->dumpable = true;
 	return p;
