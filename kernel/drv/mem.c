@@ -76,6 +76,26 @@ static ssize_t random_read(struct file *f, struct uio *u, u64 *pos)
 	return (ssize_t)done;
 }
 
+/* Programs may stir what they like into the pool; it is not credited as anything. */
+static ssize_t random_write(struct file *f, struct uio *u, u64 *pos)
+{
+	size_t done = 0;
+	u8 buf[256];
+
+	while (u->left) {
+		size_t n = min(u->left, sizeof(buf)), got = uio_read(u, buf, n);
+
+		random_mix(buf, got);
+		done += got;
+		if (got < n)
+			return done ? (ssize_t)done : -EFAULT;
+		if (signal_pending(current))
+			break;
+		cond_resched();
+	}
+	return (ssize_t)done;
+}
+
 static i64 random_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	switch (cmd) {
@@ -88,7 +108,7 @@ static i64 random_ioctl(struct file *f, u32 cmd, u64 arg)
 	}
 }
 
-static const struct file_ops random_ops = { .read = random_read, .write = null_write, .ioctl = random_ioctl, .seek = no_seek };
+static const struct file_ops random_ops = { .read = random_read, .write = random_write, .ioctl = random_ioctl, .seek = no_seek };
 
 /* --- kmsg: one record for each read; a line written is a record ------------------------------------------------------ */
 #define KMSG_LINE 1000
