@@ -7,6 +7,7 @@
 #include <fs/poll.h>
 #include <fs/vfs.h>
 #include <hal/uaccess.h>
+#include <mm/mm.h>
 #include <lib/format.h>
 #include <linux/fcntl.h>
 #include <linux/random.h>
@@ -45,11 +46,12 @@ static ssize_t zero_read(struct file *f, struct uio *u, u64 *pos)
 	return (ssize_t)done;
 }
 
+static int zero_mmap(struct file *f, struct vma *v) { return vma_make_anon(v); }
 static ssize_t full_write(struct file *f, struct uio *u, u64 *pos) { return -ENOSPC; }
 static off64 no_seek(struct file *f, off64 off, int whence) { return (off64)(f->pos = 0); }
 
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = no_seek };
-static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = no_seek };
+static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = no_seek, .mmap = zero_mmap };
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = no_seek };
 
 /* --- random, urandom: one generator, seeded before the first program runs ---------------------------------------- */

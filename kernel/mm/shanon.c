@@ -45,3 +45,19 @@ struct backing *shared_anon_backing(u64 size)
 	};
 	return &s->backing;
 }
+
+int vma_make_anon(struct vma *v)
+{
+	struct backing *own = NULL, *was = v->backing;
+
+	if (v->vm_flags & VM_SHARED) {
+		own = shared_anon_backing(v->end - v->start);
+		if (!own)
+			return -ENOMEM;
+	}
+	v->backing = own;
+	v->pgoff = own ? 0 : v->start >> PAGE_SHIFT;
+	if (was && was->ops->put)
+		was->ops->put(was);
+	return 0;
+}

@@ -113,6 +113,11 @@ extern u64 mm_min_addr;
 /* MAP_SHARED without a file: a backing of its own with pages that live as long as it (mm/shanon.c); NULL: no memory. */
 struct backing *shared_anon_backing(u64 size) __must_check;
 /*
+ * For a backing's mmap operation: the VMA, not linked yet, becomes anonymous memory (private or shared) and lets the
+ * backing go. 0 or -ENOMEM.
+ */
+int vma_make_anon(struct vma *v);
+/*
  * Kernel pages in user space (vDSO): npages pages of the kernel image or linear map that are physically contiguous, from
  * kaddr on, at addr (0: mm chooses). vm_flags: VM_READ, VM_EXEC. Returns the address or -errno. Takes mm->lock.
  */
