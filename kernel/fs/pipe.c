@@ -171,7 +171,7 @@ static ssize_t read_some(struct pipe *p, struct uio *u)
 static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pipe *p = f->private;
-	bool was_full, more;
+	bool was_full, more = false;
 	ssize_t ret;
 
 	if (!u->left)
@@ -190,11 +190,12 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 		ret = pipe_sleep(p, &p->rd_wait, can_read);
 		if (ret)
 			return ret;
+		more = true;	/* the wake-up was ours alone; without it, an epoll would see an edge that is none */
 		mutex_lock(&p->lock);
 	}
 	was_full = pipe_full(p);
 	ret = read_some(p, u);
-	more = !pipe_empty(p);
+	more = more && !pipe_empty(p);
 	was_full = was_full && !pipe_full(p);
 	mutex_unlock(&p->lock);
 	if (was_full)

@@ -262,7 +262,5 @@ ssize_t unix_packet_recv(struct socket *s, struct sock_msg *m)
 			take_packet(u, msg);
 	}
 	mutex_unlock(&u->reader);
-	if (!list_empty(&u->queue))
-		wake_up_key(&u->rd_wait, 1, KEY_IN);
 	return ret;
 }

@@ -65,32 +65,16 @@ static bool can_receive(struct unix_sock *u)
 /* reader is let go meanwhile. 0, or what the call returns. */
 static int wait_data(struct unix_sock *u, u32 flags, u64 deadline)
 {
-	struct wait_entry e;
-	int err = 0;
+	long err;
 
 	if (flags & MSG_DONTWAIT)
 		return -EAGAIN;
 	mutex_unlock(&u->reader);
-	wait_entry_init(&e);
-	e.exclusive = true;
-	for (;;) {
-		wait_prepare(&u->rd_wait, &e, SLEEP_INTERRUPTIBLE);
-		if (can_receive(u))
-			break;
-		if (sleep_interrupted(SLEEP_INTERRUPTIBLE)) {
-			err = socket_interrupted(u->s.rcvtimeo);
-			break;
-		}
-		if (!schedule_until(deadline)) {
-			err = can_receive(u) ? 0 : -EAGAIN;
-			break;
-		}
-	}
-	wait_finish(&u->rd_wait, &e);
+	err = wait_event_full(&u->rd_wait, can_receive(u), SLEEP_INTERRUPTIBLE, deadline);
 	if (err)
-		wake_up(&u->rd_wait);	/* the wake may have been meant for the next one */
+		err = err == -ETIMEDOUT ? -EAGAIN : socket_interrupted(u->s.rcvtimeo);
 	mutex_lock(&u->reader);
-	return err;
+	return (int)err;
 }
 
 /* The first message, which stays in the queue; only holders of reader remove. NULL: none. */
@@ -228,8 +212,6 @@ ssize_t unix_stream_recv(struct socket *s, struct sock_msg *m)
 		done += n;
 	}
 	mutex_unlock(&u->reader);
-	if (!list_empty(&u->queue))
-		wake_up_key(&u->rd_wait, 1, KEY_IN);
 	if (m->addr && done >= 0)
 		m->addr->len = 0;
 	return done;
