@@ -2,7 +2,7 @@
 /*
  * epoll(7): what is watched. An item does not keep its file alive: the file's last reference removes its items
  * (file_epoll_gone), the epoll's end removes those left. Each may meet the other, so both run under graph_lock, which
- * also keeps the graph of epolls still while an edge is added. Closing a file that nobody watches takes no lock.
+ * also keeps the graph of epolls still while an edge is added. Closing a file that was never watched takes no lock.
  */
 #include <base/alloc.h>
 #include <task/task.h>
@@ -155,6 +155,7 @@ static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll
 	t.pt.events = it->events;
 	tree_insert(&ep->items, &it->node, item_less);
 	spin_lock(&f->ep_lock);
+	f->watched = true;
 	list_add_tail(&f->epolls, &it->file_link);
 	spin_unlock(&f->ep_lock);
 	item_check(it, &t.pt);

@@ -105,7 +105,7 @@ static bool counts_as_writer(const struct file *f)
 
 static void __noinline file_last_put(struct file *f)
 {
-	if (!list_empty(&f->epolls))
+	if (f->watched)
 		file_epoll_gone(f);
 	if (f->ops && f->ops->release && !(f->mode & FMODE_PATH))
 		f->ops->release(f);
