@@ -5,11 +5,13 @@
  */
 #include <base/init.h>
 #include <base/string.h>
+#include <hal/cpu.h>
 #include <hal/sync.h>
 #include <mm/audit.h>
 #include "slab.h"
 
-#define TRIES 5
+#define TRIES		10
+#define PAUSE_NS	2000000ull	/* for what was under way to finish */
 
 enum owner {
 	OWN_FREE, OWN_PCP, OWN_RESERVED, OWN_SLAB, OWN_KMALLOC, OWN_TABLE, OWN_CACHE, OWN_ANON, OWN_KVM, OWN_KSTACK,
@@ -75,6 +77,17 @@ static void count_page(struct page *p, enum owner o, u64 n, void *arg)
 	((u64 *)arg)[o] += n;
 }
 
+static void pause_a_little(void)
+{
+	struct wait_queue q = WAIT_QUEUE_INIT(q);
+	struct wait_entry e;
+
+	wait_entry_init(&e);
+	wait_prepare(&q, &e, SLEEP_UNINTERRUPTIBLE);
+	schedule_until(clock_ns() + PAUSE_NS);
+	wait_finish(&q, &e);
+}
+
 /* What each owner itself counts, where it does. */
 static bool expected(enum owner o, u64 *n)
 {
@@ -120,7 +133,7 @@ static int audit_pages(struct audit_report *r)
 		all = walk_pages(count_page, count);
 		if (all_as_expected(count))
 			break;
-		cond_resched();
+		pause_a_little();
 	}
 	for (u32 o = 0; o < NR_OWNERS; o++) {
 		bool known = expected(o, &want);
@@ -185,7 +198,7 @@ static int audit_slabs(struct audit_report *r)
 				walk_pages(count_slab, &s);
 			if (slab_matches(&s))
 				break;
-			cond_resched();
+			pause_a_little();
 		}
 		for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
 			on_cpus += READ_ONCE(s.c->cpu[cpu].count);

@@ -8,7 +8,7 @@
 struct slab_cpu {
 	void *head;		/* free objects, linked by their first word; own CPU with interrupts off */
 	u32 count;
-} __aligned(16);
+};
 
 struct slab_cache {
 	struct slab_cpu cpu[MAX_CPUS];

@@ -14,7 +14,7 @@
 #define RADIX_BITS	6
 #define RADIX_SLOTS	(1u << RADIX_BITS)
 #define RADIX_MARKS	2
-#define RADIX_MAX_NODES	11	/* levels that a 64-bit index can need */
+#define RADIX_MAX_NODES	21	/* 11 levels over what is there, 10 down to the new item */
 
 struct radix_node;
 struct radix {

@@ -8,6 +8,9 @@ extern char *fake_ram;		/* the arena */
 extern u64 fake_ram_size;
 extern char *fake_vmemmap;	/* struct page of FAKE_RAM_BASE */
 #define VMEMMAP_BASE	((u64)fake_vmemmap - (FAKE_RAM_BASE >> 12) * 64)
+extern char *fake_vmalloc;	/* only where kernel virtual memory is tested */
+#define VMALLOC_BASE	((u64)fake_vmalloc)
+#define VMALLOC_END	(VMALLOC_BASE + (1ul << 41))
 
 void *phys_to_virt(paddr_t pa);		/* checks that pa is RAM */
 paddr_t virt_to_phys(const void *v);
