@@ -92,6 +92,25 @@ TEST(unknown_system_calls)
 			ERR(syscall(nrs[i], 1, 2, 3, 4, 5, 6), ENOSYS);
 }
 
+TEST(unknown_system_calls_are_counted)
+{
+	char buf[8192];
+	const char *line;
+	long before = 0, after = 0;
+
+	if (access("/sys/kernel/debug/tine/syscalls", R_OK))
+		SKIP("not this kernel");
+	for (int i = 0; i < 2; i++) {
+		check_read_file("/sys/kernel/debug/tine/syscalls", buf, sizeof buf);
+		line = strstr(buf, "250 ");	/* a number that no call has */
+		*(i ? &after : &before) = line ? atol(strchr(line + 4, ' ')) : 0;
+		if (!i)
+			for (int j = 0; j < 3; j++)
+				ERR(syscall(250), ENOSYS);
+	}
+	CHECK_EQ(after - before, 3);
+}
+
 TEST(svc_immediate_ignored)
 {
 	register long x8 __asm__("x8") = SYS_getpid;

@@ -68,7 +68,7 @@ TEST(siginfo_child)
 	catch(SIGCHLD, SA_NOCLDSTOP);
 	pid = SPAWN(_exit(77));
 	while (!hits)
-		pause();
+		check_sleep_ms(1);
 	CHECK_EQ(last_info.si_code, CLD_EXITED);
 	CHECK_EQ(last_info.si_pid, pid);
 	CHECK_EQ(last_info.si_status, 77);
