@@ -132,10 +132,8 @@ static struct folio *find_page(struct mapping *m, u64 index, bool *major)
 {
 	struct folio *f = mapping_find(m, index);
 
-	if (likely(f && page_test(&f->page, PG_UPTODATE)))
+	if (likely(f))
 		return f;
-	if (f)
-		folio_put(f);
 	if (m->ops && m->ops->read_folio)
 		*major = true;
 	return mapping_get(m, index);
@@ -177,19 +175,14 @@ static void map_file_pages(const struct site *s, struct mapping *m, struct folio
 		lo = at - (u32)min((u64)at, below);
 		hi = at + (u32)min((u64)(FAULT_AROUND - at), above);
 	}
-	for (u32 i = lo; i < hi; i++) {
-		if (i == at || !pte_is_none(pte_load(s->pte - at + i)))
-			continue;
-		around[i] = mapping_find(m, index - at + i);
-		if (around[i] && !page_test(&around[i]->page, PG_UPTODATE)) {
-			folio_put(around[i]);
-			around[i] = NULL;
-		}
+	for (u32 i = lo; hi - lo > 1 && i < hi;)
+		i += mapping_find_run(m, index - at + i, hi - i, &around[i]);
+	if (around[at])
+		folio_put(around[at]);	/* f has its own */
+	around[at] = f;
+	for (u32 i = lo; (s->v->vm_flags & VM_EXEC) && i < hi; i++)
 		if (around[i])
 			sync_icache(s->v, around[i]);
-	}
-	around[at] = f;
-	sync_icache(s->v, f);
 	spin_lock(&s->node->lock);
 	for (u32 i = lo; i < hi; i++)
 		if (around[i]) {
@@ -366,10 +359,13 @@ static enum fault_result touch(const struct site *s)
 enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 {
 	struct site s = { .mm = v->mm, .v = v, .addr = addr & PAGE_MASK, .write = write };
-	pte_t *table = pt_make_leaf_table(&v->mm->pt, addr);
+	pte_t *table = pt_leaf_table(&v->mm->pt, addr);
 
-	if (unlikely(!table))
-		return no_memory();
+	if (unlikely(!table)) {
+		table = pt_make_leaf_table(&v->mm->pt, addr);
+		if (!table)
+			return no_memory();
+	}
 	s.pte = &table[pt_index(addr, 3)];
 	s.node = pt_node(table);
 	s.seen = pte_load(s.pte);

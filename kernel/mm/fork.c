@@ -15,33 +15,44 @@ struct fork {
 	i64 anon, file, shmem;
 };
 
-/* A run of one folio's pages: references, then the parent's entries, then the child's. Both nodes locked. Returns its length. */
-static u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
+/* A run of a large folio's pages: references, then the parent's entries, then the child's. Both nodes locked. Returns its length. */
+static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
 {
 	pte_t e = pte_load(from);
 	struct page *p = pfn_to_page(pte_pfn(e));
 	struct folio *f = page_folio(p);
-	u32 n = 1;
+	u32 n, left = folio_nr_pages(f) - (u32)(page_to_pfn(p) - folio_pfn(f));
 
-	if (folio_order(f)) {
-		u32 left = folio_nr_pages(f) - (u32)(page_to_pfn(p) - folio_pfn(f));
-
-		n = pt_run_of(from, min(max, left), PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL).n;
-	}
-	folio_get_many(f, (i32)n);
-	__atomic_fetch_add(&f->page.mapcount.v, (i32)n, __ATOMIC_RELAXED);
+	n = pt_run_of(from, min(max, left), PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL).n;
+	folio_map(f, n);
 	if (page_test(&f->page, PG_ANON))
 		k->anon += n;
 	else if (rss_counter(k->child, f) == &k->child->rss_shmem)
 		k->shmem += n;
 	else
 		k->file += n;
-	if (n > 1 || pte_write(e) || pte_exclusive(e)) {
-		k->wrprotected |= wrprotect_ptes(from, n, true);
-		e = pte_load(from);
-	}
-	set_ptes(to, e, n);
+	k->wrprotected |= wrprotect_ptes(from, n, true);
+	set_ptes(to, pte_load(from), n);
 	return n;
+}
+
+/* A page that is a folio: the same in few instructions. */
+static __always_inline void copy_one(struct fork *k, pte_t *from, pte_t *to, pte_t e, struct folio *f)
+{
+	pte_t n;
+
+	folio_map(f, 1);
+	if (likely(page_test(&f->page, PG_ANON)))
+		k->anon++;
+	else if (rss_counter(k->child, f) == &k->child->rss_shmem)
+		k->shmem++;
+	else
+		k->file++;
+	do {
+		n = pte_wrprotect(pte_clear_exclusive(e));
+	} while (n.v != e.v && unlikely(!pte_replace(from, &e, n)));
+	k->wrprotected |= pte_write(e);
+	pte_store(to, n);
 }
 
 static void copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n)
@@ -53,16 +64,20 @@ static void copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n)
 	spin_lock(&b->lock);
 	for (u32 i = 0; i < n;) {
 		pte_t e = pte_load(&from[i]);
+		struct page *p;
 		u32 run = 1;
 
 		if (pte_is_none(e)) {
 			i++;
 			continue;
 		}
-		if (pte_special(e))
+		p = pfn_to_page(pte_pfn(e));
+		if (unlikely(pte_special(e)))
 			pte_store(&to[i], e);
-		else
+		else if (unlikely(page_test(p, PG_TAIL) || p->order))
 			run = copy_run(k, &from[i], &to[i], n - i);
+		else
+			copy_one(k, &from[i], &to[i], e, (struct folio *)p);
 		set += (i32)run;
 		i += run;
 	}

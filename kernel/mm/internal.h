@@ -29,6 +29,7 @@ struct vma *vma_dup(const struct vma *v);		/* not linked; has its own backing re
 void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
 void vma_link(struct mm *mm, struct vma *v);		/* tree, mapping list, totals */
 void vma_unlink(struct mm *mm, struct vma *v);
+void vma_unlink_all(struct mm *mm, struct vma **dead);	/* the whole tree, chained by parent for vma_free_list */
 /* Cuts v at addr (inside it): v keeps [start, addr), the new one is returned; ERR_PTR(-ENOMEM). */
 struct vma *vma_split(struct vma *v, u64 addr) __must_check;
 /* Changes bounds, with the mapping's list locked against the reverse map. pgoff moves with start. */
@@ -85,6 +86,24 @@ static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 	return f->page.mapping && f->page.mapping->ops && f->page.mapping->ops->keep ? &mm->rss_shmem : &mm->rss_file;
 }
 static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
+/*
+ * One more leaf: a reference and a mapping at once. The two counts are neighbours, and neither overflows into the other, so
+ * that one atomic addition does for both.
+ */
+_Static_assert(offsetof(struct page, mapcount) == offsetof(struct page, refcount) + 4 && !(offsetof(struct page, refcount) % 8),
+	       "refcount and mapcount in one word");
+static inline void folio_map(struct folio *f, u32 n)
+{
+	__atomic_fetch_add((u64 *)&f->page.refcount, ((u64)n << 32) + n, __ATOMIC_RELAXED);
+}
+/* One leaf less, and the reference it had. */
+static inline void folio_unmap_put(struct folio *f)
+{
+	u64 left = __atomic_sub_fetch((u64 *)&f->page.refcount, (1ull << 32) + 1, __ATOMIC_ACQ_REL);
+
+	if (!(u32)left)
+		folio_free(f);
+}
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);
 /* Makes the kernel's stores to f visible to instruction fetches if v is executable and it was not done yet. */

@@ -69,11 +69,7 @@ static void unmap_all(struct mm *mm)
 		next = mm_next_vma(v);
 		zap_vma(&z, v, v->start, v->end);
 	}
-	for (struct vma *v = mm->vmas.root; v; v = mm->vmas.root) {
-		vma_unlink(mm, v);
-		v->parent = dead;
-		dead = v;
-	}
+	vma_unlink_all(mm, &dead);
 	zap_end(&z);
 	write_unlock(&mm->lock);
 	vma_free_list(dead);

@@ -36,12 +36,17 @@ bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
 
 bool overcommits(u64 pages)
 {
-	struct mem_totals t;
+	static u64 total;	/* RAM does not change */
 
 	if (mm_overcommit_memory == 1)
 		return false;
-	mem_totals(&t);
-	return pages > t.total;
+	if (unlikely(!total)) {
+		struct mem_totals t;
+
+		mem_totals(&t);
+		total = t.total;
+	}
+	return pages > total;
 }
 
 bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)

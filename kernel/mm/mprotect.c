@@ -26,7 +26,7 @@ static void change_leaves(struct vma *v, u64 start, u64 end)
 				n = pte_modify(e, perm);
 				if (write && (shared || pte_exclusive(e)))
 					n = pte_mkwrite(n);
-			} while (!pte_cas(&w.pte[i], &e, n));
+			} while (unlikely(!pte_replace(&w.pte[i], &e, n)));
 		}
 	if (changed)
 		invalidate_user(v->mm, start, end);

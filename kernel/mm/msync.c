@@ -39,8 +39,6 @@ static bool resident(struct vma *v, u64 addr)
 	pte_t *t = pt_leaf_table(&v->mm->pt, addr);
 	struct mapping *m = vma_mapping(v);
 	struct folio *f;
-	bool yes;
-
 	if (t && pte_present(pte_load(&t[pt_index(addr, 3)])))
 		return true;
 	if (!m)
@@ -48,9 +46,8 @@ static bool resident(struct vma *v, u64 addr)
 	f = mapping_find(m, vma_pgoff(v, addr));
 	if (!f)
 		return false;
-	yes = page_test(&f->page, PG_UPTODATE);
 	folio_put(f);
-	return yes;
+	return true;
 }
 
 #define MINCORE_BATCH 256ul

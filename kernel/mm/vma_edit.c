@@ -101,6 +101,38 @@ void vma_unlink(struct mm *mm, struct vma *v)
 	vma_tree_remove(mm, v);
 }
 
+void vma_unlink_all(struct mm *mm, struct vma **dead)
+{
+	struct vma *v = mm->vmas.root, *up;
+
+	mm->vmas.root = NULL;
+	mm->nr_vmas = 0;
+	mm->total_pages = mm->locked_pages = 0;
+	while (v) {	/* leaves first, so nothing has to be balanced */
+		if (v->left) {
+			v = v->left;
+			continue;
+		}
+		if (v->right) {
+			v = v->right;
+			continue;
+		}
+		up = v->parent;
+		if (up && up->left == v)
+			up->left = NULL;
+		else if (up)
+			up->right = NULL;
+		if (v->backing) {
+			vma_lock_rmap(v);
+			list_del(&v->share);
+			vma_unlock_rmap(v);
+		}
+		v->parent = *dead;
+		*dead = v;
+		v = up;
+	}
+}
+
 void vma_resize(struct vma *v, u64 start, u64 end)
 {
 	struct mm *mm = v->mm;

@@ -34,7 +34,7 @@ void zap_end(struct zap *z)
 	pt_gather_flush(&z->g);
 }
 
-void zap_leaf(struct zap *z, const struct vma *v, pte_t old)
+static __always_inline void take_leaf(struct zap *z, const struct vma *v, pte_t old)
 {
 	struct page *p;
 	struct folio *f;
@@ -56,9 +56,15 @@ void zap_leaf(struct zap *z, const struct vma *v, pte_t old)
 		else
 			z->file++;
 	}
-	atomic_dec(&f->page.mapcount);
-	pt_gather_folio(&z->g, f);
+	if (z->g.full) {
+		folio_unmap_put(f);
+	} else {
+		atomic_dec(&f->page.mapcount);
+		pt_gather_folio(&z->g, f);
+	}
 }
+
+void zap_leaf(struct zap *z, const struct vma *v, pte_t old) { take_leaf(z, v, old); }
 
 static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 {
@@ -76,11 +82,11 @@ static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 		} else {
 			u64 va = w->va + ((u64)i << PAGE_SHIFT);
 
-			e = pte_xchg(&w->pte[i], pte_none());
+			e = pte_take(&w->pte[i], e);
 			pt_gather_range(&z->g, va, va + PAGE_SIZE);
 		}
 		gone++;
-		zap_leaf(z, v, e);
+		take_leaf(z, v, e);
 	}
 	pt_count(w->node, -gone);
 }

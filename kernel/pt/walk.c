@@ -40,11 +40,18 @@ int pt_init(struct pt_tree *pt)
 	return pt->root ? 0 : -ENOMEM;
 }
 
+static bool nothing_in(const pte_t *e)	/* eight entries */
+{
+	return !(e[0].v | e[1].v | e[2].v | e[3].v | e[4].v | e[5].v | e[6].v | e[7].v);
+}
+
 static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
 {
 	struct page *node = pt_node(table);
 
-	for (u32 i = 0; level < 3 && i < PT_ENTRIES && node->mapcount.v; i++) {
+	for (u32 i = 0; level < 3 && node->mapcount.v; i++) {
+		while (!(i % 8) && i < PT_ENTRIES - 8 && nothing_in(&table[i]))
+			i += 8;
 		if (pte_kind(table[i], level) != PTE_TABLE)
 			continue;
 		destroy_below(pt, pt_table_of(table[i]), level + 1);

@@ -26,6 +26,8 @@ bool (*fake_fault)(u64 va, enum fake_access_kind kind);
 static u64 objects, used_pages;
 static u64 *free_stack, nr_free;	/* order-0 frames */
 void fake_sched_init(u64 seed);
+void folio_lock_init(void);	/* mm/folio_lock.c */
+void radix_start(void);		/* lib/radix.c */
 
 __noreturn void panic(const char *fmt, ...)
 {
@@ -78,12 +80,15 @@ void fake_init(u64 ram, u64 seed)
 {
 	u64 pages = ram >> PAGE_SHIFT;
 
-	if (fake_ram) {
+	fake_sched_init(seed);
+	if (!fake_ram) {
+		radix_start();
+		folio_lock_init();
+	} else {
 		munmap(fake_ram, fake_ram_size);
 		free(fake_vmemmap);
 		free(free_stack);
 	}
-	fake_sched_init(seed);
 	fake_mmu_reset();
 	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	fake_ram_size = ram;
@@ -146,8 +151,6 @@ void mem_totals(struct mem_totals *t)
 	t->total = fake_ram_size >> PAGE_SHIFT;
 	t->free = nr_free;
 }
-void folio_lock(struct folio *f) { BUG_ON(page_test_set(&f->page, PG_LOCKED)); }
-void folio_unlock(struct folio *f) { page_clear(&f->page, PG_LOCKED); }
 
 /* --- objects ------------------------------------------------------------------------------------------ */
 struct slab_cache { size_t size, align; };

@@ -91,6 +91,24 @@ int pt_walk_make(struct pt_walk *w);
 /* Ends a walk early: unlocks. */
 void pt_walk_stop(struct pt_walk *w);
 
+/* Replaces a live leaf, atomically where hardware may still set bits in it; false: it did, *old is what is there now. */
+static inline bool pte_replace(pte_t *p, pte_t *old, pte_t new)
+{
+	if (likely(pte_settled(*old))) {
+		pte_store(p, new);
+		return true;
+	}
+	return pte_cas(p, old, new);
+}
+/* Clears a live leaf; returns what it was at last. */
+static inline pte_t pte_take(pte_t *p, pte_t now)
+{
+	if (unlikely(!pte_settled(now)))
+		return pte_xchg(p, pte_none());
+	pte_store(p, pte_none());
+	return now;
+}
+
 /* --- runs of leaves in one stretch, node locked ------------------------------------------------------- */
 /* Differences that an operation may ignore inside a run; what was ignored is gathered in struct pt_run. */
 enum pt_ignore { PT_IGNORE_DIRTY = 1, PT_IGNORE_YOUNG = 2, PT_IGNORE_WRITE = 4, PT_IGNORE_EXCL = 8 };

@@ -153,6 +153,11 @@ static inline pte_t pte_table_set_ro(pte_t p, bool ro)
 	return p;
 }
 
+/* A leaf in which hardware has nothing left to set: accessed, and dirty or not writable. */
+static inline bool pte_settled(pte_t p)
+{
+	return (p.v & PTE_AF) && (p.v & (PTE_DBM | PTE_AP_RDONLY)) != (PTE_DBM | PTE_AP_RDONLY);
+}
 static inline pte_t pte_load(pte_t *p) { return (pte_t){ __atomic_load_n(&p->v, __ATOMIC_RELAXED) }; }
 static inline void pte_store(pte_t *p, pte_t v) { __atomic_store_n(&p->v, v.v, __ATOMIC_RELEASE); }
 static inline pte_t pte_xchg(pte_t *p, pte_t v) { return (pte_t){ __atomic_exchange_n(&p->v, v.v, __ATOMIC_ACQ_REL) }; }
