@@ -23,7 +23,7 @@ void epitem_wake_readers(struct epoll *ep)
 	wake_up_key(&ep->pollers, 0, EPOLLIN | EPOLLRDNORM);
 }
 
-/* --- harvesting ------------------------------------------------------------------------------------------------ */
+/* --- harvesting ------------------------------------------------------------------------------- */
 
 static void take_ready(struct epoll *ep, struct list *taken)
 {
@@ -161,7 +161,7 @@ i64 epoll_wait_file(struct file *f, struct epoll_event *events, int max, u64 dea
 	}
 }
 
-/* --- an epoll as a file ------------------------------------------------------------------------------------------- */
+/* --- an epoll as a file ----------------------------------------------------------------------- */
 
 /* Readable if an item really is: those found idle leave the list. */
 static u32 epoll_poll(struct file *f, struct poll_table *pt)
@@ -200,8 +200,9 @@ static void epoll_fdinfo(struct file *f, struct seq *s)
 	for (struct tree_node *n = tree_first(&ep->items); n; n = tree_next(n)) {
 		struct epitem *it = container_of(n, struct epitem, node);
 
-		seq_printf(s, "tfd: %8d events: %8x data: %16lx  pos:%li ino:%lx sdev:%x\n", it->fd, it->events, it->data,
-			   (long)it->file->pos, it->file->inode->ino, it->file->inode->sb ? it->file->inode->sb->dev : 0);
+		seq_printf(s, "tfd: %8d events: %8x data: %16lx  pos:%li ino:%lx sdev:%x\n", it->fd, it->events,
+			   it->data, (long)it->file->pos, it->file->inode->ino,
+			   it->file->inode->sb ? it->file->inode->sb->dev : 0);
 	}
 	mutex_unlock(&ep->mutex);
 }

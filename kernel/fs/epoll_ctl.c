@@ -10,7 +10,7 @@
 
 static struct mutex graph_lock = MUTEX_INIT(graph_lock);
 
-/* --- wake-ups ----------------------------------------------------------------------------------------------------- */
+/* --- wake-ups --------------------------------------------------------------------------------- */
 
 static bool item_wake(struct wait_entry *w, unsigned mode, u64 key)
 {
@@ -72,7 +72,7 @@ static void leave_queues(struct epitem *it)
 	}
 }
 
-/* --- items ---------------------------------------------------------------------------------------------------------- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 static struct epitem *item_of(struct tree_node *n) { return container_of(n, struct epitem, node); }
 
@@ -181,7 +181,7 @@ static int mod_item(struct epitem *it, const struct epoll_event *ev)
 	return 0;
 }
 
-/* --- the graph: graph_lock held ---------------------------------------------------------------------------------------- */
+/* --- the graph: graph_lock held --------------------------------------------------------------- */
 
 /* The longest chain of epolls below ep, or a large number if it leads to goal. */
 static int depth_below(struct epoll *ep, const struct epoll *goal, int level)
@@ -224,7 +224,7 @@ static int check_nesting(struct epoll *ep, struct epoll *inner)
 	return below >= 100 || depth_above(ep, 0) + 1 + below > EPOLL_NESTS ? -ELOOP : 0;
 }
 
-/* --- operations ---------------------------------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static int check_add(const struct file *f, const struct epoll_event *ev)
 {
@@ -283,7 +283,7 @@ int epoll_ctl_file(struct file *epf, int op, int fd, struct file *f, const struc
 	return err;
 }
 
-/* --- ends ------------------------------------------------------------------------------------------------------------------ */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 /* An epoll that watches f, or NULL. It stays while graph_lock is held. */
 static struct epoll *watcher_of(struct file *f)

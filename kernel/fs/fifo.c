@@ -102,7 +102,7 @@ int fifo_open(struct inode *i, struct file *f)
 	return err;
 }
 
-/* --- pipes without a name ------------------------------------------------------------------------------------ */
+/* --- pipes without a name --------------------------------------------------------------------- */
 
 static const struct inode_ops pipefs_iops = { .evict = fifo_evict };
 static struct fs_type pipefs_type = { .name = "pipefs", .nodev = true };

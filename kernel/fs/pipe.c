@@ -31,7 +31,7 @@ void send_sigpipe(void)
 	signal_send_task(current, SIGPIPE, &info);
 }
 
-/* --- the ring ---------------------------------------------------------------------------------------------- */
+/* --- the ring --------------------------------------------------------------------------------- */
 
 struct pipe *pipe_new(void)
 {
@@ -114,7 +114,7 @@ void pipe_leave(struct pipe *p, u32 mode)
 		wake_up_key(&p->wr_wait, 0, KEY_GONE);
 }
 
-/* --- sleeping ------------------------------------------------------------------------------------------------ */
+/* --- sleeping --------------------------------------------------------------------------------- */
 
 static bool can_read(const struct pipe *p) { return !pipe_empty(p) || !READ_ONCE(p->writers); }
 static bool can_write(const struct pipe *p) { return !pipe_full(p) || !READ_ONCE(p->readers); }
@@ -143,7 +143,7 @@ static int pipe_sleep(struct pipe *p, struct wait_queue *q, bool (*ready)(const 
 	return err;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* Moves what there is; bytes, or -EFAULT if nothing could be moved. */
 static ssize_t read_some(struct pipe *p, struct uio *u)
@@ -205,7 +205,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 	return ret;
 }
 
-/* --- writing ----------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* The odd bytes of a write go behind those of the last slot if they fit there whole. */
 static ssize_t append_to_last(struct pipe *p, struct uio *u)
@@ -304,7 +304,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 	return done ?: ret;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static u32 pipe_poll(struct file *f, struct poll_table *pt)
 {
@@ -402,5 +402,10 @@ i64 pipe_fcntl(struct file *f, int cmd, u64 arg)
 
 /* FIFOs differ in how they are opened only; a pipe is opened that way through /proc. */
 const struct file_ops fifo_file_ops = {
-	.open = fifo_open, .read = pipe_read, .write = pipe_write, .poll = pipe_poll, .ioctl = pipe_ioctl, .release = pipe_release,
+	.open = fifo_open,
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
 };

@@ -13,7 +13,7 @@ static struct pseudo_node proc_node = PSEUDO_ROOT(proc_node);
 struct pseudo_node *proc_root = &proc_node;
 void (*proc_tty_info)(struct process *p, u32 *dev, i32 *pgid);
 
-/* --- self and thread-self -------------------------------------------------------------------------------------- */
+/* --- self and thread-self --------------------------------------------------------------------- */
 
 static const char *self_readlink(struct inode *i, char *buf, size_t size)
 {
@@ -43,7 +43,7 @@ static struct inode *link_inode(struct super *sb, u32 n)
 	return i;
 }
 
-/* --- the directory ------------------------------------------------------------------------------------------------ */
+/* --- the directory ---------------------------------------------------------------------------- */
 
 static struct inode *root_lookup(struct inode *dir, const char *name, u32 len)
 {

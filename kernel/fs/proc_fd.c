@@ -15,7 +15,7 @@ static struct file *file_of(struct inode *i)
 	return f;
 }
 
-/* --- links ------------------------------------------------------------------------------------------------------ */
+/* --- links ------------------------------------------------------------------------------------ */
 
 static int fd_follow(struct inode *i, struct path *to)
 {
@@ -53,7 +53,7 @@ static bool fd_revalidate(struct dentry *d)
 static void fd_evict(struct inode *i) { proc_text_iops.evict(i); }
 static const struct inode_ops fd_link_iops = { .follow = fd_follow, .revalidate = fd_revalidate, .evict = fd_evict };
 
-/* --- fdinfo files -------------------------------------------------------------------------------------------------- */
+/* --- fdinfo files ----------------------------------------------------------------------------- */
 
 static int info_make(struct file *self, struct seq *s)
 {
@@ -88,7 +88,7 @@ static const struct file_ops info_fops = {
 	.open = info_open, .read = text_read, .seek = text_seek, .release = text_release,
 };
 
-/* --- directories ----------------------------------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 static i32 nr_of(const struct proc_inode *pi) { return pi->task ? pi->task->tid : pi->proc->pid; }
 

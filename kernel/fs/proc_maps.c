@@ -39,7 +39,7 @@ void proc_mm_sums(struct mm *mm, struct mm_sums *m)
 	m->hwm = max(mm->peak_rss, m->rss);
 }
 
-/* --- maps --------------------------------------------------------------------------------------------------------- */
+/* --- maps ------------------------------------------------------------------------------------- */
 
 static const char *special_name(const struct vma *v)
 {
@@ -77,14 +77,15 @@ static void show_vma_at(struct seq *s, struct vma *v, u64 start, u64 end, char *
 
 	if (v->backing)
 		id = v->backing->ops->id(v->backing);
-	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", start, end, f & VM_READ ? 'r' : '-', f & VM_WRITE ? 'w' : '-',
-		   f & VM_EXEC ? 'x' : '-', f & VM_SHARED ? 's' : 'p', v->backing ? v->pgoff << PAGE_SHIFT : 0, dev_major(id.dev),
-		   dev_minor(id.dev), id.ino);
+	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", start, end, f & VM_READ ? 'r' : '-',
+		   f & VM_WRITE ? 'w' : '-', f & VM_EXEC ? 'x' : '-', f & VM_SHARED ? 's' : 'p',
+		   v->backing ? v->pgoff << PAGE_SHIFT : 0, dev_major(id.dev), dev_minor(id.dev), id.ino);
 	show_name(s, v, line, path);
 }
 
 /* Calls fn for each VMA with the lock held for reading. A process without memory has none. */
-static int each_vma(struct seq *s, struct task *t, void (*fn)(struct seq *, struct vma *, char *path, void *), void *arg)
+static int each_vma(struct seq *s, struct task *t, void (*fn)(struct seq *, struct vma *, char *path, void *),
+		    void *arg)
 {
 	struct mm *mm = proc_mm(t);
 	char *path;
@@ -110,7 +111,7 @@ static void map_line(struct seq *s, struct vma *v, char *path, void *arg)
 }
 SHOW(maps) { return each_vma(s, t, map_line, NULL); }
 
-/* --- smaps ------------------------------------------------------------------------------------------------------------ */
+/* --- smaps ------------------------------------------------------------------------------------ */
 
 static void field(struct seq *s, const char *name, u64 bytes)
 {
@@ -147,10 +148,11 @@ static void usage_fields(struct seq *s, const struct vma_usage *u)
 static void vm_flags(struct seq *s, u32 f)
 {
 	static const struct { u32 bit; const char *text; } names[] = {
-		{ VM_READ, "rd" }, { VM_WRITE, "wr" }, { VM_EXEC, "ex" }, { VM_SHARED, "sh" }, { VM_MAYREAD, "mr" },
-		{ VM_MAYWRITE, "mw" }, { VM_MAYEXEC, "me" }, { VM_GROWSDOWN, "gd" }, { VM_PFN, "pf" }, { VM_LOCKED, "lo" },
-		{ VM_SEQ, "sr" }, { VM_RAND, "rr" }, { VM_DONTFORK, "dc" }, { VM_DONTEXPAND, "de" }, { VM_NORESERVE, "nr" },
-		{ VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" }, { VM_HUGEPAGE, "hg" }, { VM_NOHUGEPAGE, "nh" },
+		{ VM_READ, "rd" },     { VM_WRITE, "wr" },	{ VM_EXEC, "ex" },	 { VM_SHARED, "sh" },
+		{ VM_MAYREAD, "mr" },  { VM_MAYWRITE, "mw" },	{ VM_MAYEXEC, "me" },	 { VM_GROWSDOWN, "gd" },
+		{ VM_PFN, "pf" },      { VM_LOCKED, "lo" },	{ VM_SEQ, "sr" },	 { VM_RAND, "rr" },
+		{ VM_DONTFORK, "dc" }, { VM_DONTEXPAND, "de" }, { VM_NORESERVE, "nr" },	 { VM_WIPEONFORK, "wf" },
+		{ VM_DONTDUMP, "dd" }, { VM_HUGEPAGE, "hg" },	{ VM_NOHUGEPAGE, "nh" },
 	};
 
 	seq_puts(s, "VmFlags: ");
@@ -210,7 +212,7 @@ SHOW(smaps_rollup)
 	return 0;
 }
 
-/* --- files over the address space ---------------------------------------------------------------------------------------- */
+/* --- files over the address space ------------------------------------------------------------- */
 
 static int mm_file_open(struct inode *i, struct file *f)
 {

@@ -9,7 +9,7 @@
 
 #define DIR_MODE	(S_IFDIR | 0555)
 
-/* --- who --------------------------------------------------------------------------------------------------------- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 struct task *proc_task(const struct inode *i)
 {
@@ -65,7 +65,7 @@ bool proc_parse(const char *name, u32 len, i32 *nr)
 	return true;
 }
 
-/* --- inodes -------------------------------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 static void proc_evict(struct inode *i)
 {
@@ -130,7 +130,7 @@ struct inode *proc_new_inode(struct super *sb, const struct proc_inode *of, u32 
 	return i;
 }
 
-/* --- text files ------------------------------------------------------------------------------------------------------ */
+/* --- text files ------------------------------------------------------------------------------- */
 
 /* Whoever opened it keeps what it was allowed then; a process that has changed its credentials since is asked again. */
 static int entry_make(struct file *f, struct seq *s)
@@ -188,7 +188,7 @@ static const struct file_ops entry_fops = {
 };
 const struct inode_ops proc_text_iops = { .evict = proc_evict, .revalidate = proc_revalidate };
 
-/* --- links: exe, cwd, root ------------------------------------------------------------------------------------------- */
+/* --- links: exe, cwd, root -------------------------------------------------------------------- */
 
 static int entry_follow(struct inode *i, struct path *to)
 {
@@ -202,7 +202,9 @@ static int entry_follow(struct inode *i, struct path *to)
 	task_put(t);
 	return err;
 }
-static const struct inode_ops proc_link_iops = { .follow = entry_follow, .evict = proc_evict, .revalidate = proc_revalidate };
+static const struct inode_ops proc_link_iops = {
+	.follow = entry_follow, .evict = proc_evict, .revalidate = proc_revalidate,
+};
 
 static int follow_exe(struct task *t, struct path *to)
 {
@@ -224,7 +226,7 @@ static int follow_exe(struct task *t, struct path *to)
 static int follow_cwd(struct task *t, struct path *to) { return task_cwd(t, to) ? -ENOENT : 0; }
 static int follow_root(struct task *t, struct path *to) { return task_root(t, to) ? -ENOENT : 0; }
 
-/* --- small files -------------------------------------------------------------------------------------------------------- */
+/* --- small files ------------------------------------------------------------------------------ */
 
 static int show_mounts(struct seq *s, struct task *t, bool thread)
 {
@@ -291,7 +293,7 @@ static ssize_t store_oom_score_adj(struct task *t, const char *text, size_t n)
 	return (ssize_t)n;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define TEXT(n, m, i, fn)	{ .name = n, .mode = S_IFREG | (m), .in = i, .show = fn }
 #define GUARDED(n, m, i, fn)	{ .name = n, .mode = S_IFREG | (m), .in = i, .show = fn, .guarded = true }
@@ -331,7 +333,7 @@ const struct proc_entry proc_entries[] = {
 };
 const u32 nr_proc_entries = ARRAY_SIZE(proc_entries);
 
-/* --- the directory ---------------------------------------------------------------------------------------------------------- */
+/* --- the directory ---------------------------------------------------------------------------- */
 
 static i32 dir_nr(const struct proc_inode *pi) { return pi->task ? pi->task->tid : pi->proc->pid; }
 
@@ -359,7 +361,8 @@ static struct inode *dir_lookup(struct inode *dir, const char *name, u32 len)
 		return NULL;
 	task_put(t);
 	for (u32 n = 0; n < nr_proc_entries; n++)
-		if (proc_entries[n].in & in && strlen(proc_entries[n].name) == len && !memcmp(proc_entries[n].name, name, len))
+		if (proc_entries[n].in & in && strlen(proc_entries[n].name) == len &&
+		    !memcmp(proc_entries[n].name, name, len))
 			return entry_inode(dir, n);
 	return NULL;
 }
@@ -375,8 +378,8 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 	for (; ctx->pos - 2 < nr_proc_entries; ctx->pos++) {
 		const struct proc_entry *e = &proc_entries[ctx->pos - 2];
 
-		if (e->in & in && !ctx->emit(ctx, e->name, (u32)strlen(e->name), proc_ino(dir_nr(pi), (u32)ctx->pos - 1),
-					     (e->mode & S_IFMT) >> 12))
+		if (e->in & in && !ctx->emit(ctx, e->name, (u32)strlen(e->name),
+					     proc_ino(dir_nr(pi), (u32)ctx->pos - 1), (e->mode & S_IFMT) >> 12))
 			return 0;
 	}
 	return 0;
@@ -415,7 +418,7 @@ struct inode *proc_pid_inode(struct super *sb, const char *name, u32 len)
 	return i;
 }
 
-/* --- task/ -------------------------------------------------------------------------------------------------------------------- */
+/* --- task/ ------------------------------------------------------------------------------------ */
 
 static struct inode *task_lookup(struct inode *dir, const char *name, u32 len)
 {

@@ -13,7 +13,7 @@
 #define KB(pages)	((pages) << (PAGE_SHIFT - 10))
 #define TICKS(ns)	((ns) / 10000000)
 
-/* --- memory --------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void kb(struct seq *s, const char *name, u64 kilobytes)
 {
@@ -100,15 +100,17 @@ static int show_vmstat(struct seq *s, void *arg)
 	struct mem_totals m;
 
 	mem_totals(&m);
-	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_mapped %lu\nnr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n", m.free,
-		   m.anon, m.mapped, m.page_cache, m.dirty, m.shmem);
-	seq_printf(s, "nr_slab_unreclaimable %lu\nnr_page_table_pages %lu\nnr_kernel_stack %lu\n", m.slab, m.tables, KB(m.kstack));
+	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_mapped %lu\n"
+		      "nr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n",
+		   m.free, m.anon, m.mapped, m.page_cache, m.dirty, m.shmem);
+	seq_printf(s, "nr_slab_unreclaimable %lu\nnr_page_table_pages %lu\nnr_kernel_stack %lu\n", m.slab, m.tables,
+		   KB(m.kstack));
 	seq_printf(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\noom_kill %lu\n",
 		   mem_stat_read(STAT_FAULT), mem_stat_read(STAT_MAJFAULT), mem_stat_read(STAT_OOM));
 	return 0;
 }
 
-/* --- time and load ------------------------------------------------------------------------------------------------------- */
+/* --- time and load ---------------------------------------------------------------------------- */
 
 static void cpu_line(struct seq *s, u64 user, u64 system, u64 idle)
 {
@@ -159,11 +161,12 @@ static int show_uptime(struct seq *s, void *arg)
 		sched_cpu_times(n, &user, &system, &i);
 		idle += i;
 	}
-	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100, idle / 1000000000, idle / 10000000 % 100);
+	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100, idle / 1000000000,
+		   idle / 10000000 % 100);
 	return 0;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------------------------ */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static int show_filesystems(struct seq *s, void *arg)
 {
@@ -177,9 +180,9 @@ static int show_text(struct seq *s, void *arg)
 }
 
 static const struct { const char *name; struct pseudo_ops ops; } files[] = {
-	{ "meminfo", { .show = show_meminfo } }, { "vmstat", { .show = show_vmstat } }, { "stat", { .show = show_stat } },
-	{ "loadavg", { .show = show_loadavg } }, { "uptime", { .show = show_uptime } },
-	{ "filesystems", { .show = show_filesystems } },
+	{ "meminfo", { .show = show_meminfo } }, { "vmstat", { .show = show_vmstat } },
+	{ "stat", { .show = show_stat } },	 { "loadavg", { .show = show_loadavg } },
+	{ "uptime", { .show = show_uptime } },	 { "filesystems", { .show = show_filesystems } },
 };
 static const struct pseudo_ops text_ops = { .show = show_text };
 
@@ -189,7 +192,8 @@ static int proc_fill(void)
 		pseudo_file(proc_root, files[i].name, 0444, &files[i].ops, NULL);
 	pseudo_file(proc_root, "swaps", 0444, &text_ops, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
 	pseudo_file(proc_root, "partitions", 0444, &text_ops, "major minor  #blocks  name\n\n");
-	pseudo_file(proc_root, "devices", 0444, &text_ops, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n"
+	pseudo_file(proc_root, "devices", 0444, &text_ops,
+		    "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n"
 		    "  5 /dev/ptmx\n 10 misc\n136 pts\n204 ttyAMA\n229 hvc\n\nBlock devices:\n");
 	pseudo_file(proc_root, "modules", 0444, &text_ops, "");
 	pseudo_link(proc_root, "mounts", "self/mounts");

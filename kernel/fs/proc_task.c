@@ -33,7 +33,7 @@ static void comm_of(struct task *t, char comm[16])
 	comm[15] = 0;
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------------ */
+/* --- signals ---------------------------------------------------------------------------------- */
 
 struct sig_sets { sigmask_t pending, shared, blocked, ignored, caught; u32 queued; u64 limit; };
 
@@ -61,14 +61,14 @@ static void signal_sets(struct task *t, struct sig_sets *s)
 	sighand_unlock(h, flags);
 }
 
-/* --- status --------------------------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------- */
 
 static void status_ids(struct seq *s, struct task *t)
 {
 	const struct cred *c = task_cred_get(t);
 
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-		   c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid,
+		   c->egid, c->sgid, c->fsgid);
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", task_fd_size(t));
 	for (u32 i = 0; i < c->ngroups; i++)
 		seq_printf(s, "%u ", c->groups[i]);
@@ -81,10 +81,13 @@ static void status_mm(struct seq *s, struct mm *mm)
 	struct mm_sums m;
 
 	proc_mm_sums(mm, &m);
-	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\nVmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
+	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\n"
+		      "VmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 		   KB(m.peak), KB(m.size), KB(m.locked), 0ul, KB(m.hwm), KB(m.rss));
-	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KB(m.anon), KB(m.file), KB(m.shmem));
-	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
+	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KB(m.anon), KB(m.file),
+		   KB(m.shmem));
+	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n"
+		      "VmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		   KB(m.data), KB(m.stack), KB(m.exec), KB(m.lib), KB(m.tables), 0ul);
 	seq_puts(s, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffff\n");
 }
@@ -94,7 +97,8 @@ static void status_signals(struct seq *s, struct task *t)
 	struct sig_sets g;
 
 	signal_sets(t, &g);
-	seq_printf(s, "SigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
+	seq_printf(s, "SigQ:\t%u/%lu\nSigPnd:\t%016lx\nShdPnd:\t%016lx\n"
+		      "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n",
 		   g.queued, g.limit, g.pending, g.shared, g.blocked, g.ignored, g.caught);
 }
 
@@ -102,8 +106,10 @@ static void status_caps(struct seq *s, struct task *t)
 {
 	const struct cred *c = task_cred_get(t);
 
-	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
-		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient, c->no_new_privs);
+	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n"
+		      "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
+		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient,
+		c->no_new_privs);
 	cred_put(c);
 }
 
@@ -136,11 +142,11 @@ SHOW(status)
 	comm_of(t, comm);
 	seq_puts(s, "Name:\t");
 	seq_escape(s, comm, "\n");
-	seq_printf(s, "\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", task_umask(t), c,
-		   state, p->pid, t->tid, p->ppid);
+	seq_printf(s, "\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		   task_umask(t), c, state, p->pid, t->tid, p->ppid);
 	status_ids(s, t);
-	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n", p->pid, t->tid, p->pgid, p->sid,
-		   !!(t->flags & TF_KTHREAD));
+	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n", p->pid, t->tid, p->pgid,
+		   p->sid, !!(t->flags & TF_KTHREAD));
 	if (mm) {
 		status_mm(s, mm);
 		mm_put(mm);
@@ -151,15 +157,17 @@ SHOW(status)
 	seq_puts(s, "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tthread vulnerable\n"
 		    "SpeculationIndirectBranch:\tunknown\n");
 	status_cpus(s, t);
-	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->sched.nvcsw, t->sched.nivcsw);
+	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->sched.nvcsw,
+		   t->sched.nivcsw);
 	return 0;
 }
 
-/* --- stat ------------------------------------------------------------------------------------------------------------- */
+/* --- stat ------------------------------------------------------------------------------------- */
 
 static int priority_of(const struct task *t)
 {
-	return t->sched.policy == SCHED_FIFO || t->sched.policy == SCHED_RR ? -1 - t->sched.rt_prio : 20 + t->sched.nice;
+	return t->sched.policy == SCHED_FIFO || t->sched.policy == SCHED_RR ? -1 - t->sched.rt_prio
+									    : 20 + t->sched.nice;
 }
 
 static u32 flags_of(const struct task *t)
@@ -214,13 +222,16 @@ SHOW(stat)
 	stat_addresses(mm, proc_may_look(t), a);
 	signal_sets(t, &g);
 	comm_of(t, comm);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u %lu %lu %lu %lu %lu %lu %lu %lu", t->tid, comm, c, p->ppid, p->pgid, p->sid,
-		   (int)tty, fg, flags_of(t), own.min_flt, thread ? 0 : dead.min_flt, own.maj_flt, thread ? 0 : dead.maj_flt,
-		   TICKS(own.utime), TICKS(own.stime), TICKS(dead.utime), TICKS(dead.stime));
-	seq_printf(s, " %d %d %u 0 %lu %lu %lu %lu %lu %lu %lu 0 0", priority_of(t), t->sched.nice, READ_ONCE(p->nr_threads),
-		   TICKS(t->start_time), m.size << PAGE_SHIFT, m.rss, (u64)p->rlim[RLIMIT_RSS].rlim_cur, a[0], a[1], a[2]);
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u %lu %lu %lu %lu %lu %lu %lu %lu", t->tid, comm, c, p->ppid,
+		   p->pgid, p->sid, (int)tty, fg, flags_of(t), own.min_flt, thread ? 0 : dead.min_flt, own.maj_flt,
+		   thread ? 0 : dead.maj_flt, TICKS(own.utime), TICKS(own.stime), TICKS(dead.utime),
+		   TICKS(dead.stime));
+	seq_printf(s, " %d %d %u 0 %lu %lu %lu %lu %lu %lu %lu 0 0", priority_of(t), t->sched.nice,
+		   READ_ONCE(p->nr_threads), TICKS(t->start_time), m.size << PAGE_SHIFT, m.rss,
+		   (u64)p->rlim[RLIMIT_RSS].rlim_cur, a[0], a[1], a[2]);
 	seq_printf(s, " %lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0", g.pending & 0x7fffffff, g.blocked & 0x7fffffff,
-		   g.ignored & 0x7fffffff, g.caught & 0x7fffffff, p->exit_signal, t->core.cpu, t->sched.rt_prio, t->sched.policy);
+		   g.ignored & 0x7fffffff, g.caught & 0x7fffffff, p->exit_signal, t->core.cpu, t->sched.rt_prio,
+		   t->sched.policy);
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %d\n", a[3], a[4], a[5], a[6], a[7], a[8], a[9],
 		   proc_may_look(t) ? p->exit_code : 0);
 	if (mm)
@@ -241,7 +252,7 @@ SHOW(statm)
 	return 0;
 }
 
-/* --- memory of the process as text -------------------------------------------------------------------------------------- */
+/* --- memory of the process as text ------------------------------------------------------------ */
 
 /* Bytes [start, end) of mm; what cannot be read ends it. */
 static void copy_range(struct seq *s, struct mm *mm, u64 start, u64 end)
@@ -310,7 +321,7 @@ SHOW(auxv)
 	return 0;
 }
 
-/* --- the rest --------------------------------------------------------------------------------------------------------------- */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 SHOW(comm)
 {
@@ -332,14 +343,22 @@ static void limit_value(struct seq *s, u64 v)
 SHOW(limits)
 {
 	static const struct { const char *name, *unit; } limits[RLIM_NLIMITS] = {
-		[RLIMIT_CPU] = { "Max cpu time", "seconds" }, [RLIMIT_FSIZE] = { "Max file size", "bytes" },
-		[RLIMIT_DATA] = { "Max data size", "bytes" }, [RLIMIT_STACK] = { "Max stack size", "bytes" },
-		[RLIMIT_CORE] = { "Max core file size", "bytes" }, [RLIMIT_RSS] = { "Max resident set", "bytes" },
-		[RLIMIT_NPROC] = { "Max processes", "processes" }, [RLIMIT_NOFILE] = { "Max open files", "files" },
-		[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" }, [RLIMIT_AS] = { "Max address space", "bytes" },
-		[RLIMIT_LOCKS] = { "Max file locks", "locks" }, [RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
-		[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" }, [RLIMIT_NICE] = { "Max nice priority", "" },
-		[RLIMIT_RTPRIO] = { "Max realtime priority", "" }, [RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
+		[RLIMIT_CPU] = { "Max cpu time", "seconds" },
+		[RLIMIT_FSIZE] = { "Max file size", "bytes" },
+		[RLIMIT_DATA] = { "Max data size", "bytes" },
+		[RLIMIT_STACK] = { "Max stack size", "bytes" },
+		[RLIMIT_CORE] = { "Max core file size", "bytes" },
+		[RLIMIT_RSS] = { "Max resident set", "bytes" },
+		[RLIMIT_NPROC] = { "Max processes", "processes" },
+		[RLIMIT_NOFILE] = { "Max open files", "files" },
+		[RLIMIT_MEMLOCK] = { "Max locked memory", "bytes" },
+		[RLIMIT_AS] = { "Max address space", "bytes" },
+		[RLIMIT_LOCKS] = { "Max file locks", "locks" },
+		[RLIMIT_SIGPENDING] = { "Max pending signals", "signals" },
+		[RLIMIT_MSGQUEUE] = { "Max msgqueue size", "bytes" },
+		[RLIMIT_NICE] = { "Max nice priority", "" },
+		[RLIMIT_RTPRIO] = { "Max realtime priority", "" },
+		[RLIMIT_RTTIME] = { "Max realtime timeout", "us" },
 	};
 
 	seq_printf(s, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
@@ -356,7 +375,8 @@ SHOW(io)
 {
 	struct process *p = t->proc;
 
-	seq_printf(s, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
+	seq_printf(s, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n"
+		      "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
 		   p->io_rchar, p->io_wchar, p->io_syscr, p->io_syscw);
 	return 0;
 }

@@ -14,7 +14,7 @@
 static struct mutex pseudo_lock = MUTEX_INIT(pseudo_lock);
 static u64 next_ino = 0x40000000;	/* above every number that proc makes of a pid */
 
-/* --- nodes ------------------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static void node_put(struct pseudo_node *n)
 {
@@ -81,7 +81,8 @@ struct pseudo_node *pseudo_dir(struct pseudo_node *parent, const char *path)
 	return make(parent, path, S_IFDIR | 0555);
 }
 
-struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u32 mode, const struct pseudo_ops *ops, void *arg)
+struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u32 mode, const struct pseudo_ops *ops,
+				void *arg)
 {
 	struct pseudo_node *n = make(parent, path, S_IFREG | mode);
 
@@ -104,7 +105,8 @@ struct pseudo_node *pseudo_link(struct pseudo_node *parent, const char *path, co
 	return n;
 }
 
-struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode, const struct file_ops *ops, void *arg)
+struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode, const struct file_ops *ops,
+				   void *arg)
 {
 	struct pseudo_node *n = make(parent, path, S_IFREG | mode);
 
@@ -130,7 +132,7 @@ void pseudo_remove(struct pseudo_node *n)
 	node_put(n);
 }
 
-/* --- files -------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static int pseudo_make(struct file *f, struct seq *s)
 {
@@ -211,7 +213,7 @@ static int pseudo_readdir(struct file *f, struct dir_context *ctx)
 
 static const struct file_ops pseudo_dir_fops = { .readdir = pseudo_readdir };
 
-/* --- inodes -------------------------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 void pseudo_evict(struct inode *i)
 {
@@ -282,7 +284,7 @@ struct inode *pseudo_lookup(struct inode *dir, const char *name, u32 len)
 	return i;
 }
 
-/* --- supers ---------------------------------------------------------------------------------------------------- */
+/* --- supers ----------------------------------------------------------------------------------- */
 
 static void pseudo_statfs(struct super *sb, struct statfs64 *st)
 {

@@ -102,7 +102,7 @@ void seq_pad(struct seq *s, size_t line_start, size_t col)
 	while (!s->failed && s->len - line_start < col);
 }
 
-/* --- files ----------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 struct text { struct mutex lock; struct seq s; bool made; text_make_fn make; };
 

@@ -58,7 +58,7 @@ void sysctl_register(const struct sysctl *t, u32 n)
 		pseudo_file(sys, t->path, t->max ? 0644 : 0444, t->max ? &value_ops : &fixed_ops, (void *)t);
 }
 
-/* --- values that are computed ----------------------------------------------------------------------------------- */
+/* --- values that are computed ----------------------------------------------------------------- */
 
 static int show_text(struct seq *s, void *arg)
 {

@@ -30,7 +30,7 @@ static int sysfs_register(void)
 }
 INITCALL(fs, sysfs_register);
 
-/* --- processors --------------------------------------------------------------------------------------------- */
+/* --- processors ------------------------------------------------------------------------------- */
 
 /* A bit mask as ranges: 0-3,5. */
 static void show_ranges(struct seq *s, u64 mask)

@@ -135,8 +135,8 @@ static void timerfd_fdinfo(struct file *f, struct seq *s)
 	u64 value, interval;
 
 	timerfd_get(f, &value, &interval);
-	seq_printf(s, "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\nit_interval: (%lu, %lu)\n", t->clock,
-		   t->ticks, (u32)t->flags, value / 1000000000, value % 1000000000, interval / 1000000000,
+	seq_printf(s, "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\nit_interval: (%lu, %lu)\n",
+		   t->clock, t->ticks, (u32)t->flags, value / 1000000000, value % 1000000000, interval / 1000000000,
 		   interval % 1000000000);
 }
 

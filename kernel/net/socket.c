@@ -37,7 +37,7 @@ u64 socket_deadline(u64 timeo)
 	return !timeo || timeo > ~0ull / 2 - now ? ~0ull : now + timeo;
 }
 
-/* --- files ---------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 ssize_t socket_send(struct file *f, struct sock_msg *m)
 {
@@ -96,7 +96,11 @@ static void socket_release(struct file *f)
 }
 
 static const struct file_ops socket_fops = {
-	.read = socket_read, .write = socket_write, .poll = socket_poll, .ioctl = socket_ioctl, .release = socket_release,
+	.read = socket_read,
+	.write = socket_write,
+	.poll = socket_poll,
+	.ioctl = socket_ioctl,
+	.release = socket_release,
 };
 
 struct socket *socket_of(struct file *f) { return f->ops == &socket_fops ? f->private : NULL; }

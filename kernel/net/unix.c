@@ -27,7 +27,7 @@ struct ucred unix_current_cred(void)
 	return (struct ucred){ current_proc()->pid, c->euid, c->egid };
 }
 
-/* --- messages ----------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len, const struct ucred *cred)
 {
@@ -82,9 +82,16 @@ int unix_wait_room(struct unix_sock *u, bool nonblock, u64 deadline)
 	return err ? socket_interrupted(u->s.sndtimeo) : 0;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static const struct proto_ops stream_ops, dgram_ops, seq_ops;
+
+static const struct proto_ops *ops_of(int type)
+{
+	if (type == SOCK_STREAM)
+		return &stream_ops;
+	return type == SOCK_DGRAM ? &dgram_ops : &seq_ops;
+}
 
 struct unix_sock *unix_new(int type)
 {
@@ -92,7 +99,7 @@ struct unix_sock *unix_new(int type)
 
 	if (!u)
 		return NULL;
-	socket_init(&u->s, type == SOCK_STREAM ? &stream_ops : type == SOCK_DGRAM ? &dgram_ops : &seq_ops, AF_UNIX, type);
+	socket_init(&u->s, ops_of(type), AF_UNIX, type);
 	ref_init(&u->ref);
 	mutex_init(&u->ctl);
 	mutex_init(&u->reader);
@@ -207,7 +214,7 @@ void unix_release(struct socket *s)
 	unix_put(u);
 }
 
-/* --- the rest of the interface --------------------------------------------------------------------------------------------- */
+/* --- the rest of the interface ---------------------------------------------------------------- */
 
 static int unix_getname(struct socket *s, bool peer, struct sock_addr *out)
 {

@@ -5,7 +5,7 @@
 #include <net/socket.h>
 
 #define UNIX_BACKLOG_MAX	4096
-#define UNIX_DGRAM_QUEUE	10u	/* messages that one receiver keeps for senders it is not connected to, and one more */
+#define UNIX_DGRAM_QUEUE 10u /* messages that one receiver keeps for senders it is not connected to, and one more */
 #define UNIX_CHUNK		(16384u - (u32)sizeof(struct unix_msg))	/* a stream's writes are cut to this */
 #define UNIX_OVERHEAD		512u	/* what a message is charged beside its bytes */
 
@@ -57,9 +57,12 @@ struct unix_sock {
 
 static inline struct unix_sock *unix_of(struct socket *s) { return (struct unix_sock *)s; }
 static inline bool unix_is_dgram(const struct unix_sock *u) { return u->s.type == SOCK_DGRAM; }
-static inline bool unix_writable(const struct unix_sock *u) { return READ_ONCE(u->charged) * 4 <= READ_ONCE(u->s.sndbuf); }
+static inline bool unix_writable(const struct unix_sock *u)
+{
+	return READ_ONCE(u->charged) * 4 <= READ_ONCE(u->s.sndbuf);
+}
 
-/* --- unix.c ------------------------------------------------------------------------------------------------------- */
+/* --- unix.c ----------------------------------------------------------------------------------- */
 struct unix_sock *unix_new(int type);		/* NULL: no memory */
 void unix_put(struct unix_sock *u);
 static inline struct unix_sock *unix_get(struct unix_sock *u) { ref_get(&u->ref); return u; }
@@ -74,7 +77,7 @@ int unix_wait_room(struct unix_sock *u, bool nonblock, u64 deadline);
 /* A message with the bytes of u, charged to the sender (streams: not referenced). ERR_PTR(-EFAULT, -ENOBUFS). */
 struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len, const struct ucred *cred);
 
-/* --- unix_name.c ---------------------------------------------------------------------------------------------------- */
+/* --- unix_name.c ------------------------------------------------------------------------------ */
 int unix_bind(struct socket *s, const struct sock_addr *a);
 int unix_autobind(struct unix_sock *u);		/* ctl held */
 /* The bound socket of that name and type, referenced; ERR_PTR(-ECONNREFUSED, -EPROTOTYPE, lookup's errors). */
@@ -84,20 +87,21 @@ int unix_check_addr(const struct sock_addr *a);	/* -EINVAL */
 void unix_addr_put(struct unix_addr *a);
 void unix_addr_copy(const struct unix_addr *a, struct sock_addr *out);
 
-/* --- unix_connect.c --------------------------------------------------------------------------------------------------- */
+/* --- unix_connect.c --------------------------------------------------------------------------- */
 int unix_stream_connect(struct socket *s, const struct sock_addr *a, bool nonblock);
 int unix_dgram_connect(struct socket *s, const struct sock_addr *a, bool nonblock);
 int unix_listen(struct socket *s, int backlog);
 struct socket *unix_accept(struct socket *s, bool nonblock);
 int unix_pair(struct socket *a, struct socket *b);
 
-/* --- unix_stream.c, unix_dgram.c ---------------------------------------------------------------------------------------- */
+/* --- unix_stream.c, unix_dgram.c -------------------------------------------------------------- */
 ssize_t unix_stream_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_stream_recv(struct socket *s, struct sock_msg *m);
 ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_seq_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_packet_recv(struct socket *s, struct sock_msg *m);
-/* Takes the first message (peek: leaves it), or waits for one. NULL: the end. ERR_PTR. reader is held, and released meanwhile. */
+/* Takes the first message (peek: leaves it), or waits for one. NULL: the end. ERR_PTR. reader is held, and released
+ * meanwhile. */
 struct unix_msg *unix_next_msg(struct unix_sock *u, u32 flags, u64 deadline);
 bool unix_dgram_full(struct unix_sock *u, struct unix_sock *to);	/* no room; u will be woken when there is */
 void unix_feed_starved(struct unix_sock *to);

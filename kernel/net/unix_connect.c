@@ -182,7 +182,7 @@ int unix_dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbloc
 	return err;
 }
 
-/* --- accept ------------------------------------------------------------------------------------------------------ */
+/* --- accept ----------------------------------------------------------------------------------- */
 
 static struct unix_sock *take_backlog(struct unix_sock *u, int *err)
 {
@@ -213,8 +213,8 @@ struct socket *unix_accept(struct socket *s, bool nonblock)
 			return ERR_PTR(err);
 		if (nonblock)
 			return ERR_PTR(-EAGAIN);
-		err = (int)wait_event_full(&u->rd_wait, !list_empty(&u->backlog) || READ_ONCE(u->rcv_shut), SLEEP_INTERRUPTIBLE,
-					   deadline);
+		err = (int)wait_event_full(&u->rd_wait, !list_empty(&u->backlog) || READ_ONCE(u->rcv_shut),
+					   SLEEP_INTERRUPTIBLE, deadline);
 		if (err)
 			return ERR_PTR(err == -ETIMEDOUT ? -EAGAIN : socket_interrupted(s->rcvtimeo));
 	}

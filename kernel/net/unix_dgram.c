@@ -10,7 +10,7 @@
 
 static struct spinlock starve_lock = SPINLOCK_INIT;
 
-/* --- room at the receiver --------------------------------------------------------------------------------------- */
+/* --- room at the receiver --------------------------------------------------------------------- */
 
 static bool full_for(const struct unix_sock *to, const struct unix_sock *from)
 {
@@ -80,7 +80,7 @@ static int wait_fed(struct unix_sock *u, struct unix_sock *to, u32 flags, u64 de
 	return err ? socket_interrupted(u->s.sndtimeo) : 0;
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static struct unix_msg *make_packet(struct unix_sock *u, struct sock_msg *m, u64 deadline)
 {
@@ -204,7 +204,7 @@ ssize_t unix_seq_send(struct socket *s, struct sock_msg *m)
 	return err == -ECONNREFUSED ? -EPIPE : err ?: len;
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------------------------- */
 
 static void take_packet(struct unix_sock *u, struct unix_msg *msg)
 {

@@ -57,7 +57,7 @@ static struct unix_addr *addr_new(const char *bytes, u32 len)
 	return a;
 }
 
-/* --- the table -------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static u64 hash_bytes(const char *p, u32 n)
 {
@@ -158,7 +158,7 @@ struct unix_sock *unix_find(const struct sock_addr *a, int type)
 	return find_path(name, type);
 }
 
-/* --- bind ----------------------------------------------------------------------------------------------------------- */
+/* --- bind ------------------------------------------------------------------------------------- */
 
 static int bind_path(struct unix_sock *u, const struct sock_addr *a)
 {

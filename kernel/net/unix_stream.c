@@ -3,7 +3,7 @@
 #include <task/task.h>
 #include "unix.h"
 
-/* --- sending ----------------------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 /* Into to's queue, unless nobody will read it. */
 static bool deliver(struct unix_sock *to, struct unix_msg *m)
@@ -55,7 +55,7 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 	return done ?: err;
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------------------- */
+/* --- receiving -------------------------------------------------------------------------------- */
 
 static bool can_receive(struct unix_sock *u)
 {

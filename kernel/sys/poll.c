@@ -78,7 +78,7 @@ SYSCALL(ppoll)
 	return sigmask_end(mask, ret);
 }
 
-/* --- select ------------------------------------------------------------------------------------------------- */
+/* --- select ----------------------------------------------------------------------------------- */
 
 #define SEL_IN	(EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLHUP | EPOLLERR)
 #define SEL_OUT	(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND | EPOLLERR)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Generated files about things that only this layer sees whole: processors, interrupts, names, random numbers, debugfs. */
+/* Generated files about what only this layer sees whole: processors, interrupts, names, random numbers, debugfs. */
 #include <base/init.h>
 #include <base/string.h>
 #include <drv/machine.h>
@@ -13,7 +13,7 @@
 #include <task/task.h>
 #include <task/uts.h>
 
-/* --- names ------------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static int show_version(struct seq *s, void *arg)
 {
@@ -54,15 +54,16 @@ static int show_cmdline(struct seq *s, void *arg)
 static const struct pseudo_ops version_ops = { .show = show_version }, cmdline_ops = { .show = show_cmdline };
 static const struct pseudo_ops uts_ops = { .show = show_uts }, uts_rw_ops = { .show = show_uts, .store = store_uts };
 
-/* --- processors and interrupts ------------------------------------------------------------------------------------- */
+/* --- processors and interrupts ---------------------------------------------------------------- */
 
 static void show_features(struct seq *s)
 {
 	/* AT_HWCAP's bits in order, by the names that readers of /proc/cpuinfo know. */
 	static const char *const names[] = {
-		"fp", "asimd", "evtstrm", "aes", "pmull", "sha1", "sha2", "crc32", "atomics", "fphp", "asimdhp", "cpuid",
-		"asimdrdm", "jscvt", "fcma", "lrcpc", "dcpop", "sha3", "sm3", "sm4", "asimddp", "sha512", "sve", "asimdfhm",
-		"dit", "uscat", "ilrcpc", "flagm", "ssbs", "sb", "paca", "pacg",
+		"fp",	   "asimd", "evtstrm", "aes",	"pmull",    "sha1",   "sha2", "crc32",
+		"atomics", "fphp",  "asimdhp", "cpuid", "asimdrdm", "jscvt",  "fcma", "lrcpc",
+		"dcpop",   "sha3",  "sm3",     "sm4",	"asimddp",  "sha512", "sve",  "asimdfhm",
+		"dit",	   "uscat", "ilrcpc",  "flagm", "ssbs",	    "sb",     "paca", "pacg",
 	};
 	static const char *const names2[] = {
 		"dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2", "frint", "svei8mm",
@@ -88,8 +89,10 @@ static int show_cpuinfo(struct seq *s, void *arg)
 	for_each_cpu(n) {
 		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\n", n, hz / 500000, hz / 5000 % 100);
 		show_features(s);
-		seq_printf(s, "CPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\n"
-			      "CPU revision\t: %u\n\n", midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
+		seq_printf(s,
+			   "CPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\n"
+			   "CPU revision\t: %u\n\n",
+			   midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
 	}
 	return 0;
 }
@@ -117,7 +120,7 @@ static int show_interrupts(struct seq *s, void *arg)
 }
 static const struct pseudo_ops cpuinfo_ops = { .show = show_cpuinfo }, interrupts_ops = { .show = show_interrupts };
 
-/* --- random numbers ---------------------------------------------------------------------------------------------------- */
+/* --- random numbers --------------------------------------------------------------------------- */
 
 static u8 boot_id[16];		/* made when first asked for; boot_id_lock */
 static struct mutex boot_id_lock = MUTEX_INIT(boot_id_lock);
@@ -155,7 +158,7 @@ static int show_text(struct seq *s, void *arg)
 static const struct pseudo_ops uuid_ops = { .show = show_uuid }, boot_id_ops = { .show = show_boot_id };
 static const struct pseudo_ops text_ops = { .show = show_text };
 
-/* --- debugfs -------------------------------------------------------------------------------------------------------------- */
+/* --- debugfs ---------------------------------------------------------------------------------- */
 
 static int show_syscalls(struct seq *s, void *arg)
 {
@@ -181,7 +184,7 @@ static int show_audit(struct seq *s, void *arg)
 }
 static const struct pseudo_ops syscalls_ops = { .show = show_syscalls }, audit_ops = { .show = show_audit };
 
-/* --- terminals of processes --------------------------------------------------------------------------------------------------- */
+/* --- terminals of processes ------------------------------------------------------------------- */
 
 static void tty_info(struct process *p, u32 *dev, i32 *pgid)
 {

@@ -45,7 +45,7 @@ int sock_addr_to_user(const struct sock_addr *a, void __user *p, int __user *ule
 
 static bool sock_nonblock(const struct sockref *r) { return r->f.file->flags & O_NONBLOCK; }
 
-/* --- making ------------------------------------------------------------------------------------------------------ */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static int check_type(int type)
 {
@@ -138,7 +138,9 @@ static i64 do_accept(int fd, void __user *addr, int __user *ulen, int flags)
 	if (r.err)
 		return r.err;
 	newfd = fd_reserve(0, flags & SOCK_CLOEXEC ? O_CLOEXEC : 0);
-	s = newfd < 0 ? ERR_PTR(newfd) : r.s->ops->accept ? r.s->ops->accept(r.s, sock_nonblock(&r)) : ERR_PTR(-EOPNOTSUPP);
+	s = ERR_PTR(newfd < 0 ? newfd : -EOPNOTSUPP);
+	if (newfd >= 0 && r.s->ops->accept)
+		s = r.s->ops->accept(r.s, sock_nonblock(&r));
 	sockref_put(&r);
 	f = IS_ERR(s) ? (struct file *)s : socket_file(s, flags);
 	err = IS_ERR(f) ? (int)PTR_ERR(f) : 0;
@@ -158,7 +160,7 @@ static i64 do_accept(int fd, void __user *addr, int __user *ulen, int flags)
 SYSCALL(accept) { return do_accept((int)a[0], (void __user *)a[1], (int __user *)a[2], 0); }
 SYSCALL(accept4) { return do_accept((int)a[0], (void __user *)a[1], (int __user *)a[2], (int)a[3]); }
 
-/* --- names and states -------------------------------------------------------------------------------------------------- */
+/* --- names and states ------------------------------------------------------------------------- */
 
 SYSCALL(bind)
 {
@@ -232,7 +234,7 @@ SYSCALL(shutdown)
 	return err;
 }
 
-/* --- options ----------------------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 SYSCALL(setsockopt)
 {

@@ -18,7 +18,7 @@ struct cmsg_u { u64 len; i32 level, type; };
 #define SEND_FLAGS_KEPT	(MSG_OOB | MSG_DONTWAIT | MSG_EOR | MSG_NOSIGNAL)
 #define RECV_FLAGS_KEPT	(MSG_OOB | MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_TRUNC | MSG_ERRQUEUE)
 
-/* --- one buffer -------------------------------------------------------------------------------------------------- */
+/* --- one buffer ------------------------------------------------------------------------------- */
 
 SYSCALL(sendto)
 {
@@ -74,7 +74,7 @@ SYSCALL(recvfrom)
 	return ret;
 }
 
-/* --- control messages ------------------------------------------------------------------------------------------------ */
+/* --- control messages ------------------------------------------------------------------------- */
 
 /* Credentials other than one's own need the right to them. */
 static int check_cred(const struct ucred *c)
@@ -144,7 +144,7 @@ static int control_to_user(const struct msghdr_u *h, struct sock_msg *m, u64 *us
 	return copy_to_user((void __user *)h->control, &out, n) ? -EFAULT : 0;
 }
 
-/* --- one message --------------------------------------------------------------------------------------------------------- */
+/* --- one message ------------------------------------------------------------------------------ */
 
 static int header_from_user(struct msghdr_u *h, const void __user *p)
 {
@@ -234,7 +234,7 @@ SYSCALL(recvmsg)
 	return ret;
 }
 
-/* --- several ------------------------------------------------------------------------------------------------------------- */
+/* --- several ---------------------------------------------------------------------------------- */
 
 SYSCALL(sendmmsg)
 {

@@ -16,12 +16,12 @@ static inline void poll_wait(struct poll_table *pt, struct file *f, struct wait_
 }
 u32 file_poll(struct file *f, struct poll_table *pt);	/* no poll method: always readable and writable */
 /*
- * Fills in revents of n entries in kernel memory and waits for one at least, to deadline (clock_ns; 0: only looks; ~0: for
- * ever). How many are ready, 0 when the time is over, -ERESTARTNOHAND, -ENOMEM. (fs/poll.c)
+ * Fills in revents of n entries in kernel memory and waits for one at least, to deadline (clock_ns; 0: only looks;
+ * ~0: for ever). How many are ready, 0 when the time is over, -ERESTARTNOHAND, -ENOMEM. (fs/poll.c)
  */
 i64 poll_fds(struct pollfd *fds, u32 n, u64 deadline);
 
-/* --- epoll(7), fs/epoll.c -------------------------------------------------------------------------------------- */
+/* --- epoll(7), fs/epoll.c --------------------------------------------------------------------- */
 struct epoll_event;
 struct file *epoll_create_file(void);			/* ERR_PTR */
 /* op: EPOLL_CTL_*; ep is an epoll file or gives -EINVAL; fd and f: what to watch. */

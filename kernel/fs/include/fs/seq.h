@@ -18,7 +18,7 @@ void seq_escape(struct seq *s, const char *str, const char *esc);
 void seq_pad(struct seq *s, size_t line_start, size_t col);
 void seq_free(struct seq *s);
 
-/* --- open files with generated text (fs/seq.c): f->private is theirs ---------------------------------------- */
+/* --- open files with generated text (fs/seq.c): f->private is theirs -------------------------- */
 struct file;
 struct uio;
 typedef int (*text_make_fn)(struct file *f, struct seq *s);	/* 0 or -errno for the read */
