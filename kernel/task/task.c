@@ -189,8 +189,6 @@ struct task *process_leader(struct process *p)
 
 void task_init(void)
 {
-	for (u32 i = 0; i < RLIM_NLIMITS; i++)	/* kernel threads make address spaces too: init's */
-		kernel_process.rlim[i] = (struct rlimit64){ RLIM64_INFINITY, RLIM64_INFINITY };
 	task_cache = slab_create("task", sizeof(struct task), 64);
 	process_cache = slab_create("process", sizeof(struct process), 64);
 	sighand_cache = slab_create("sighand", sizeof(struct sighand), 64);
