@@ -15,6 +15,7 @@
 #include <lib/format.h>
 #include <sys/exec.h>
 #include <sys/syscall.h>
+#include <task/clock.h>
 #include "exec.h"
 #include "exec_cred.h"
 
@@ -289,8 +290,7 @@ static void commit(struct exec *x)
 	x->mm = NULL;
 	t->set_child_tid = NULL;
 	reset_signals(t);
-	if (posix_timers_exit)
-		posix_timers_exit(p);
+	posix_timers_exit(p);
 	fd_close_on_exec();
 	p->dumpable = true;
 	if (x->cred) {

@@ -9,6 +9,7 @@
 #include <base/string.h>
 #include <hal/uaccess.h>
 #include <linux/wait.h>
+#include <task/clock.h>
 #include <task/futex.h>
 #include "internal.h"
 
@@ -257,9 +258,7 @@ static void process_ends(struct process *p)
 	if (p == init_process)
 		panic("init (pid 1) has ended, wait status 0x%x",
 		      p->group_flags & PGF_EXITING ? p->group_exit_code : current->exit_code);
-	timer_cancel_sync(&p->real_timer);
-	if (posix_timers_exit)
-		posix_timers_exit(p);
+	process_timers_exit(p);
 	parts_process_exit(p);
 	s = sighand_lock(p, &flags);
 	signal_flush(p, &p->pending, ~0ull);

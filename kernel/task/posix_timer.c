@@ -231,15 +231,20 @@ int ptimer_delete(int id)
 	return pt ? 0 : -EINVAL;
 }
 
-void process_timers_exit(struct process *p)
+void posix_timers_exit(struct process *p)
 {
-	if (p->real_timer.fn)
-		itimer_set(p, ITIMER_REAL, 0, 0);
-	p->cpu_timer[0] = p->cpu_timer[1] = 0;
 	if (list_empty(&p->posix_timers))
 		return;
 	mutex_lock(&ptimer_lock);
 	while (!list_empty(&p->posix_timers))
 		destroy(list_first(&p->posix_timers, struct ptimer, link));
 	mutex_unlock(&ptimer_lock);
+}
+
+void process_timers_exit(struct process *p)
+{
+	if (p->real_timer.fn)
+		itimer_set(p, ITIMER_REAL, 0, 0);
+	p->cpu_timer[0] = p->cpu_timer[1] = 0;
+	posix_timers_exit(p);
 }

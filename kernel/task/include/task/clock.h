@@ -20,6 +20,7 @@ void itimer_get(struct process *p, int which, u64 *value, u64 *interval);
 void itimer_set(struct process *p, int which, u64 value, u64 interval);
 /* From the tick: sends SIGVTALRM, SIGPROF, SIGXCPU as they fall due. */
 void cpu_timers_tick(struct task *t);
-/* exec and exit: all interval and POSIX timers of the process go. Sleeps. */
+/* exec: the timers of timer_create go, interval timers stay; exit: all go. Sleep. */
+void posix_timers_exit(struct process *p);
 void process_timers_exit(struct process *p);
 #endif

@@ -240,9 +240,6 @@ const struct cred *task_cred_get(struct task *t);
 void cred_fix_caps(struct cred *c, const struct cred *old);
 extern struct cred init_cred;
 
-/* Deletes the timers of timer_create; the last thread is going. (sys/time.c; absent until it exists) */
-void posix_timers_exit(struct process *p) __weak_symbol;
-
 /* tasks on CPU-time boundaries, work before return to user mode */
 void task_work_add(struct task *t, struct task_work *w);
 #endif
