@@ -31,6 +31,12 @@ static ssize_t zero_read(struct file *f, struct uio *u, u64 *pos)
 {
 	size_t want = u->left, done = 0;
 
+	if (likely(!u->kernel && u->nr_seg == 1 && want <= PAGE_SIZE)) {
+		done = want - clear_user((char *)u->seg->base + u->off, want);
+		u->off += done;
+		u->left -= done;
+		return done || !want ? (ssize_t)done : -EFAULT;
+	}
 	while (u->left) {
 		size_t n = min(u->left, (size_t)STRETCH), got = uio_zero(u, n);
 

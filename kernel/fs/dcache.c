@@ -13,6 +13,7 @@
  * fails from then on. tmpfs keeps one count for each linked name, so its names are never unused.
  */
 #include "internal.h"
+#include <mm/reclaim.h>
 
 #define BUCKET_LOCKS	64
 #define LRU_MAX		8192		/* unused dentries kept at most (less on small machines) */
@@ -28,6 +29,8 @@ static struct list lru = LIST_INIT(lru);
 static struct spinlock lru_lock = SPINLOCK_INIT;
 static u32 lru_count, lru_max;
 static atomic64_t nr_dentries;
+
+static struct shrinker dcache_shrinker = { .name = "dentries", .shrink = dcache_shrink };
 
 struct spinlock rename_lock = SPINLOCK_INIT;
 u32 rename_seq;
@@ -48,6 +51,7 @@ void dcache_init(void)
 	lru_max = min((u32)LRU_MAX, n);
 	for (u32 i = 0; i < BUCKET_LOCKS; i++)
 		spin_init(&bucket_lock[i]);
+	shrinker_register(&dcache_shrinker);
 }
 
 /* --- hashing ----------------------------------------------------------------------------------------- */
@@ -564,4 +568,42 @@ void dcache_drop_super(struct super *sb)
 		d = parent;
 	}
 	sb->root = NULL;
+}
+
+/* --- the audit ---------------------------------------------------------------------------------------------------------- */
+void dcache_for_each(void (*fn)(struct dentry *d, void *arg), void *arg)
+{
+	for (u32 b = 0; b <= bucket_mask; b++) {
+		struct dentry *d;
+
+		rcu_read_lock();
+		hlist_for_each(d, &buckets[b], link)
+			fn(d, arg);
+		rcu_read_unlock();
+	}
+}
+
+static void recount_one(struct dentry *d, void *arg)
+{
+	struct dcache_count *c = arg;
+
+	c->hashed++;
+	if (!(d->parent->flags & DF_DIR))
+		c->bad_parent = true;
+}
+
+void dcache_recount(struct dcache_count *c)
+{
+	struct dentry *d;
+
+	*c = (struct dcache_count){ .total = (u64)atomic_read(&nr_dentries) };
+	dcache_for_each(recount_one, c);
+	spin_lock(&lru_lock);
+	c->lru_counter = lru_count;
+	list_for_each(d, &lru, lru) {
+		c->on_lru++;
+		if (atomic_read(&d->count) < 0)
+			c->bad_lru = true;
+	}
+	spin_unlock(&lru_lock);
 }

@@ -111,7 +111,7 @@ static struct fdref get_shared(struct files *fs, int fd)
 	return (struct fdref){ f, f != NULL };
 }
 
-struct fdref fdref_get_any(int fd)
+static __always_inline struct fdref get_any(int fd)
 {
 	struct files *fs = current->files;
 
@@ -122,9 +122,14 @@ struct fdref fdref_get_any(int fd)
 	return get_shared(fs, fd);
 }
 
+struct fdref fdref_get_any(int fd)
+{
+	return get_any(fd);
+}
+
 struct fdref fdref_get(int fd)
 {
-	struct fdref r = fdref_get_any(fd);
+	struct fdref r = get_any(fd);
 
 	if (unlikely(r.file && r.file->mode & FMODE_PATH)) {
 		fdref_put(r);

@@ -6,6 +6,7 @@
 #include <base/errno.h>
 #include <base/string.h>
 #include <lib/format.h>
+#include <fs/fd.h>
 #include <fs/vfs.h>
 #include <fs/name.h>
 #include <task/task.h>
@@ -66,6 +67,12 @@ void dentry_move(struct dname_prep *p, struct dentry *o, struct dentry *n, bool 
 bool dentry_is_below(const struct dentry *d, const struct dentry *top);	/* rename_lock held, or nothing moves */
 struct dentry *dget_parent(struct dentry *d);
 void dcache_drop_super(struct super *sb);	/* unhashes and frees the tree below sb->root, pins too; no users left */
+struct dcache_count { u64 total, hashed, lru_counter, on_lru; bool bad_lru, bad_parent; };
+void dcache_recount(struct dcache_count *c);
+/* fn under RCU, for every hashed dentry. */
+void dcache_for_each(void (*fn)(struct dentry *d, void *arg), void *arg);
+/* fn for each super that has all of flags; the list of supers stands still meanwhile. */
+void supers_for_each(u32 flags, void (*fn)(struct super *sb, void *arg), void *arg);
 u64 dcache_shrink(u64 n);			/* frees up to n unused dentries */
 
 /* --- mount.c ------------------------------------------------------------------------------------------ */

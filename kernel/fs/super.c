@@ -102,3 +102,14 @@ void super_put(struct super *sb)
 	mutex_unlock(&super_lock);
 	call_rcu(&sb->rcu, super_free_rcu);
 }
+
+void supers_for_each(u32 flags, void (*fn)(struct super *sb, void *arg), void *arg)
+{
+	struct super *sb;
+
+	mutex_lock(&super_lock);
+	list_for_each(sb, &supers, link)
+		if (sb->root && (sb->flags & flags) == flags)
+			fn(sb, arg);
+	mutex_unlock(&super_lock);
+}

@@ -179,6 +179,7 @@ struct file {
 	struct list epolls;		/* epoll items that watch it; ep's lock */
 	struct spinlock ep_lock;
 	bool watched;			/* has been on an epoll: its end tells epoll, once and for all */
+	u32 audit;			/* fs/audit.c */
 	u64 version;
 	struct rcu_head rcu;
 };
