@@ -93,8 +93,8 @@ vectors:
 	mrs	x9, esr_el1
 	lsr	x10, x9, #26
 	cmp	x10, #EC_SVC64
-	b.ne	el0_sync_entry
-	b	el0_svc
+	b.eq	el0_svc
+	b	el0_sync_entry
 	VECTOR	el0_irq_entry
 	VECTOR	el0_bad_entry
 	VECTOR	el0_bad_entry
@@ -102,6 +102,30 @@ vectors:
 	VECTOR	bad_vector
 	VECTOR	bad_vector
 	VECTOR	bad_vector
+
+	/* Near the vectors: a conditional branch reaches it. */
+	.globl el0_svc
+	.type el0_svc, %function
+el0_svc:
+	stp	x0, x8, [sp, #REGS_ORIG_X0]
+	mov	x0, sp
+	msr	daifclr, #2
+	bl	syscall_dispatch
+	msr	daifset, #2
+	mrs	x9, tpidr_el1
+	ldr	x10, [x9, #CORE_WORK]
+	tst	x10, #0xff
+	b.ne	ret_to_user
+	ldp	x30, x11, [sp, #240]
+	ldp	x12, x13, [sp, #REGS_PC]
+	ldr	x18, [sp, #144]
+	msr	sp_el0, x11
+	msr	elr_el1, x12
+	msr	spsr_el1, x13
+	LOAD_X0_X17
+	add	sp, sp, #REGS_SIZE
+	eret
+	.size el0_svc, . - el0_svc
 
 	/* The rest of a frame from the kernel, SP already lowered, with a frame record that leads to the interrupted code. */
 	.macro SAVE_KERNEL_FRAME
@@ -141,29 +165,6 @@ overflow:
 	b	.
 
 	.text
-	.globl el0_svc
-	.type el0_svc, %function
-el0_svc:
-	stp	x0, x8, [sp, #REGS_ORIG_X0]
-	mov	x0, sp
-	msr	daifclr, #2
-	bl	syscall_dispatch
-	msr	daifset, #2
-	mrs	x9, tpidr_el1
-	ldr	x10, [x9, #CORE_WORK]
-	tst	x10, #0xff
-	b.ne	ret_to_user
-	ldp	x30, x11, [sp, #240]
-	ldp	x12, x13, [sp, #REGS_PC]
-	ldr	x18, [sp, #144]
-	msr	sp_el0, x11
-	msr	elr_el1, x12
-	msr	spsr_el1, x13
-	LOAD_X0_X17
-	add	sp, sp, #REGS_SIZE
-	eret
-	.size el0_svc, . - el0_svc
-
 el0_sync_entry:
 	mov	x10, #-1
 	str	x10, [sp, #REGS_SYSCALL]

@@ -115,14 +115,18 @@ __noreturn void panic_regs(struct regs *r, u64 esr, u64 far, const char *why)
 
 void panic(const char *fmt, ...)
 {
+	static const char prefix[] = "Kernel panic: ";
+	static char whole[256];		/* one panic only: begin() */
 	va_list ap;
 
 	begin();
-	printk(LOG_EMERG, "Kernel panic:\n");
+	memcpy(whole, prefix, sizeof(prefix));
+	strlcpy(whole + sizeof(prefix) - 1, fmt, sizeof(whole) - sizeof(prefix));
 	va_start(ap, fmt);
-	vprintk(LOG_EMERG, fmt, ap);
+	vprintk(LOG_EMERG, whole, ap);
 	va_end(ap);
-	printk(LOG_EMERG, "cpu %u\nBacktrace:\n", cpu_id());
+	printk(LOG_EMERG, "cpu %u\n", cpu_id());
+	printk(LOG_EMERG, "Backtrace:\n");
 	backtrace((u64)__builtin_frame_address(0));
 	printk(LOG_EMERG, "---[ end of kernel panic ]---\n");
 	end();
