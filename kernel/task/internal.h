@@ -14,6 +14,7 @@ int pid_enter(struct pid *pid, i32 want) __must_check;
 struct pid *pid_find(i32 nr);
 void pid_use(struct pid *pid);
 void pid_unuse(struct pid *pid);			/* the last use frees it */
+u32 pid_numbers_in_use(u32 *bad);
 void pid_count(int new_processes, int new_tasks);
 
 /* --- task.c: no lock --- */

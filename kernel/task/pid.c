@@ -125,6 +125,29 @@ void pid_unuse(struct pid *pid)
 	pid_free_struct(pid);
 }
 
+/* Recomputes each number's uses; *bad counts those that differ. */
+u32 pid_numbers_in_use(u32 *bad)
+{
+	u32 n = 0;
+
+	for (i32 nr = 1; nr < (i32)PID_LIMIT; nr++) {
+		struct pid *pid = pid_find(nr);
+		struct process *p;
+		u32 uses;
+
+		if (!(used[nr / 64] & BIT(nr % 64))) {
+			*bad += pid != NULL;
+			continue;
+		}
+		n++;
+		uses = pid->task || pid->proc;	/* a leader's number is its process's */
+		list_for_each(p, &all_processes, all_link)
+			uses += (p->pgid == nr) + (p->sid == nr);
+		*bad += uses != pid->uses;
+	}
+	return n;
+}
+
 struct task *task_by_tid(i32 tid)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
