@@ -53,7 +53,7 @@ extern const struct file_ops proc_fd_fops, proc_fdinfo_fops, proc_task_fops, pro
 #define SHOW(name) int proc_show_##name(struct seq *s, struct task *t, bool thread)
 SHOW(status); SHOW(stat); SHOW(statm); SHOW(comm); SHOW(cmdline); SHOW(environ); SHOW(auxv); SHOW(limits); SHOW(io);
 SHOW(maps); SHOW(smaps); SHOW(smaps_rollup); SHOW(oom_score); SHOW(oom_score_adj); SHOW(wchan); SHOW(schedstat);
-SHOW(personality);
+SHOW(personality); SHOW(syscall);
 /* In pages. */
 struct mm_sums { u64 size, locked, data, stack, exec, lib, peak, rss, hwm, anon, file, shmem, tables; };
 void proc_mm_sums(struct mm *mm, struct mm_sums *m);

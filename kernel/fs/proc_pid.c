@@ -309,6 +309,7 @@ const struct proc_entry proc_entries[] = {
 	GUARDED("personality", 0400, IN_BOTH, proc_show_personality),
 	TEXT("limits", 0444, IN_BOTH, proc_show_limits),
 	{ .name = "comm", .mode = S_IFREG | 0644, .in = IN_BOTH, .show = proc_show_comm, .store = store_comm },
+	GUARDED("syscall", 0400, IN_BOTH, proc_show_syscall),
 	TEXT("cmdline", 0444, IN_BOTH, proc_show_cmdline),
 	TEXT("stat", 0444, IN_BOTH, proc_show_stat),
 	TEXT("statm", 0444, IN_BOTH, proc_show_statm),

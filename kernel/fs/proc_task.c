@@ -3,6 +3,7 @@
 #include <base/alloc.h>
 #include <base/string.h>
 #include <fs/fd.h>
+#include <hal/cpu.h>
 #include <linux/sched.h>
 #include <task/clock.h>
 #include "proc.h"
@@ -409,6 +410,31 @@ SHOW(oom_score)
 SHOW(wchan)
 {
 	seq_putc(s, '0');
+	return 0;
+}
+
+/* What the thread sleeps in: number, arguments, stack pointer, program counter. */
+SHOW(syscall)
+{
+	const struct regs *r;
+
+	if (READ_ONCE(t->dead) || t->flags & TF_KTHREAD) {
+		seq_puts(s, "0 0x0 0x0\n");
+		return 0;
+	}
+	if (t == current || READ_ONCE(t->sched.state) == TASK_RUNNING) {
+		seq_puts(s, "running\n");
+		return 0;
+	}
+	r = arch_user_regs(t->core.stack);
+	if (!regs_in_syscall(r)) {
+		seq_printf(s, "-1 0x%lx 0x%lx\n", regs_sp(r), regs_pc(r));
+		return 0;
+	}
+	seq_printf(s, "%lu", regs_syscall(r));
+	for (u32 i = 0; i < 6; i++)
+		seq_printf(s, " 0x%lx", regs_arg(r, i));
+	seq_printf(s, " 0x%lx 0x%lx\n", regs_sp(r), regs_pc(r));
 	return 0;
 }
 

@@ -25,6 +25,8 @@ static inline void regs_set_sp(struct regs *r, u64 sp) { r->sp = sp; }
 static inline u64 regs_ret(const struct regs *r) { return r->x[0]; }
 static inline void regs_set_ret(struct regs *r, i64 v) { r->x[0] = (u64)v; }
 static inline u64 regs_syscall(const struct regs *r) { return r->x[8]; }
+/* Argument n (0..5) of the system call. */
+static inline u64 regs_arg(const struct regs *r, u32 n) { return n ? r->x[n] : r->orig_x0; }
 /* Inside a system call that may still be restarted; forget: a signal frame or sigreturn replaced the registers. */
 static inline bool regs_in_syscall(const struct regs *r) { return r->syscall != REGS_NO_SYSCALL; }
 static inline void regs_forget_syscall(struct regs *r) { r->syscall = REGS_NO_SYSCALL; }
