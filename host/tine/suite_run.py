@@ -189,9 +189,12 @@ class Tests:
 
     def test_start_time(self):
         self.tine("--", "true")
-        start = time.monotonic()
-        self.expect(self.tine("--", "true"))
-        took = time.monotonic() - start
+        times = []
+        for _ in range(3):	# the best: the machine may be busy with other things
+            start = time.monotonic()
+            self.expect(self.tine("--", "true"))
+            times.append(time.monotonic() - start)
+        took = min(times)
         if took > 2 and "--linux" not in self.how:
             raise Failure("%.1f s from Enter to the command's end" % took)
 
