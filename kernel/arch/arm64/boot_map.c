@@ -19,7 +19,8 @@ static pte_t fixdev_l3[512] __table;
 extern char _kimage_start[], _kimage_end[], _rodata_start[], _rodata_end[], boot_stack[];
 extern const i32 _pansites_start[], _pansites_end[];
 
-#define KERNEL_LEAF	(PTE_VALID | PTE_AF | PTE_UXN | field_put(PTE_SH, PTE_SH_INNER) | field_put(PTE_ATTRINDX, ATTR_NORMAL))
+#define KERNEL_LEAF	(PTE_VALID | PTE_AF | PTE_UXN | field_put(PTE_SH, PTE_SH_INNER) | \
+			 field_put(PTE_ATTRINDX, ATTR_NORMAL))
 #define BLOCK_RO	(KERNEL_LEAF | PTE_PXN | PTE_AP_RDONLY)
 #define PAGE_RX		(KERNEL_LEAF | PTE_TYPE | PTE_AP_RDONLY)
 #define PAGE_RO		(PAGE_RX | PTE_PXN)

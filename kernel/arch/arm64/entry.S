@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Exception vectors. Each entry builds a struct regs on the kernel stack. From user mode SP is at the top of the task's
- * stack. A system call saves everything that C may clobber plus the rest of the frame, but on return reloads only what C
- * does not preserve; whoever rewrites the frame sets WORK_REGS, which takes the path that loads all.
+ * Exception vectors. Each entry builds a struct regs on the kernel stack. From user mode SP is at the top of the
+ * task's stack. A system call saves everything that C may clobber plus the rest of the frame, but on return reloads
+ * only what C does not preserve; whoever rewrites the frame sets WORK_REGS, which takes the path that loads all.
  *
- * Stack overflow: stacks are KSTACK_SIZE (bit 14) and aligned to twice that, so bit 14 of SP is clear inside one and set
- * just below. An exception from the kernel looks at that bit before it stores anything.
+ * Stack overflow: stacks are KSTACK_SIZE (bit 14) and aligned to twice that, so bit 14 of SP is clear inside one and
+ * set just below. An exception from the kernel looks at that bit before it stores anything.
  */
 #include <arch/offsets.h>
 #include <arch/sysreg.h>
@@ -127,7 +127,8 @@ el0_svc:
 	eret
 	.size el0_svc, . - el0_svc
 
-	/* The rest of a frame from the kernel, SP already lowered, with a frame record that leads to the interrupted code. */
+	/* The rest of a frame from the kernel, SP already lowered, with a frame record that leads to the
+	 * interrupted code. */
 	.macro SAVE_KERNEL_FRAME
 	SAVE_X0_X29
 	add	x21, sp, #REGS_SIZE
@@ -140,7 +141,8 @@ el0_svc:
 	.endm
 
 
-/* SP = frame + x0, x0 = frame: keeps the frame's address in TPIDRRO_EL0 and x0 in TPIDR_EL0, which are lost with the system. */
+/* SP = frame + x0, x0 = frame: keeps the frame's address in TPIDRRO_EL0 and x0 in TPIDR_EL0, which are lost with
+ * the system. */
 overflow:
 	msr	tpidrro_el0, x0
 	sub	x0, sp, x0
@@ -259,7 +261,7 @@ bad_vector:
 	bl	bad_exception
 	b	.
 
-/* struct task *cpu_switch(struct arch_task *prev, struct arch_task *next, struct task *next_task, struct task *prev_task) */
+/* cpu_switch: see internal.h */
 	.globl cpu_switch
 	.type cpu_switch, %function
 cpu_switch:

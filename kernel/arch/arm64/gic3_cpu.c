@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The GICv3 CPU interface (Arm IHI 0069, 12.2): system registers by encoding, since the assembler's base architecture does not name them. */
+/* The GICv3 CPU interface (Arm IHI 0069, 12.2): system registers by encoding, since the assembler's base
+ * architecture does not name them. */
 #include <arch/sysreg.h>
 #include <base/bits.h>
 #include "internal.h"

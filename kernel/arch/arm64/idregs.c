@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What user space learns of the CPU: HWCAPs and the ID registers, from one table of fields (Arm ARM, D19.2). What the
- * kernel does not switch or set up (SVE, SME, MTE, pointer authentication, BTI, MOPS) is not in it and reads as absent.
+ * What user space learns of the CPU: HWCAPs and the ID registers, from one table of fields (Arm ARM, D19.2). What
+ * the kernel does not switch or set up (SVE, SME, MTE, pointer authentication, BTI, MOPS) is not in it and reads as
+ * absent.
  */
 #include <base/bits.h>
 #include <arch/sysreg.h>
@@ -104,7 +105,8 @@ static u64 id_value(u32 crm, u32 op2)
 	}
 }
 
-#define MRS_MASK	0xffff0000u	/* MRS Xt, S3_0_C0_Cm_op2: op0 = 3, op1 = 0, CRn = 0 left to the check below */
+/* MRS Xt, S3_0_C0_Cm_op2: op0 = 3, op1 = 0, CRn = 0 left to the check below */
+#define MRS_MASK	0xffff0000u
 #define MRS_ID		0xd5380000u
 #define INSN_CRN	FIELD(12, 4)
 #define INSN_CRM	FIELD(8, 4)

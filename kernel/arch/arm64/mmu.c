@@ -74,7 +74,7 @@ static int map(u64 va, paddr_t pa, u64 size, int type, bool write, paddr_t (*all
 			va += step;
 			pa += step;
 			size -= step;
-		} while (index_at(va, level) && (level == 2 ? fits_block(va, pa, size) : size && !fits_block(va, pa, size)));
+		} while (index_at(va, level) && size && (level == 2) == fits_block(va, pa, size));
 	}
 	return 0;
 }

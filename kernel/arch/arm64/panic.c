@@ -13,7 +13,7 @@
 char overflow_stacks[MAX_CPUS][4096] __aligned(4096);
 i32 panic_timeout;
 
-/* --- symbols: made by the second link pass from the first one's text symbols, sorted by offset -------------------- */
+/* --- symbols: made by the second link pass from the first one's text symbols, sorted by offset ------------- */
 extern const u32 kallsyms_count;
 extern const u32 kallsyms_offsets[], kallsyms_names[];	/* from the image's start; into kallsyms_text */
 extern const char kallsyms_text[];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signal frames of the arm64 ABI (asm/sigcontext.h, asm/ucontext.h): from SP upwards siginfo, ucontext whose machine context
- * ends in records of {magic, size} (FP/SIMD state, the fault's syndrome, a null record), and above them a frame record
- * that links the handler's frame to the interrupted one.
+ * Signal frames of the arm64 ABI (asm/sigcontext.h, asm/ucontext.h): from SP upwards siginfo, ucontext whose machine
+ * context ends in records of {magic, size} (FP/SIMD state, the fault's syndrome, a null record), and above them a
+ * frame record that links the handler's frame to the interrupted one.
  */
 #include <linux/signal.h>
 #include <asm/sigcontext.h>
@@ -44,7 +44,8 @@ struct frame_tail { struct esr_context esr; struct _aarch64_ctx end; u64 pad; };
 
 _Static_assert(offsetof(struct frame_head, uc.mc) == offsetof(struct frame, uc.uc_mcontext), "");
 _Static_assert(offsetof(struct frame_head, uc.mc.fp) == offsetof(struct frame, uc.uc_mcontext.__reserved), "");
-_Static_assert(sizeof(struct frame_head) == offsetof(struct frame, uc.uc_mcontext.__reserved) + sizeof(struct fp_head), "");
+_Static_assert(sizeof(struct frame_head) ==
+	       offsetof(struct frame, uc.uc_mcontext.__reserved) + sizeof(struct fp_head), "");
 _Static_assert(sizeof(sigset_t) == sizeof(sigmask_t), "");
 
 static bool on_altstack(const stack_t *s, u64 sp)
@@ -55,7 +56,8 @@ static bool on_altstack(const stack_t *s, u64 sp)
 /* Where the frame record goes, the frame right below it; 0: it would leave the alternate stack. */
 static u64 place(const struct regs *r, const struct ksignal *k, const stack_t *alt)
 {
-	bool on = on_altstack(alt, r->sp), use = (k->sa.flags & SA_ONSTACK) && alt->ss_size && !(alt->ss_flags & SS_DISABLE);
+	bool on = on_altstack(alt, r->sp);
+	bool use = (k->sa.flags & SA_ONSTACK) && alt->ss_size && !(alt->ss_flags & SS_DISABLE);
 	u64 top = use && !on ? (u64)alt->ss_sp + alt->ss_size : r->sp, record;
 
 	record = align_down(top - sizeof(struct frame_record), 16);
@@ -66,8 +68,8 @@ static u64 place(const struct regs *r, const struct ksignal *k, const stack_t *a
 	return record;
 }
 
-static void fill(struct frame_head *h, const struct regs *r, const struct ksignal *k, sigmask_t oldmask, const stack_t *alt,
-		 const struct arch_task *a)
+static void fill(struct frame_head *h, const struct regs *r, const struct ksignal *k, sigmask_t oldmask,
+		 const stack_t *alt, const struct arch_task *a)
 {
 	h->info = k->info;
 	h->uc.uc_flags = 0;

@@ -2,11 +2,12 @@
 /*
  * Register frames, switching between tasks, FP/SIMD state.
  *
- * FP/SIMD: the kernel never uses the registers, so in the kernel they hold a user's values until somebody loads others.
- * A task's WORK_FP bit clear means that the registers of its CPU are its current state, set means that arch_task.fp is. The
- * state is saved, and the bit set, when the task is switched out or somebody wants to see it; it is reloaded on the way to
- * user mode, the last thing before which with interrupts off. A CPU remembers whose copy its registers equal (fp_owner,
- * confirmed by fp_cpu), so that a task which comes back undisturbed reloads nothing.
+ * FP/SIMD: the kernel never uses the registers, so in the kernel they hold a user's values until somebody loads
+ * others. A task's WORK_FP bit clear means that the registers of its CPU are its current state, set means that
+ * arch_task.fp is. The state is saved, and the bit set, when the task is switched out or somebody wants to see it;
+ * it is reloaded on the way to user mode, as the last thing, with interrupts off. A CPU remembers whose
+ * copy its registers equal (fp_owner, confirmed by fp_cpu), so that a task which comes back undisturbed reloads
+ * nothing.
  */
 #include <base/string.h>
 #include <arch/offsets.h>
@@ -108,7 +109,8 @@ void arch_exec_regs(struct regs *r, u64 pc, u64 sp)
 	r->sp = sp;
 	r->pstate = PSTATE_EL0;
 	regs_forget_syscall(r);
-	arch_fp_reload_current();		/* first: from here on nobody saves the live registers over the copy */
+	/* first: from here on nobody saves the live registers over the copy */
+	arch_fp_reload_current();
 	memset(&a->fp, 0, sizeof(a->fp));
 	a->tls = 0;
 	a->fault_addr = a->fault_esr = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The generic timer. At EL1 the virtual timer; at EL2 with VHE the EL2 physical timer (CNTP_* there), since not every
- * QEMU wires the EL2 virtual one. Both count with CNTVCT: its offset is 0 at EL2, and set to 0 on the way down to EL1.
+ * The generic timer. At EL1 the virtual timer; at EL2 with VHE the EL2 physical timer (CNTP_* there), since not
+ * every QEMU wires the EL2 virtual one. Both count with CNTVCT: its offset is 0 at EL2, and set to 0 on the way down
+ * to EL1.
  */
 #include <arch/sysreg.h>
 #include <arch/vdso.h>

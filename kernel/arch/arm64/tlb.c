@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLB invalidation (Arm ARM, D8.13, C5.5). Broadcast forms; DSB ISHST before makes the table stores visible to walkers,
- * DSB ISH after waits for completion on all CPUs. The range forms are encoded by hand: the assembler's base
+ * TLB invalidation (Arm ARM, D8.13, C5.5). Broadcast forms; DSB ISHST before makes the table stores visible to
+ * walkers, DSB ISH after waits for completion on all CPUs. The range forms are encoded by hand: the assembler's base
  * architecture lacks them.
  */
 #include <base/bits.h>

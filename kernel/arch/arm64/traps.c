@@ -38,7 +38,8 @@ static bool decode_abort(u64 esr, u64 far, bool user_mode, struct user_fault *f)
 	u32 ec = (u32)field_get(ESR_EC, esr), fsc = (u32)field_get(ISS_FSC, esr), kind = fsc >> 2;
 
 	*f = (struct user_fault){
-		.addr = far >> 55 & 1 ? far : far & ((1ul << 56) - 1),	/* TBI: a user pointer's top byte is no address */
+		/* TBI: a user pointer's top byte is no address */
+		.addr = far >> 55 & 1 ? far : far & ((1ul << 56) - 1),
 		.exec = ec == EC_IABT_LOW || ec == EC_IABT_CUR,
 		.user_mode = user_mode, .esr = (u32)esr,
 		.access_flag = kind == 2, .permission = kind == 3, .alignment = fsc == FSC_ALIGNMENT,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Bulk access to user memory: ordinary loads and stores with PAN off around them (LDTR has no pairs). The caller has
- * checked that the range is in the user half. A fault in the middle of a block starts that block over byte by byte, so
- * that the count of what was not copied is exact.
+ * checked that the range is in the user half. A fault in the middle of a block starts that block over byte by byte,
+ * so that the count of what was not copied is exact.
  *
  * PAN_SITE: MSR PAN is undefined where the feature is absent; boot_map then makes these words NOPs.
  */

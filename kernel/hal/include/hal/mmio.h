@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device registers. Reads and writes are single accesses of their width, in program order among themselves (Device-nGnRE);
+ * Device registers. Reads and writes are single accesses of their width, in program order among themselves
+ * (Device-nGnRE);
  * mmio_barrier orders normal memory against them, both ways.
  */
 #ifndef HAL_MMIO_H

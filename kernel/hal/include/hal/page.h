@@ -19,7 +19,8 @@ typedef u64 pfn_t;				/* physical address >> PAGE_SHIFT */
  *   paddr_t virt_to_phys(const void *)     of a linear-map or kernel-image address
  *   void clear_page(void *page)            fills one page with zeros (DC ZVA or FEAT_MOPS)
  *   void copy_page(void *dst, const void *src)
- *   VMEMMAP_BASE                           where mm's struct page array is mapped: page of pfn n is VMEMMAP_BASE + n * 64
+ *   VMEMMAP_BASE                           where mm's struct page array is mapped: page of pfn n is
+ *       VMEMMAP_BASE + n * 64
  *   VMALLOC_BASE, VMALLOC_END              mm's kernel virtual range
  */
 #include <arch/page.h>

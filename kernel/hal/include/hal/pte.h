@@ -38,11 +38,14 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *   pte_t pte_none(void); bool pte_is_none(pte_t)
  *   fast predicates on leaves: pte_present, pte_young, pte_dirty, pte_write, pte_exclusive, pte_cont, pte_pfn
  *   fast edits, valid on any leaf: pte_wrprotect, pte_mkold, pte_mkyoung, pte_mkdirty, pte_mkclean, pte_mkwrite,
- *       pte_mkexclusive, pte_clear_exclusive, pte_mkcont, pte_clear_cont, pte_advance(pte, n) (next n pages, same attributes)
- *   pte_t pte_modify(pte_t, pte_t perm)             read, execute and user access from perm; write access goes, the rest stays
+ *       pte_mkexclusive, pte_clear_exclusive, pte_mkcont, pte_clear_cont, pte_advance(pte, n) (next n pages,
+ *           same attributes)
+ *   pte_t pte_modify(pte_t, pte_t perm)             read, execute and user access from perm; write access goes,
+ *       the rest stays
  *   pte_t pte_load(pte_t *), void pte_store(pte_t *, pte_t)          single-copy atomic, release
  *   pte_t pte_xchg(pte_t *, pte_t), bool pte_cas(pte_t *, pte_t *old, pte_t new)
- *   bool pte_settled(pte_t)    hardware has no bit left to set in this leaf: with the node locked a plain store may replace it
+ *   bool pte_settled(pte_t)    hardware has no bit left to set in this leaf: with the node locked a plain store
+ *       may replace it
  *   void pte_publish(void)     orders stores of new valid entries before later accesses (dsb ishst; isb where needed)
  *   CONT_PTES 16               entries of a contiguous block at level 3 and 2
  *   bool arch_hw_af, arch_hw_dbm; int arch_bbm_level      CPU features

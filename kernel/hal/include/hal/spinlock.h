@@ -8,7 +8,8 @@
 #include <base/atomic.h>
 #include <hal/preempt.h>
 #include <arch/spin.h>	/* arch: struct spinlock, SPINLOCK_INIT, arch_spin_lock/trylock/unlock, arch_spin_is_locked */
-#include <arch/irqflags.h> /* arch: u64 irq_save(void), void irq_restore(u64), irq_disable, irq_enable, bool irqs_disabled */
+/* arch: u64 irq_save(void), void irq_restore(u64), irq_disable, irq_enable, bool irqs_disabled */
+#include <arch/irqflags.h>
 
 static inline void spin_init(struct spinlock *l) { *l = (struct spinlock)SPINLOCK_INIT; }
 static inline void spin_lock(struct spinlock *l)

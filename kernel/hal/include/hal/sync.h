@@ -36,17 +36,20 @@ void wait_add(struct wait_queue *q, struct wait_entry *e);
 void wait_remove(struct wait_queue *q, struct wait_entry *e);	/* also if it is not queued */
 
 enum task_sleep { SLEEP_RUNNING, SLEEP_INTERRUPTIBLE, SLEEP_UNINTERRUPTIBLE, SLEEP_KILLABLE };
-/* Queues e if it is not, and marks the current task asleep; the caller then checks its condition and calls schedule(). */
+/* Queues e if it is not, and marks the current task asleep; the caller then checks its condition and calls
+ * schedule(). */
 void wait_prepare(struct wait_queue *q, struct wait_entry *e, enum task_sleep how);
 void wait_finish(struct wait_queue *q, struct wait_entry *e);
-/* Wakes all non-exclusive and up to nr exclusive waiters (nr 0: all). Any context. Orders before the wake what the caller wrote. */
+/* Wakes all non-exclusive and up to nr exclusive waiters (nr 0: all). Any context. Orders before the wake what the
+ * caller wrote. */
 void wake_up_key(struct wait_queue *q, unsigned nr, u64 key);
 static inline void wake_up(struct wait_queue *q) { wake_up_key(q, 1, 0); }
 static inline void wake_up_all(struct wait_queue *q) { wake_up_key(q, 0, 0); }
 
 /* Gives up the CPU; returns at once if a wake-up came since the task was marked asleep. */
 void schedule(void);
-/* As schedule(), but wakes at the latest at deadline (ns, monotonic; ~0 never). Returns false if the deadline passed. */
+/* As schedule(), but wakes at the latest at deadline (ns, monotonic; ~0 never). Returns false if the deadline
+ * passed. */
 bool schedule_until(u64 deadline);
 /* A signal is pending that how should be interrupted by. */
 bool sleep_interrupted(enum task_sleep how);

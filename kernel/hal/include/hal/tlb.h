@@ -9,7 +9,8 @@
 
 enum tlb_depth { TLB_LAST_LEVEL, TLB_ALL_LEVELS };	/* T8: table changes need TLB_ALL_LEVELS */
 
-/* User addresses [start, end), page aligned, of asid; stride is the leaf size (PAGE_SIZE, PMD_SIZE) for the non-range form. */
+/* User addresses [start, end), page aligned, of asid; stride is the leaf size (PAGE_SIZE, PMD_SIZE) for the non-
+ * range form. */
 void tlb_inval_range(u16 asid, u64 start, u64 end, u64 stride, enum tlb_depth depth);
 void tlb_inval_page(u16 asid, u64 va, enum tlb_depth depth);
 void tlb_inval_asid(u16 asid);

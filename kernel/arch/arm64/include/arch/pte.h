@@ -98,7 +98,8 @@ static inline pte_t pte_mkexclusive(pte_t p) { p.v |= PTE_SW_EXCL; return p; }
 static inline pte_t pte_clear_exclusive(pte_t p) { p.v &= ~PTE_SW_EXCL; return p; }
 static inline pte_t pte_mkcont(pte_t p) { p.v |= PTE_CONT_BIT; return p; }
 static inline pte_t pte_clear_cont(pte_t p) { p.v &= ~PTE_CONT_BIT; return p; }
-/* Takes read, execute and user access from perm, a leaf; write access goes (pte_mkwrite gives it), dirtiness stays. */
+/* Takes read, execute and user access from perm, a leaf; write access goes (pte_mkwrite gives it), dirtiness
+ * stays. */
 static inline pte_t pte_modify(pte_t p, pte_t perm)
 {
 	const u64 mask = PTE_VALID | PTE_SW_NONE | PTE_AP_USER | PTE_PXN | PTE_UXN;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The register frame that exception entry builds on the kernel stack. The first 34 words are the ABI's user_pt_regs. */
+/* The register frame that exception entry builds on the kernel stack. The first 34 words are the ABI's
+ * user_pt_regs. */
 #ifndef ARCH_REGS_H
 #define ARCH_REGS_H
 #include <base/types.h>
