@@ -10,6 +10,7 @@
 #include <lib/fdt.h>
 #include <lib/format.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 #include <sys/boot.h>
 #include <task/task.h>
 
@@ -107,6 +108,7 @@ void boot_read_machine(const struct boot_info *bi)
 	read_chosen(bi->fdt);
 	read_cpus(bi->fdt);
 	read_psci(bi->fdt);
+	slab_debug = cmdline_word("slab_debug") != NULL;
 	if (cmdline_word("quiet"))
 		klog_console_level = 4;
 	if (cmdline_word("panic"))
