@@ -137,17 +137,3 @@ SYSCALL(reboot)
 	}
 	return -EINVAL;
 }
-
-/* The log is /dev/kmsg's; of syslog(2) only the sizes and levels that programs ask for at their start. */
-SYSCALL(syslog)
-{
-	switch ((int)a[0]) {
-	case 0: case 1: case 6: case 7: case 8:
-		return 0;
-	case 9:
-		return 0;
-	case 10:
-		return 65536;
-	}
-	return a[0] > 10 ? -EINVAL : -EPERM;
-}

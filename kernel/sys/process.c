@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls about the life and identity of processes: clone, exit, wait, ids, sessions. */
 #include <base/string.h>
+#include <fs/fd.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <sys/pidfd.h>
@@ -108,12 +109,23 @@ SYSCALL(clone3)
 
 SYSCALL(unshare)
 {
-	/* Every process has its own of what can be asked for here without threads; the rest are namespaces. */
-	if (a[0] & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
+	u64 f = a[0];
+	int err = 0;
+
+	/* The rest are namespaces. What threads share by nature can be "unshared" by a process that has one. */
+	if (f & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
 		return -EINVAL;
-	if (a[0] == 0)
-		return 0;
-	return current_proc()->nr_live == 1 && !(a[0] & (CLONE_FS | CLONE_FILES)) ? 0 : -EINVAL;
+	if ((f & (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)) && current_proc()->nr_live > 1)
+		return -EINVAL;
+	if ((f & CLONE_VM) && ref_read(&current_mm()->users) > 1)
+		return -EINVAL;
+	if (f & CLONE_SIGHAND)
+		err = task_unshare_sighand();
+	if (!err && (f & CLONE_FS))
+		err = fs_ctx_unshare();
+	if (!err && (f & CLONE_FILES))
+		err = files_unshare();
+	return err;
 }
 
 /* --- exit --------------------------------------------------------------------------------------------------- */

@@ -47,7 +47,8 @@ static int kill_one(i32 pid, int sig, const siginfo_t *info)
 	return err;
 }
 
-/* Everybody, or group pgid: success if one got it, -EPERM if all there are may not be signalled. */
+#define EVERYBODY (-1)
+/* A group or EVERYBODY: success if one got it, -EPERM if all there are may not be signalled. */
 static int kill_many(i32 pgid, int sig, const siginfo_t *info)
 {
 	struct process *p, *me = current_proc();
@@ -58,7 +59,7 @@ static int kill_many(i32 pgid, int sig, const siginfo_t *info)
 	list_for_each(p, &all_processes, all_link) {
 		int e;
 
-		if (pgid ? p->pgid != pgid : (p == me || p->pid == 1))
+		if (pgid != EVERYBODY ? p->pgid != pgid : (p == me || p->pid == 1))
 			continue;
 		e = signal_may_send(p, sig);
 		if (!e)
@@ -86,8 +87,7 @@ SYSCALL(kill)
 	if (pid == (i32)0x80000000)
 		return -ESRCH;
 	if (pid == -1)
-		return kill_many(0, sig, &info);
-	/* Group 0 is init's first; nobody else can name it. */
+		return kill_many(EVERYBODY, sig, &info);
 	return kill_many(pid ? -pid : current_proc()->pgid, sig, &info);
 }
 
@@ -300,13 +300,10 @@ static int take_or_open(sigmask_t set, siginfo_t *info, bool open)
 
 static void close_again(void)
 {
-	struct task *t = current;
-	u64 flags;
-	struct sighand *s = sighand_lock(t->proc, &flags);
+	sigmask_t mask = current->real_blocked;
 
-	t->blocked = t->real_blocked;
-	t->real_blocked = 0;
-	sighand_unlock(s, flags);
+	current->real_blocked = 0;
+	signal_set_blocked(mask);	/* hands on what somebody else should take now */
 }
 
 SYSCALL(rt_sigtimedwait)

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults and exceptions of user mode, turned into memory or signals. */
+#include <hal/sync.h>
 #include <hal/uaccess.h>
 #include <sys/syscall.h>
 #include <task/task.h>
+
+/* Memory is out. While a victim is dying its memory is waited for; if nobody can be made one, it is us. */
+static void out_of_memory(void)
+{
+	if (signal_fatal_pending(current))
+		return;
+	if (!oom_ops || !oom_ops->kill_one(1))
+		signal_force(SIGKILL, SI_KERNEL, 0);
+	set_state(TASK_KILLABLE);
+	schedule_until(clock_ns() + 10000000);
+}
 
 static int fault_signal(enum fault_result res, u64 addr)
 {
@@ -16,7 +28,10 @@ static int fault_signal(enum fault_result res, u64 addr)
 	case FAULT_BUS:
 		signal_force(SIGBUS, BUS_ADRERR, addr);
 		break;
-	default:		/* out of memory: the victim has been sent SIGKILL, perhaps another; try again */
+	case FAULT_OOM:
+		out_of_memory();
+		break;
+	default:		/* being killed */
 		break;
 	}
 	return 0;

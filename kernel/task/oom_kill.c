@@ -4,23 +4,45 @@
 #include <base/printk.h>
 #include "internal.h"
 
-/* The first living thread's address space speaks for the process. proc_lock held. */
-static struct mm *process_mm(struct process *p)
+/* The first living thread that still has memory speaks for the process. proc_lock held. */
+static struct task *process_user(struct process *p)
 {
 	struct task *t;
 
 	list_for_each(t, &p->threads, thread_link)
-		if (!t->dead && t->mm && !(t->flags & TF_KTHREAD))
-			return t->mm;
+		if (!t->dead && READ_ONCE(t->mm))
+			return t;
 	return NULL;
 }
 
-static void kill_victim(struct process *p, struct mm *mm, i64 points)
+/* t->mm stays while task_lock is held. */
+static i64 badness(struct process *p, struct task *t, u64 total, bool *dying)
 {
-	mm->oom_victim = true;
+	i64 points = OOM_NEVER;
+
+	spin_lock(&t->task_lock);
+	if (t->mm) {
+		*dying |= t->mm->oom_victim;
+		points = oom_badness(t->mm, p->oom_score_adj, total);
+	}
+	spin_unlock(&t->task_lock);
+	return points;
+}
+
+static void kill_victim(struct process *p, struct task *t, i64 points)
+{
+	u64 anon = 0, file = 0;
+
+	spin_lock(&t->task_lock);
+	if (t->mm) {
+		t->mm->oom_victim = true;
+		anon = (u64)atomic_read(&t->mm->rss_anon) * (PAGE_SIZE / 1024);
+		file = (u64)atomic_read(&t->mm->rss_file) * (PAGE_SIZE / 1024);
+	}
+	spin_unlock(&t->task_lock);
 	pr_err("out of memory: killing process %d (%s), %llu KiB anonymous, %llu KiB file, score %lld, oom_score_adj %d\n",
-	       p->pid, p->leader->comm, (unsigned long long)atomic_read(&mm->rss_anon) * 4,
-	       (unsigned long long)atomic_read(&mm->rss_file) * 4, (long long)points, p->oom_score_adj);
+	       p->pid, p->leader->comm, (unsigned long long)anon, (unsigned long long)file, (long long)points,
+	       p->oom_score_adj);
 	signal_send_process(p, SIGKILL, NULL);
 }
 
@@ -36,23 +58,16 @@ static bool kill_one(u64 needed)
 	mem_totals(&totals);
 	flags = spin_lock_irqsave(&proc_lock);
 	list_for_each(p, &all_processes, all_link) {
-		struct mm *mm = process_mm(p);
-		i64 points;
+		struct task *t = p == init_process ? NULL : process_user(p);
+		i64 points = t ? badness(p, t, totals.total, &dying) : OOM_NEVER;
 
-		if (!mm || p == init_process)
-			continue;
-		if (mm->oom_victim) {
-			dying = true;
-			break;
-		}
-		points = oom_badness(mm, p->oom_score_adj, totals.total);
 		if (points > most) {
 			most = points;
 			worst = p;
 		}
 	}
 	if (!dying && worst)
-		kill_victim(worst, process_mm(worst), most);
+		kill_victim(worst, process_user(worst) ?: worst->leader, most);
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return dying || worst;
 }
