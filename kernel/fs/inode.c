@@ -47,7 +47,11 @@ struct inode *inode_new(struct super *sb, u32 mode)
 
 static void inode_free_rcu(struct rcu_head *h)
 {
-	slab_free(inode_cache, container_of(h, struct inode, rcu));
+	struct inode *i = container_of(h, struct inode, rcu);
+
+	if (i->flags & IF_LINKTEXT)
+		kfree(i->private);
+	slab_free(inode_cache, i);
 }
 
 void inode_put(struct inode *i)

@@ -108,8 +108,9 @@ void fs_set_cwd(const struct path *p);
 /* --- namei.c, namei_ops.c ------------------------------------------------------------------------------ */
 /* Child of dir: referenced, maybe negative, or NULL: absent; dir's inode->lock held (any way). ERR_PTR. */
 struct dentry *lookup_one(struct dentry *dir, const char *name, u32 len);
-/* Under RCU: the path by the dcache alone, nothing referenced; false: walk instead. Never a negative dentry. */
-bool lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m, struct dentry **d);
+/* Under RCU: the path by the dcache alone, nothing referenced. Found: never a negative dentry. Unknown: walk instead. */
+enum fast_result { FAST_UNKNOWN, FAST_FOUND, FAST_ABSENT };
+enum fast_result lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m, struct dentry **d);
 int may_create(struct mount *m, struct dentry *dir);	/* dir's inode->lock held */
 /* A regular file name in dir, whose lock is held for writing; nothing is cached under that name, or a negative dentry. */
 struct dentry *create_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev);

@@ -2,13 +2,16 @@
 /*
  * Path names.
  *
- * lookup_fast walks under RCU through what the dcache holds, takes no references, and gives up (false) at anything
- * out of the ordinary: a name not cached, a symlink to follow, file systems that must be asked, an error. The caller
- * then walks again with references and locks (struct walk), which can do everything and names the error.
+ * lookup_fast walks under RCU through what the dcache holds, takes no references, and gives up (FAST_UNKNOWN) at
+ * anything out of the ordinary: a name not cached, a long or magic symlink, file systems that must be asked, an error
+ * other than a name that surely does not exist. The caller then walks again with references and locks (struct walk),
+ * which can do everything and names the error.
  */
 #include "walk.h"
 
 #define MAX_LINKS 40
+#define FAST_LINKS 8
+#define FAST_LINK_BYTES 128
 
 /* --- the fast walk ------------------------------------------------------------------------------------------- */
 struct place { struct mount *m; struct dentry *d; };
@@ -76,17 +79,46 @@ static inline bool fast_dots(const char **name, struct place *at, const struct p
 	return true;
 }
 
-bool lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m, struct dentry **d)
+/* Texts of symlinks with the rest of the name behind; the one that is read is not the one that is written. */
+struct fast_links { u32 followed; char buf[2][FAST_LINK_BYTES]; };
+
+/* at is the symlink's directory. The new name, or NULL: not a plain link, too long, too many. */
+static const char *fast_follow(struct fast_links *l, const struct inode *i, const char *rest, struct place *at,
+			       const struct place *root)
+{
+	char *out = l->buf[l->followed & 1];
+	const char *text = i->private;
+	size_t n = i->mapping.size, r = strnlen(rest, FAST_LINK_BYTES);
+
+	if (!(i->flags & IF_LINKTEXT) || l->followed++ == FAST_LINKS || n + r + 1 >= FAST_LINK_BYTES)
+		return NULL;
+	memcpy(out, text, n);
+	memcpy(out + n, rest, r + 1);	/* rest is empty or begins with a slash */
+	if (*text == '/')
+		*at = *root;
+	return out;
+}
+
+static bool names_stood_still(u32 seq)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return likely(READ_ONCE(rename_seq) == seq);
+}
+
+enum fast_result lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m, struct dentry **d)
 {
 	u32 seq = load_acquire(&rename_seq);
+	struct fast_links links;
 	struct place root, at;
 	bool slash = false;
 
+	links.followed = 0;
 	if (unlikely(seq & 1 || flags & ~(u32)(LOOKUP_FOLLOW | LOOKUP_DIRECTORY) || !*name))
-		return false;
+		return FAST_UNKNOWN;
 	if (!fast_start(dirfd, *name == '/', &root, &at))
-		return false;
+		return FAST_UNKNOWN;
 	for (;;) {
+		struct dentry *next;
 		u32 len, hash;
 
 		for (slash = *name == '/'; *name == '/'; name++)
@@ -94,42 +126,53 @@ bool lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m, struc
 		if (!*name)
 			break;
 		if (!fast_may_search(at.d))
-			return false;
+			return FAST_UNKNOWN;
 		if (fast_dots(&name, &at, &root))
 			continue;
 		hash = name_hash(at.d, name, &len);
-		at.d = dcache_find_rcu(at.d, name, len, hash);
-		if (unlikely(!at.d || !at.d->inode))
-			return false;
-		name += len;
-		if (unlikely(at.d->flags & (DF_SYMLINK | DF_REVALIDATE | DF_MOUNTED))) {
-			if (at.d->flags & DF_REVALIDATE)
-				return false;
-			if (at.d->flags & DF_SYMLINK && (*name || flags & LOOKUP_FOLLOW))
-				return false;
-			mount_crossed(&at.m, &at.d);
+		next = dcache_find_rcu(at.d, name, len, hash);
+		if (unlikely(!next)) {
+			bool sure = at.d->sb->flags & SB_COMPLETE && len <= NAME_MAX_BYTES;
+
+			return sure && names_stood_still(seq) ? FAST_ABSENT : FAST_UNKNOWN;
 		}
+		if (unlikely(!next->inode))
+			return FAST_UNKNOWN;
+		name += len;
+		if (unlikely(next->flags & (DF_SYMLINK | DF_REVALIDATE | DF_MOUNTED))) {
+			if (next->flags & DF_REVALIDATE)
+				return FAST_UNKNOWN;
+			if (next->flags & DF_SYMLINK && (*name || flags & LOOKUP_FOLLOW)) {
+				name = fast_follow(&links, next->inode, name, &at, &root);
+				if (!name)
+					return FAST_UNKNOWN;
+				continue;
+			}
+			at.d = next;
+			mount_crossed(&at.m, &at.d);
+			continue;
+		}
+		at.d = next;
 	}
-	if (unlikely((slash || flags & LOOKUP_DIRECTORY) && !(at.d->flags & DF_DIR)))
-		return false;
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (unlikely(READ_ONCE(rename_seq) != seq))
-		return false;
+	if (unlikely((slash || flags & LOOKUP_DIRECTORY) && !(at.d->flags & DF_DIR)) || !names_stood_still(seq))
+		return FAST_UNKNOWN;
 	*m = at.m;
 	*d = at.d;
-	return true;
+	return FAST_FOUND;
 }
 
-static bool path_fast(int dirfd, const char *name, u32 flags, struct path *out)
+static enum fast_result path_fast(int dirfd, const char *name, u32 flags, struct path *out)
 {
-	bool got;
+	enum fast_result got;
 
 	rcu_read_lock();
-	got = lookup_fast(dirfd, name, flags, &out->mnt, &out->dentry) && mount_get_live(out->mnt);
-	if (got && !dget_live(out->dentry)) {
+	got = lookup_fast(dirfd, name, flags, &out->mnt, &out->dentry);
+	if (got == FAST_FOUND && !mount_get_live(out->mnt))
+		got = FAST_UNKNOWN;
+	if (got == FAST_FOUND && !dget_live(out->dentry)) {
 		rcu_read_unlock();
 		mount_put(out->mnt);
-		return false;
+		return FAST_UNKNOWN;
 	}
 	rcu_read_unlock();
 	return got;
@@ -515,8 +558,10 @@ int path_lookup(int dirfd, const char *name, u32 flags, struct path *out)
 	struct walk w;
 	int err;
 
-	if (likely(path_fast(dirfd, name, flags, out)))
-		return 0;
+	enum fast_result fast = path_fast(dirfd, name, flags, out);
+
+	if (likely(fast != FAST_UNKNOWN))
+		return fast == FAST_FOUND ? 0 : -ENOENT;
 	err = walk_begin(&w, dirfd, name, flags);
 	if (err)
 		return err;

@@ -3,15 +3,17 @@
 #include "internal.h"
 #include <fs/stat.h>
 
-static bool stat_fast(int dirfd, const char *name, u32 lflags, struct kstat *st)
+static enum fast_result stat_fast(int dirfd, const char *name, u32 lflags, struct kstat *st)
 {
+	enum fast_result got;
 	struct mount *m;
 	struct dentry *d;
-	bool got;
 
 	rcu_read_lock();
-	got = lookup_fast(dirfd, name, lflags, &m, &d) && !(d->flags & DF_SLOW);
-	if (likely(got)) {
+	got = lookup_fast(dirfd, name, lflags, &m, &d);
+	if (got == FAST_FOUND && unlikely(d->flags & DF_SLOW))
+		got = FAST_UNKNOWN;
+	if (likely(got == FAST_FOUND)) {
 		inode_stat(d->inode, st);
 		st->mnt_id = m->id;
 	}
@@ -21,11 +23,12 @@ static bool stat_fast(int dirfd, const char *name, u32 lflags, struct kstat *st)
 
 int path_stat(int dirfd, const char *name, u32 lflags, struct kstat *st)
 {
+	enum fast_result fast = stat_fast(dirfd, name, lflags, st);
 	struct path p;
 	int err;
 
-	if (likely(stat_fast(dirfd, name, lflags, st)))
-		return 0;
+	if (likely(fast != FAST_UNKNOWN))
+		return fast == FAST_FOUND ? 0 : -ENOENT;
 	err = path_lookup(dirfd, name, lflags, &p);
 	if (err)
 		return err;

@@ -42,8 +42,6 @@ static const struct mapping_ops tmpfs_mapping_ops = { .keep = true, .charge = tm
 static void tmpfs_evict(struct inode *i)
 {
 	__atomic_sub_fetch(&sb_of(i)->used_inodes.v, 1, __ATOMIC_RELAXED);
-	if (i->flags & IF_LINKTEXT)
-		kfree(i->private);
 }
 
 static const struct inode_ops tmpfs_other_ops = { .evict = tmpfs_evict };

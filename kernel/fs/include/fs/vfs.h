@@ -79,7 +79,7 @@ struct inode {
 };
 
 enum {
-	IF_LINKTEXT = 1,		/* symlink: private is the text, mapping.size its length */
+	IF_LINKTEXT = 1,		/* symlink: private is the text (kmalloc'ed, freed with the inode), mapping.size its length */
 	IF_LINKABLE = 2,		/* made by O_TMPFILE: may get a name although it has none */
 };
 struct iattr { u32 valid; u32 mode, uid, gid; u64 size; struct time64 atime, mtime; };
