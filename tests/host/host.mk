@@ -30,7 +30,9 @@ $(HB)/o/%.o: %.c
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(HOST_INC) -Ikernel/mm -Itests/host -MMD -MP -c -o $@ $<
 	$(Q)objcopy $(HOST_RENAME) $@
 
-$(eval $(call host_test,test_mm,tests/host/test_mm.c tests/host/mm_model.c $(HOST_MM)))
+$(eval $(call host_test,test_mm,tests/host/test_mm.c tests/host/mm_model.c tests/host/mm_tree.c $(HOST_MM)))
+$(eval $(call host_test,test_mm_race,tests/host/test_mm_race.c tests/host/mm_tree.c $(HOST_MM)))
+-include tests/fuzz/fuzz.mk
 -include $(wildcard tests/host/*.host.mk)
 
 .PHONY: host-test

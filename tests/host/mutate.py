@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Breaks one rule of pt or mm at a time, in a copy of the tree, and expects the host tests to notice.
+mutate.py [NAME...]: prints `ok NAME` (noticed) or `not ok NAME`."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MUTATIONS = (	# name, file, what, instead
+    ("cow_break_without_invalidation", "kernel/mm/fault.c",
+     "	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);\n	pte_store(s->pte, anon_pte(s, copy));",
+     "	pte_store(s->pte, anon_pte(s, copy));"),
+    ("cow_break_without_break", "kernel/mm/fault.c", "	pte_store(s->pte, pte_none());\n	tlb_inval", "	tlb_inval"),
+    ("unmap_without_invalidation", "kernel/pt/gather.c", "	if (!g->full)\n		invalidate(g);\n", ""),
+    ("free_before_invalidation", "kernel/pt/pt.h", "	if (g->full) {\n		folio_put(f);\n		return;\n	}",
+     "	folio_put(f);\n	return;"),
+    ("tables_freed_by_last_level_form", "kernel/pt/gather.c", "g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL",
+     "TLB_LAST_LEVEL"),
+    ("fork_without_invalidation", "kernel/mm/fork.c", "	if (k.wrprotected) {", "	if (0) {"),
+    ("fork_keeps_exclusive", "kernel/mm/fork.c", "pte_wrprotect(pte_clear_exclusive(e))", "pte_wrprotect(e)"),
+    ("fork_leaves_parent_writable", "kernel/mm/fork.c",
+     "	} while (n.v != e.v && unlikely(!pte_replace(from, &e, n)));", "	} while (0);"),
+    ("reuse_of_a_shared_page", "kernel/mm/fault.c", "ref_read(&old->page.refcount) == 1", "ref_read(&old->page.refcount) <= 2"),
+    ("mprotect_without_invalidation", "kernel/mm/mprotect.c", "	if (changed)\n", "	if (0)\n"),
+    ("mremap_without_invalidation", "kernel/mm/mremap.c", "	if (any)\n", "	if (0)\n"),
+    ("fault_does_not_look_again", "kernel/mm/fault.c", "	ok = pte_is_none(pte_load(s->pte));\n", "	ok = true;\n"),
+    ("copy_does_not_look_again", "kernel/mm/fault.c",
+     "	spin_lock(&s->node->lock);\n	if (!same_entry(pte_load(s->pte), s->seen)) {\n		spin_unlock(&s->node->lock);\n"
+     "		atomic_set(", "	spin_lock(&s->node->lock);\n	if (0) {\n		spin_unlock(&s->node->lock);\n		atomic_set("),
+    ("write_to_clean_entry_not_dirty", "kernel/mm/fault.c", "			n = pte_mkdirty(n);\n", "			;\n"),
+    ("file_fault_ignores_truncation", "kernel/mm/fault.c", "	if (index >= div_round_up(m->size, PAGE_SIZE)) {", "	if (0) {"),
+    ("mprotect_gives_away_shared_pages", "kernel/mm/mprotect.c", "(shared || pte_exclusive(e))", "1"),
+    ("split_forgets_the_offset", "kernel/mm/vma_edit.c", "	n->pgoff = vma_pgoff(v, addr);\n", ""),
+    ("roll_over_without_invalidation", "kernel/pt/asid.c", "	tlb_inval_all();\n", ""),
+    ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(a & ASID_MASK);\n", ""),
+)
+
+
+def run(argv, cwd, timeout):
+    try:
+        return subprocess.run(argv, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                              errors="replace", text=True, check=False)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def main():
+    bad = 0
+    with tempfile.TemporaryDirectory() as where:
+        for part in ("kernel", "tests/host", "host"):
+            shutil.copytree(os.path.join(TOP, part), os.path.join(where, part))
+        shutil.copy(os.path.join(TOP, "Makefile"), where)
+        for name, path, old, new in MUTATIONS:
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
+            path = os.path.join(where, path.replace("pt/pt.h", "pt/include/pt/pt.h"))
+            text = open(path).read()
+            if text.count(old) != 1:
+                print("not ok %s: the place to break is not there" % name)
+                bad += 1
+                continue
+            with open(path, "w") as f:
+                f.write(text.replace(old, new))
+            made = run(["make", "-s", "HOST_WARN=-w", "build/host/test_mm", "build/host/test_mm_race"], where, 600)
+            if made is None or made.returncode:
+                print("not ok %s: does not build\n%s" % (name, made.stdout[-2000:] if made else ""))
+                bad += 1
+            else:
+                found = next((t for t in ("test_mm", "test_mm_race")
+                              if (r := run(["build/host/" + t], where, 300)) is None or r.returncode), None)
+                print("%s %s%s" % ("ok" if found else "not ok", name, ": %s fails" % found if found else ": nothing noticed"))
+                bad += not found
+            sys.stdout.flush()
+            with open(path, "w") as f:
+                f.write(text)
+    return 1 if bad else 0
+
+
+sys.exit(main())

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Several threads in one address space on as many CPUs, switched by a seed at every lock and table access: each works on
+ * pages of its own, whose contents it knows exactly; one forks, and its children must stay the snapshots that they are;
+ * all use a shared file that one of them truncates.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <linux/mman.h>
+#include <fake/fake.h>
+#include "internal.h"
+#include "mm_model.h"
+
+#define THREADS 4u
+#define OWN 5u			/* pages of each thread */
+#define FILE_PAGES 8u
+#define BASE (3 * GIB - 8 * PAGE_SIZE)
+#define FILE_BASE (7 * GIB)
+
+static struct mm *mm;
+static struct file { struct backing b; struct mapping m; i32 refs; } file;
+static u64 value[THREADS][OWN];
+static u64 stamp, forks, rounds;
+
+u64 mm_rlimit(int which) { return ~0ull; }
+bool capable(int cap) { return true; }
+static void get(struct backing *b) { file.refs++; }
+static void put(struct backing *b) { BUG_ON(file.refs-- <= 0); }
+static const struct backing_ops ops = { .get = get, .put = put };
+static const struct mapping_ops cache_ops = { .keep = true };
+
+static u64 va_of(u32 t, u32 i) { return BASE + (u64)(i * THREADS + t) * PAGE_SIZE; }	/* neighbours are others' */
+
+static u64 *word(struct mm *m, u64 va, bool write, enum fault_result *r)
+{
+	struct fault f = { .addr = va, .write = write, .user_mode = true };
+	bool major;
+
+	for (int tries = 0; tries < 500; tries++) {
+		u64 *w = fake_translate(va, write ? FAKE_WRITE : FAKE_READ);
+
+		*r = FAULT_OK;
+		if (w)
+			return w;
+		*r = mm_fault(m, &f, &major);
+		if (*r != FAULT_OK)
+			return NULL;
+	}
+	panic("fault at %lx does not end", va);
+}
+
+static u64 read_at(struct mm *m, u64 va)
+{
+	enum fault_result r;
+	u64 *w = word(m, va, false, &r);
+
+	if (!w)
+		panic("read of %lx fails: %d", va, r);
+	return *w;
+}
+
+static void map_one(u64 va)
+{
+	struct mmap_req r = { .addr = va, .len = PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
+			      .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
+
+	BUG_ON(mm_mmap(mm, &r) != (i64)va);
+}
+
+/* The snapshot of a fork must not change while the parent's threads write on. */
+static void fork_and_look(void)
+{
+	u64 seen[THREADS][OWN], before = stamp;
+	struct mm *child = mm_fork(mm);
+
+	BUG_ON(IS_ERR(child));
+	forks++;
+	mm_switch(mm, child);
+	for (int round = 0; round < 3; round++)
+		for (u32 t = 0; t < THREADS; t++)
+			for (u32 i = 0; i < OWN; i++) {
+				enum fault_result r;
+				u64 *w, now;
+
+				if (t && !mm_find_vma(child, va_of(t, i)))
+					continue;	/* its owner was about to map it again */
+				w = word(child, va_of(t, i), round == 1 && fake_random(2), &r);
+				if (!w && t)
+					continue;	/* read-only just then */
+				BUG_ON(!w);
+				now = *w;
+				if (!t && now != value[0][i])
+					panic("child reads %lx, forked with %lx", now, value[0][i]);
+				if (round && now != seen[t][i])
+					panic("snapshot of page %u of thread %u changed: %lx, was %lx", i, t, now, seen[t][i]);
+				BUG_ON(!t && now > before);
+				seen[t][i] = now;
+			}
+	mm_switch(child, mm);
+	mm_put(child);
+}
+
+static void own_page(u32 t)
+{
+	u32 i = fake_random(OWN), k = fake_random(OWN);
+	u64 va = va_of(t, i), *w;
+	enum fault_result r;
+
+	switch (fake_random(12)) {
+	case 0:
+		BUG_ON(mm_madvise(mm, va, PAGE_SIZE, MADV_DONTNEED));
+		value[t][i] = 0;
+		break;
+	case 1:
+		BUG_ON(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ));
+		w = word(mm, va, true, &r);
+		BUG_ON(w || r != FAULT_SEGV_ACCERR);
+		BUG_ON(read_at(mm, va) != value[t][i]);
+		BUG_ON(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ | PROT_WRITE));
+		break;
+	case 2:
+		BUG_ON(mm_munmap(mm, va, PAGE_SIZE));
+		w = word(mm, va, false, &r);
+		BUG_ON(w || r != FAULT_SEGV_MAPERR);
+		map_one(va);
+		value[t][i] = 0;
+		break;
+	case 3:
+		if (i == k)
+			break;
+		BUG_ON(mm_mremap(mm, va, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, va_of(t, k)) != (i64)va_of(t, k));
+		value[t][k] = value[t][i];
+		map_one(va);
+		value[t][i] = 0;
+		break;
+	case 4:
+		w = &(u64){ stamp + 1 };
+		BUG_ON(mm_access(mm, va, w, sizeof(*w), true) != sizeof(*w));
+		value[t][i] = *w;
+		stamp++;
+		break;
+	case 5: case 6: case 7:
+		if (read_at(mm, va) != value[t][i])
+			panic("thread %u page %u", t, i);
+		break;
+	default:
+		w = word(mm, va, true, &r);
+		BUG_ON(!w);
+		if (*w != value[t][i])
+			panic("thread %u page %u holds %lx, expected %lx", t, i, *w, value[t][i]);
+		*w = value[t][i] = ++stamp;
+	}
+}
+
+static void file_page(u32 t)
+{
+	u64 va = FILE_BASE + fake_random(FILE_PAGES) * PAGE_SIZE + fake_random(2) * GIB;
+	enum fault_result r;
+	u64 *w = word(mm, va, fake_random(2), &r);
+
+	BUG_ON(!w && r != FAULT_BUS);
+	if (t == 1 && !fake_random(3))
+		mapping_truncate(&file.m, fake_random(FILE_PAGES + 1) * PAGE_SIZE);
+}
+
+static void thread(void *arg)
+{
+	u32 t = (u32)(u64)arg;
+
+	mm_switch(NULL, mm);
+	for (u64 n = 0; n < rounds; n++) {
+		u32 what = fake_random(10);
+
+		if (t == 0 && what == 0)
+			fork_and_look();
+		else if (what < 3)
+			file_page(t);
+		else
+			own_page(t);
+		if (!fake_random(4))
+			fake_speculate(BASE + fake_random(OWN * THREADS) * PAGE_SIZE);
+		if (!fake_random(8))
+			fake_speculate(FILE_BASE + fake_random(FILE_PAGES) * PAGE_SIZE);
+	}
+	mm_switch(mm, NULL);
+}
+
+static void one_seed(u64 seed)
+{
+	struct mmap_req r = { .addr = FILE_BASE, .len = FILE_PAGES * PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
+			      .flags = MAP_SHARED | MAP_FIXED, .backing = &file.b };
+	void *args[THREADS];
+
+	fake_init(4 * MIB, seed);
+	fake_switch_rate = 2 + fake_random(6);
+	fake_set_asid_bits(seed & 1 ? 8 : 4);
+	memset(&file, 0, sizeof(file));
+	memset(value, 0, sizeof(value));
+	mapping_init(&file.m, &cache_ops, NULL);
+	file.m.size = FILE_PAGES * PAGE_SIZE;
+	file.b = (struct backing){ .ops = &ops, .mapping = &file.m, .may_write = true, .may_exec = true };
+	mm = mm_create();
+	for (u32 t = 0; t < THREADS; t++) {
+		args[t] = (void *)(u64)t;
+		for (u32 i = 0; i < OWN; i++)
+			map_one(va_of(t, i));
+	}
+	BUG_ON(mm_mmap(mm, &r) < 0);
+	r.addr += GIB;
+	r.flags = MAP_PRIVATE | MAP_FIXED;
+	BUG_ON(mm_mmap(mm, &r) < 0);
+	fake_run(THREADS, thread, args);
+	fake_check_tlbs();
+	mm_check_tree(mm);
+	mm_put(mm);
+	mapping_destroy(&file.m);
+	if (fake_pages_used() || fake_objects_used())
+		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
+}
+
+static void run(u64 seeds, bool hw)
+{
+	const char *first = getenv("SEED"), *n = getenv("SEEDS");
+	u64 from = first ? strtoull(first, NULL, 0) : 1;
+
+	arch_hw_af = arch_hw_dbm = hw;
+	rounds = 60;
+	for (u64 s = from; s < from + (n ? strtoull(n, NULL, 0) : seeds); s++) {
+		if (getenv("VERBOSE"))
+			fprintf(stderr, "seed %lu\n", s);
+		one_seed(s);
+	}
+	arch_hw_af = arch_hw_dbm = true;
+	print_message("%lu forks\n", forks);
+}
+
+static void threads(void **state) { run(150, true); }
+static void threads_software_bits(void **state) { run(80, false); }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(threads), cmocka_unit_test(threads_software_bits) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
