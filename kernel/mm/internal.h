@@ -49,8 +49,13 @@ void vma_lock_rmap(const struct vma *v);
 void vma_unlock_rmap(const struct vma *v);
 
 /* --- mm/zap.c ------------------------------------------------------------------------------------------ */
-/* What zapping may leave. */
-struct zap { struct mm *mm; struct pt_gather g; bool keep_private; i64 anon, file, shmem; };
+struct zap {
+	struct mm *mm;
+	struct pt_gather g;
+	bool keep_private;	/* anonymous pages of file mappings stay */
+	bool beside_faults;	/* the entries may be filled again as soon as they are free (mm->lock is not held for writing) */
+	i64 anon, file, shmem;
+};
 void zap_begin(struct zap *z, struct mm *mm, bool full);
 /* Unmaps the pages of [start, end) of v. */
 void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end);

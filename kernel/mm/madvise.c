@@ -126,6 +126,7 @@ static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 			return -EINVAL;
 	}
 	zap_begin(&z, v->mm, false);
+	z.beside_faults = true;
 	zap_vma(&z, v, start, end);
 	zap_end(&z);
 	return 0;

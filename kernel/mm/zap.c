@@ -9,7 +9,7 @@
 void zap_begin(struct zap *z, struct mm *mm, bool full)
 {
 	z->mm = mm;
-	z->keep_private = false;
+	z->keep_private = z->beside_faults = false;
 	z->anon = z->file = z->shmem = 0;
 	pt_gather_init(&z->g, &mm->pt, full);
 }
@@ -96,8 +96,11 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 	struct pt_walk w;
 
 	pt_walk_init(&w, &z->mm->pt, start, end);
-	while (pt_walk_next(&w))
+	while (pt_walk_next(&w)) {
 		zap_stretch(z, v, &w);
+		if (z->beside_faults)
+			pt_gather_invalidate(&z->g);
+	}
 }
 
 #define INVAL_WHOLE_ASID (4096ul << PAGE_SHIFT)	/* beyond, one instruction does for all */

@@ -41,17 +41,25 @@ static bool test_and_use(u64 n)
 
 static void roll_over(void)
 {
+	u64 ended = asids.generation;
+
 	memset(asids.used, 0, sizeof(asids.used));
-	store_release(&asids.generation, asids.generation + ASID_GEN);
+	store_release(&asids.generation, ended + ASID_GEN);
 	atomic_or(&asids.flush_pending, BIT(MAX_CPUS) - 1);
 	smp_mb();
 	for (u32 cpu = 0; cpu < nr_cpus; cpu++) {
 		u64 a = READ_ONCE(per_cpu(active_asid, cpu)), r = asids.reserved[cpu];
 
-		/* A CPU that has not switched since the last roll-over announces the word of before; the tree's is in reserved. */
-		if (((a ^ r) & ASID_MASK) || a > r)
+		/*
+		 * An announcement of the generation that ends is true. An older one is either of a CPU that has not switched
+		 * since the roll-over before: reserved has its tree's word; or of one that was overtaken by two roll-overs
+		 * and now waits for the lock: its number may be another tree's by now, so it counts for nothing.
+		 */
+		if (!((a ^ ended) & ~ASID_MASK))
 			asids.reserved[cpu] = a;
-		test_and_use(a & ASID_MASK);
+		else if ((a ^ r) & ASID_MASK)
+			asids.reserved[cpu] = 0;
+		test_and_use(asids.reserved[cpu] & ASID_MASK);
 	}
 	asids.next = 1;
 	tlb_inval_all();
@@ -98,6 +106,7 @@ static __noinline void activate_slow(struct pt_tree *pt, u64 *active)
 {
 	u64 asid;
 
+	arch_load_user_root(0, 0);	/* no walks of the old tree while roll-overs may pass */
 	arch_spin_lock(&asids.lock);
 	asid = pt->asid;
 	if ((asid ^ asids.generation) & ~ASID_MASK) {
@@ -107,6 +116,8 @@ static __noinline void activate_slow(struct pt_tree *pt, u64 *active)
 	WRITE_ONCE(*active, asid);	/* under the lock: no roll-over can be between */
 	arch_spin_unlock(&asids.lock);
 }
+
+static bool current_generation(u64 asid) { return !((asid ^ READ_ONCE(asids.generation)) & ~ASID_MASK); }
 
 void pt_load(struct pt_tree *pt)
 {
@@ -119,9 +130,11 @@ void pt_load(struct pt_tree *pt)
 		return;
 	}
 	asid = READ_ONCE(pt->asid);
-	WRITE_ONCE(*active, asid);
-	smp_mb();
-	if (unlikely(!asid || ((asid ^ READ_ONCE(asids.generation)) & ~ASID_MASK))) {
+	if (likely(current_generation(asid))) {
+		WRITE_ONCE(*active, asid);
+		smp_mb();
+	}
+	if (unlikely(!current_generation(asid))) {
 		activate_slow(pt, active);
 		smp_mb();
 	}

@@ -10,25 +10,28 @@
 /* Above this many pages the ASID goes as a whole. */
 #define WHOLE_ASID_PAGES 4096
 
-static void invalidate(struct pt_gather *g)
+void pt_gather_invalidate(struct pt_gather *g)
 {
-	u16 asid = pt_asid(g->pt);
+	u16 asid;
 
-	if (!asid || g->start >= g->end)
+	if (g->start >= g->end)
 		return;
-	if (g->end - g->start > WHOLE_ASID_PAGES << PAGE_SHIFT)
+	asid = pt_asid(g->pt);
+	if (!asid)
+		;	/* it never ran */
+	else if (g->end - g->start > WHOLE_ASID_PAGES << PAGE_SHIFT)
 		tlb_inval_asid(asid);
 	else
 		tlb_inval_range(asid, g->start, g->end, PAGE_SIZE, g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL);
+	g->start = ~0ull;
+	g->end = 0;
+	g->tables_changed = false;
 }
 
 void pt_gather_flush(struct pt_gather *g)
 {
 	if (!g->full)
-		invalidate(g);
-	g->start = ~0ull;
-	g->end = 0;
-	g->tables_changed = false;
+		pt_gather_invalidate(g);
 	for (u32 i = 0; i < g->nr; i++)
 		folio_put(g->folio[i]);
 	g->nr = 0;

@@ -14,7 +14,7 @@ MUTATIONS = (	# name, file, what, instead
      "	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);\n	pte_store(s->pte, anon_pte(s, copy));",
      "	pte_store(s->pte, anon_pte(s, copy));"),
     ("cow_break_without_break", "kernel/mm/fault.c", "	pte_store(s->pte, pte_none());\n	tlb_inval", "	tlb_inval"),
-    ("unmap_without_invalidation", "kernel/pt/gather.c", "	if (!g->full)\n		invalidate(g);\n", ""),
+    ("unmap_without_invalidation", "kernel/pt/gather.c", "	if (!g->full)\n		pt_gather_invalidate(g);\n", ""),
     ("free_before_invalidation", "kernel/pt/pt.h", "	if (g->full) {\n		folio_put(f);\n		return;\n	}",
      "	folio_put(f);\n	return;"),
     ("tables_freed_by_last_level_form", "kernel/pt/gather.c", "g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL",
@@ -34,8 +34,9 @@ MUTATIONS = (	# name, file, what, instead
     ("file_fault_ignores_truncation", "kernel/mm/fault.c", "	if (index >= div_round_up(m->size, PAGE_SIZE)) {", "	if (0) {"),
     ("mprotect_gives_away_shared_pages", "kernel/mm/mprotect.c", "(shared || pte_exclusive(e))", "1"),
     ("split_forgets_the_offset", "kernel/mm/vma_edit.c", "	n->pgoff = vma_pgoff(v, addr);\n", ""),
+    ("dontneed_unlocks_before_invalidation", "kernel/mm/madvise.c", "	z.beside_faults = true;\n", ""),
     ("roll_over_without_invalidation", "kernel/pt/asid.c", "	tlb_inval_all();\n", ""),
-    ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(a & ASID_MASK);\n", ""),
+    ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(asids.reserved[cpu] & ASID_MASK);\n", ""),
 )
 
 

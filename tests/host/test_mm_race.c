@@ -243,9 +243,68 @@ static void run(u64 seeds, bool hw)
 static void threads(void **state) { run(150, true); }
 static void threads_software_bits(void **state) { run(80, false); }
 
+/* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's page ------------------- */
+#define SPACES 24u
+static struct mm *space[SPACES];
+
+static void asid_thread(void *arg)
+{
+	struct mm *loaded = NULL;
+
+	for (u32 n = 0; n < 300; n++) {
+		u32 i = fake_random(SPACES);
+		u64 *w, flags = irq_save();
+		enum fault_result r;
+
+		mm_switch(loaded, space[i]);
+		irq_restore(flags);
+		loaded = space[i];
+		for (u32 k = fake_random(4); k; k--) {
+			w = word(loaded, BASE, false, &r);
+			BUG_ON(!w);
+			if (*w != i + 1)
+				panic("address space %u sees the page of %lu", i, *w - 1);
+			if (!fake_random(6) && mm_madvise(loaded, BASE + PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED))
+				BUG();
+			w = word(loaded, BASE + PAGE_SIZE, true, &r);
+			BUG_ON(!w || (*w && *w != i + 1));
+			*w = i + 1;
+			fake_speculate(BASE);
+		}
+	}
+	mm_switch(loaded, NULL);
+}
+
+static void asids(void **state)
+{
+	void *args[MAX_CPUS] = { NULL };
+	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
+
+	for (u64 seed = first; seed < first + 60; seed++) {
+		fake_init(8 * MIB, seed);
+		fake_switch_rate = 2 + fake_random(5);
+		fake_set_asid_bits(4);
+		for (u32 i = 0; i < SPACES; i++) {
+			u64 w = i + 1;
+
+			mm = space[i] = mm_create();
+			map_one(BASE);
+			map_one(BASE + PAGE_SIZE);
+			BUG_ON(mm_access(mm, BASE, &w, sizeof(w), true) != sizeof(w));
+		}
+		fake_run(6, asid_thread, args);
+		fake_check_tlbs();
+		for (u32 i = 0; i < SPACES; i++)
+			mm_put(space[i]);
+		BUG_ON(fake_pages_used() || fake_objects_used());
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(threads), cmocka_unit_test(threads_software_bits) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(threads), cmocka_unit_test(threads_software_bits), cmocka_unit_test(asids),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

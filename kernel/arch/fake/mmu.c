@@ -60,7 +60,8 @@ static void check_store(pte_t *p, pte_t old, pte_t new)
 	}
 	for_each_tlb(c, e)
 		if (e->at == p && pte_pfn(e->value) != pte_pfn(new))
-			panic("CPU %u still has %lx where %lx is made", c, e->value.v, new.v);
+			panic("CPU %u (running asid %u) still has va %lx asid %u: %lx, where %lx is made by CPU %u (asid %u)", c,
+			      cpus[c].asid, e->va, e->asid, e->value.v, new.v, fake_current->cpu, cpus[fake_current->cpu].asid);
 }
 
 pte_t pte_load(pte_t *p)

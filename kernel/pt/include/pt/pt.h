@@ -154,6 +154,11 @@ static inline void pt_gather_range(struct pt_gather *g, u64 start, u64 end)
 }
 /* Invalidates what was gathered, then frees it. May be called again. Under a node lock too. */
 void pt_gather_flush(struct pt_gather *g);
+/*
+ * Invalidates what was gathered so far, and frees nothing. Before a node is unlocked where somebody may fill the cleared
+ * entries again at once: between an old and a new translation there has to be an invalidation (break before make).
+ */
+void pt_gather_invalidate(struct pt_gather *g);
 /* Takes over one reference of a folio that was mapped and is no longer. */
 static inline void pt_gather_folio(struct pt_gather *g, struct folio *f)
 {
