@@ -5,6 +5,7 @@
 #include <linux/time_types.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
+#include <task/posix_timer.h>
 #include <task/task.h>
 
 static bool valid_signal(int sig) { return sig >= 0 && sig <= 64; }
@@ -340,6 +341,8 @@ SYSCALL(rt_sigtimedwait)
 	}
 	if (!sig)
 		return -EAGAIN;
+	if (info.si_code == SI_TIMER)
+		ptimer_taken(&info);
 	if (a[1] && copy_to_user((void __user *)a[1], &info, sizeof(info)))
 		return -EFAULT;
 	return sig;

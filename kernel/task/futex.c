@@ -279,7 +279,7 @@ retry:
 		}
 	}
 	unlock_two(b1, b2);
-	return cmp ? woken + moved : woken;
+	return woken + moved;
 }
 
 static bool wake_op_compare(u32 old, u32 op)

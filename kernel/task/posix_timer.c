@@ -2,7 +2,7 @@
 /*
  * POSIX timers. Each is on its process's list, under ptimer_lock (a mutex; the list is short and calls are rare). The expiry runs in interrupt
  * context and touches only the timer itself and the signal queues; deletion cancels and waits for it first.
- * Overruns are counted at expiry while the last signal still waits, and reported with the next.
+ * An expiry while the last signal still waits is an overrun: it is counted, and reported when that signal is taken.
  */
 #include <base/alloc.h>
 #include <linux/time.h>
@@ -18,7 +18,7 @@ struct ptimer {
 	sigval_t value;
 	struct timer timer;
 	u64 interval;
-	u32 missed, reported;		/* overruns since the last signal; with it */
+	u32 missed, reported;		/* overruns since the signal was sent, atomic; of the last one taken */
 };
 static struct mutex ptimer_lock = MUTEX_INIT(ptimer_lock);
 static struct slab_cache *cache;
@@ -46,14 +46,11 @@ static void notify(struct ptimer *pt)
 	if (pt->notify == SIGEV_NONE)
 		return;
 	if (still_pending(pt)) {
-		pt->missed++;
+		(void)__atomic_add_fetch(&pt->missed, 1, __ATOMIC_RELAXED);
 		return;
 	}
 	info.si_tid = pt->id;
-	info.si_overrun = (int)pt->missed;
 	info.si_value = pt->value;
-	pt->reported = pt->missed;
-	pt->missed = 0;
 	if (pt->target)
 		signal_send_task(pt->target, pt->sig, &info);
 	else
@@ -67,7 +64,7 @@ static void expired(struct timer *t)
 
 	if (interval) {
 		late = (now - t->when) / interval;
-		pt->missed += (u32)late;
+		(void)__atomic_add_fetch(&pt->missed, (u32)late, __ATOMIC_RELAXED);
 		notify(pt);
 		timer_start(t, t->when + (late + 1) * interval);
 	} else {
@@ -193,6 +190,19 @@ int ptimer_get(int id, u64 *value, u64 *interval)
 		read_timer(pt, value, interval);
 	mutex_unlock(&ptimer_lock);
 	return pt ? 0 : -EINVAL;
+}
+
+void ptimer_taken(siginfo_t *info)
+{
+	struct ptimer *pt;
+
+	mutex_lock(&ptimer_lock);
+	pt = find(info->si_tid);
+	if (pt) {
+		pt->reported = atomic_xchg(&pt->missed, 0);
+		info->si_overrun = (int)min(pt->reported, 0x7fffffffu);
+	}
+	mutex_unlock(&ptimer_lock);
 }
 
 int ptimer_overrun(int id)

@@ -9,6 +9,7 @@
 #include <base/string.h>
 #include <hal/uaccess.h>
 #include <linux/wait.h>
+#include <task/posix_timer.h>
 #include <asm/unistd.h>
 #include "signal_internal.h"
 
@@ -287,6 +288,8 @@ void signal_deliver(struct regs *r)
 		v = next_signal(p, s, &k);
 		sighand_unlock(s, flags);
 		if (v == HANDLER) {
+			if (k.info.si_code == SI_TIMER)
+				ptimer_taken(&k.info);
 			run_handler(r, &k);
 			handled = true;
 		} else if (v == STOP) {
