@@ -17,6 +17,8 @@ struct ptimer {
 	int id, clock, sig, notify;
 	sigval_t value;
 	struct timer timer;
+	struct task *cpu_task;		/* CLOCK_THREAD_CPUTIME_ID: whose time; referenced */
+	u64 cpu_when;			/* CPU clocks: expiry on that clock; 0: disarmed */
 	u64 interval;
 	u32 missed, reported;		/* overruns since the signal was sent, atomic; of the last one taken */
 };
@@ -56,6 +58,50 @@ static void notify(struct ptimer *pt)
 	else
 		signal_send_process(pt->proc, pt->sig, &info);
 }
+
+/* --- CPU clocks: looked at when they could have got there at the earliest, with every thread running ---------- */
+
+static bool on_cpu_clock(const struct ptimer *pt)
+{
+	return pt->clock == CLOCK_PROCESS_CPUTIME_ID || pt->clock == CLOCK_THREAD_CPUTIME_ID;
+}
+
+static u64 cpu_now(struct ptimer *pt)
+{
+	return pt->cpu_task ? sched_runtime(pt->cpu_task) : process_cpu_ns(pt->proc);
+}
+
+static void cpu_arm(struct ptimer *pt, u64 now)
+{
+	u64 left = pt->cpu_when > now ? pt->cpu_when - now : 0, threads = pt->cpu_task ? 1 : max(pt->proc->nr_threads, 1u);
+
+	timer_start(&pt->timer, clock_ns() + max(left / threads, 1000000ull));
+}
+
+static void cpu_expired(struct timer *t)
+{
+	struct ptimer *pt = container_of(t, struct ptimer, timer);
+	u64 now = cpu_now(pt), interval = READ_ONCE(pt->interval), late;
+
+	if (now >= pt->cpu_when) {
+		late = interval ? (now - pt->cpu_when) / interval : 0;
+		(void)__atomic_add_fetch(&pt->missed, (u32)late, __ATOMIC_RELAXED);
+		notify(pt);
+		pt->cpu_when = interval ? pt->cpu_when + (late + 1) * interval : 0;
+	}
+	if (pt->cpu_when)
+		cpu_arm(pt, now);
+}
+
+static void cpu_set(struct ptimer *pt, bool absolute, u64 value)
+{
+	u64 now = cpu_now(pt);
+
+	pt->cpu_when = absolute ? value : now + value;
+	cpu_arm(pt, now);
+}
+
+/* --- clocks of time ---------------------------------------------------------------------------------------------- */
 
 static void expired(struct timer *t)
 {
@@ -106,11 +152,19 @@ static int set_target(struct ptimer *pt, const struct sigevent *ev)
 	}
 }
 
-int ptimer_create(int clock, const struct sigevent *ev)
+/* The C library names the caller's own CPU clocks as those of id 0 (clock.c, cpu_clock_read). */
+static int plain_clock(int clock)
 {
+	return clock == -6 ? CLOCK_PROCESS_CPUTIME_ID : clock == -2 ? CLOCK_THREAD_CPUTIME_ID : clock;
+}
+
+int ptimer_create(int which, const struct sigevent *ev)
+{
+	int clock = plain_clock(which);
 	struct ptimer *pt;
 	u64 offset;
-	int err = clock_sleep_base(clock, &offset), id;
+	bool cpu = clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
+	int err = cpu ? 0 : clock_sleep_base(clock, &offset), id;
 
 	if (err)
 		return err;
@@ -124,7 +178,11 @@ int ptimer_create(int clock, const struct sigevent *ev)
 	}
 	pt->proc = current_proc();
 	pt->clock = clock;
-	timer_init(&pt->timer, expired);
+	timer_init(&pt->timer, cpu ? cpu_expired : expired);
+	if (clock == CLOCK_THREAD_CPUTIME_ID) {
+		task_get(current);
+		pt->cpu_task = current;
+	}
 	if (ev) {
 		err = set_target(pt, ev);
 	} else {
@@ -132,6 +190,8 @@ int ptimer_create(int clock, const struct sigevent *ev)
 		pt->sig = SIGALRM;
 	}
 	if (err) {
+		if (pt->cpu_task)
+			task_put(pt->cpu_task);
 		slab_free(cache, pt);
 		mutex_unlock(&ptimer_lock);
 		return err;
@@ -149,8 +209,9 @@ int ptimer_create(int clock, const struct sigevent *ev)
 
 static void read_timer(struct ptimer *pt, u64 *value, u64 *interval)
 {
-	u64 now = clock_ns(), when = READ_ONCE(pt->timer.when);
-	bool armed = READ_ONCE(pt->timer.cpu) >= 0;
+	bool cpu = on_cpu_clock(pt);
+	u64 now = cpu ? cpu_now(pt) : clock_ns(), when = cpu ? pt->cpu_when : READ_ONCE(pt->timer.when);
+	bool armed = cpu ? when != 0 : READ_ONCE(pt->timer.cpu) >= 0;
 
 	*interval = pt->interval;
 	*value = !armed ? 0 : when > now ? when - now : 1;
@@ -171,7 +232,11 @@ int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u
 	WRITE_ONCE(pt->interval, 0);
 	timer_cancel_sync(&pt->timer);
 	pt->missed = pt->reported = 0;
-	if (value) {
+	pt->cpu_when = 0;
+	if (value && on_cpu_clock(pt)) {
+		WRITE_ONCE(pt->interval, interval);
+		cpu_set(pt, absolute, value);
+	} else if (value) {
 		clock_sleep_base(pt->clock, &offset);
 		WRITE_ONCE(pt->interval, interval);
 		timer_start(&pt->timer, !absolute ? clock_ns() + value : value > offset ? value - offset : 0);
@@ -222,10 +287,13 @@ int ptimer_overrun(int id)
 static void destroy(struct ptimer *pt)
 {
 	WRITE_ONCE(pt->interval, 0);
+	pt->cpu_when = 0;
 	timer_cancel_sync(&pt->timer);
 	list_del(&pt->link);
 	if (pt->target)
 		task_put(pt->target);
+	if (pt->cpu_task)
+		task_put(pt->cpu_task);
 	slab_free(cache, pt);
 }
 
