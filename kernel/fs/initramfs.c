@@ -209,6 +209,10 @@ int initramfs_unpack(const void *data, size_t len)
 		return -ENOMEM;
 	cpio_init(&u->cpio, &unpack_ops, u);
 	err = unpack_all(u, data, len);
+	if (err && u->file && u->file->mapping.size < u->cpio.e.size) {
+		pr_err("initrd: %s is not whole: removed\n", u->cpio.e.name);
+		vfs_unlink(AT_FDCWD, u->cpio.e.name);
+	}
 	close_file(u);
 	while ((h = u->links)) {
 		u->links = h->next;
