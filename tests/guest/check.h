@@ -56,7 +56,7 @@ void check_register(struct check_test *t);
 		check_register(&check_##id);					\
 	}									\
 	static void test_##id(void)
-#define TEST(id) TEST_TIMEOUT(id, 30)
+#define TEST(id) TEST_TIMEOUT(id, 60)
 
 /* Ends the test (from any of its processes or threads) as failed or skipped. */
 void check_fail(const char *file, int line, const char *fmt, ...)

@@ -94,7 +94,7 @@ TEST(read_write_errors)
 	CHECK_EQ(read(fd, buf, 16), 0);
 	ERR(read(999, buf, 1), EBADF);
 	ERR(read(-1, buf, 1), EBADF);
-	ERR(syscall(SYS_read, fd, buf, -1UL), EFAULT);		/* as much as the address space allows, and no more */
+	ERR(syscall(SYS_read, fd, buf, -1UL), EFAULT);	/* beyond all address space */
 	close(fd);
 	fd = OK(open(".", O_RDONLY));
 	ERR(read(fd, buf, 1), EISDIR);

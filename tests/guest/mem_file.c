@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* File mappings: private and shared, coherence with read and write, SIGBUS, msync, mincore, mlock. */
+/* File mappings: private, shared, coherent with read and write; SIGBUS, msync, mincore, mlock. */
 #include "check.h"
 
 #include <fcntl.h>

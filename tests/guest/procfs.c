@@ -640,8 +640,8 @@ TEST(loadavg_uptime_version)
 TEST(sysctl_files)
 {
 	struct utsname u;
-	static const char *const numbers[] = { "/proc/sys/kernel/pid_max", "/proc/sys/vm/overcommit_memory",
-		"/proc/sys/kernel/threads-max", "/proc/sys/kernel/ngroups_max",
+	static const char *const numbers[] = { "/proc/sys/kernel/pid_max",
+		"/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/threads-max", "/proc/sys/kernel/ngroups_max",
 		"/proc/sys/vm/max_map_count", "/proc/sys/kernel/cap_last_cap" };
 
 	OK(uname(&u));

@@ -30,7 +30,7 @@ static void *mapper(void *arg)
 {
 	int me = (int)(intptr_t)arg;
 
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 80; i++) {
 		size_t n = 1 + (i * 7 + me) % 9;
 		char *p = check_anon(n * PAGE);
 

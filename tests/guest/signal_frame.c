@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The arm64 signal frame: registers, FP/SIMD, the alternate stack, edits by the handler, bad frames. */
+/* The arm64 signal frame: registers, FP/SIMD, alternate stack, edits by the handler, bad frames. */
 #include "check.h"
 
 #include <asm/sigcontext.h>

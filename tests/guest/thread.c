@@ -429,7 +429,7 @@ static void *fault_thread(void *arg)
 {
 	char *p = arg;
 
-	for (int i = 0; i < 512; i++)
+	for (int i = 0; i < 256; i++)
 		__atomic_add_fetch((int *)(p + i * PAGE), 1, __ATOMIC_SEQ_CST);
 	return NULL;
 }
@@ -438,15 +438,15 @@ TEST(concurrent_faults)
 {
 	pthread_t t[4];
 
-	for (int r = 0; r < 5; r++) {
-		char *p = check_anon(512 * PAGE);
+	for (int r = 0; r < 3; r++) {
+		char *p = check_anon(256 * PAGE);
 
 		for (int i = 0; i < 4; i++)
 			CHECK_EQ(pthread_create(&t[i], NULL, fault_thread, p), 0);
 		for (int i = 0; i < 4; i++)
 			pthread_join(t[i], NULL);
-		for (int i = 0; i < 512; i++)
+		for (int i = 0; i < 256; i++)
 			CHECK_EQ(*(int *)(p + i * PAGE), 4);
-		OK(munmap(p, 512 * PAGE));
+		OK(munmap(p, 256 * PAGE));
 	}
 }

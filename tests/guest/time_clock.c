@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Clocks (vDSO against system call), sleeping, interval timers, timerfd, POSIX timers, CPU clocks. */
+/* Clocks (vDSO against system call), sleeping, interval and POSIX timers, timerfd, CPU clocks. */
 #include "check.h"
 
 #include <fcntl.h>
