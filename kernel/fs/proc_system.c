@@ -6,6 +6,7 @@
 #include <fs/pseudo.h>
 #include <hal/cpu.h>
 #include <mm/mm.h>
+#include <mm/slab.h>
 #include <mm/stat.h>
 #include <task/task.h>
 #include "proc.h"
@@ -110,6 +111,21 @@ static int show_vmstat(struct seq *s, void *arg)
 	return 0;
 }
 
+/* The slabs of a cache differ in size; they are shown as if each were a page. */
+static int show_slabinfo(struct seq *s, void *arg)
+{
+	struct slab_stat st;
+
+	seq_puts(s, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> "
+		    "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> "
+		    "<num_slabs> <sharedavail>\n");
+	for (u32 n = 0; slab_stat(n, &st); n++)
+		seq_printf(s, "%-17s %6lu %6lu %6u %4lu %4d : tunables    0    0    0 : slabdata %6lu %6lu      0\n",
+			   st.name, st.in_use, st.total, st.size, st.pages ? st.total / st.pages : 0, 1, st.pages,
+			   st.pages);
+	return 0;
+}
+
 /* --- time and load ---------------------------------------------------------------------------- */
 
 static void cpu_line(struct seq *s, u64 user, u64 system, u64 idle)
@@ -185,6 +201,7 @@ static const struct { const char *name; struct pseudo_ops ops; } files[] = {
 	{ "uptime", { .show = show_uptime } },	 { "filesystems", { .show = show_filesystems } },
 };
 static const struct pseudo_ops text_ops = { .show = show_text };
+static const struct pseudo_ops slabinfo_ops = { .show = show_slabinfo };
 
 static int proc_fill(void)
 {
@@ -195,6 +212,9 @@ static int proc_fill(void)
 	pseudo_file(proc_root, "devices", 0444, &text_ops,
 		    "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n"
 		    "  5 /dev/ptmx\n 10 misc\n136 pts\n204 ttyAMA\n229 hvc\n\nBlock devices:\n");
+	pseudo_file(proc_root, "slabinfo", 0400, &slabinfo_ops, NULL);
+	pseudo_file(proc_root, "diskstats", 0444, &text_ops, "");
+	pseudo_file(proc_root, "locks", 0444, &text_ops, "");
 	pseudo_file(proc_root, "modules", 0444, &text_ops, "");
 	pseudo_link(proc_root, "mounts", "self/mounts");
 	return 0;

@@ -84,6 +84,17 @@ static int show_core_cpus(struct seq *s, void *arg)
 	show_ranges(s, BIT((u64)arg));
 	return 0;
 }
+/* The same as hexadecimal masks. */
+static int show_core_mask(struct seq *s, void *arg)
+{
+	seq_printf(s, "%02lx\n", (u64)BIT((u64)arg));
+	return 0;
+}
+static int show_all_mask(struct seq *s, void *arg)
+{
+	seq_printf(s, "%02lx\n", (u64)BIT(nr_cpus) - 1);
+	return 0;
+}
 static int show_text(struct seq *s, void *arg)
 {
 	seq_puts(s, arg);
@@ -97,7 +108,18 @@ static const struct pseudo_ops kernel_max_ops = { .show = show_kernel_max };
 static const struct pseudo_ops cpu_online_ops = { .show = show_cpu_online };
 static const struct pseudo_ops number_ops = { .show = show_number };
 static const struct pseudo_ops core_cpus_ops = { .show = show_core_cpus };
+static const struct pseudo_ops core_mask_ops = { .show = show_core_mask };
+static const struct pseudo_ops all_mask_ops = { .show = show_all_mask };
 static const struct pseudo_ops text_ops = { .show = show_text };
+
+/* One core to a CPU, all in one package. Older names and newer ones say the same. */
+static const struct { const char *name; const struct pseudo_ops *ops; } topology[] = {
+	{ "core_id", &number_ops }, { "thread_siblings", &core_mask_ops },
+	{ "thread_siblings_list", &core_cpus_ops }, { "core_cpus", &core_mask_ops },
+	{ "core_cpus_list", &core_cpus_ops }, { "core_siblings", &all_mask_ops },
+	{ "core_siblings_list", &possible_ops }, { "package_cpus", &all_mask_ops },
+	{ "package_cpus_list", &possible_ops },
+};
 
 static void add_cpu(struct pseudo_node *cpus, u32 n)
 {
@@ -109,11 +131,10 @@ static void add_cpu(struct pseudo_node *cpus, u32 n)
 	if (!d)
 		return;
 	pseudo_file(d, "online", 0444, &cpu_online_ops, (void *)(u64)n);
-	pseudo_file(d, "topology/core_id", 0444, &number_ops, (void *)(u64)n);
-	pseudo_file(d, "topology/physical_package_id", 0444, &number_ops, NULL);
-	pseudo_file(d, "topology/thread_siblings_list", 0444, &core_cpus_ops, (void *)(u64)n);
-	pseudo_file(d, "topology/core_cpus_list", 0444, &core_cpus_ops, (void *)(u64)n);
-	pseudo_file(d, "topology/core_siblings_list", 0444, &possible_ops, NULL);
+	d = pseudo_dir(d, "topology");
+	for (u32 i = 0; i < ARRAY_SIZE(topology); i++)
+		pseudo_file(d, topology[i].name, 0444, topology[i].ops, (void *)(u64)n);
+	pseudo_file(d, "physical_package_id", 0444, &number_ops, NULL);
 }
 
 static int sysfs_fill(void)

@@ -112,6 +112,7 @@ struct unix_sock *unix_new(int type)
 	wait_queue_init(&u->rd_wait);
 	wait_queue_init(&u->wr_wait);
 	u->peercred = (struct ucred){ 0, ~0u, ~0u };
+	unix_list_add(u);
 	return u;
 }
 
@@ -119,6 +120,7 @@ void unix_put(struct unix_sock *u)
 {
 	if (!ref_put(&u->ref))
 		return;
+	unix_unbind(u);		/* one that was never a file's */
 	if (u->addr)
 		unix_addr_put(u->addr);
 	slab_free(unix_cache, u);

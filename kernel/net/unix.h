@@ -47,6 +47,7 @@ struct unix_sock {
 	/* own locks */
 	struct unix_addr *addr;		/* referenced; set once under ctl */
 	struct path path;		/* bound in the file system; ctl */
+	struct list all_link;		/* names_lock */
 	struct hnode name_link;		/* names_lock */
 	u64 name_key;
 	u32 charged;			/* bytes sent and not yet received; atomic */
@@ -78,6 +79,7 @@ int unix_wait_room(struct unix_sock *u, bool nonblock, u64 deadline);
 struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len, const struct ucred *cred);
 
 /* --- unix_name.c ------------------------------------------------------------------------------ */
+void unix_list_add(struct unix_sock *u);	/* /proc/net/unix shows it until unix_unbind */
 int unix_bind(struct socket *s, const struct sock_addr *a);
 int unix_autobind(struct unix_sock *u);		/* ctl held */
 /* The bound socket of that name and type, referenced; ERR_PTR(-ECONNREFUSED, -EPROTOTYPE, lookup's errors). */

@@ -4,7 +4,9 @@
  * an abstract name is found by its bytes. A socket leaves the table before its last reference can go.
  */
 #include <base/alloc.h>
+#include <base/init.h>
 #include <base/string.h>
+#include <fs/pseudo.h>
 #include <linux/fcntl.h>
 #include <linux/un.h>
 #include <task/task.h>
@@ -15,6 +17,7 @@
 
 static struct hlist names[BUCKETS];
 static struct spinlock names_lock = SPINLOCK_INIT;
+static struct list all_socks = LIST_INIT(all_socks);
 static u32 next_auto;
 
 static bool is_abstract(const char *sun, u32 len) { return len > SUN_HEAD && sun[SUN_HEAD] == 0; }
@@ -103,10 +106,18 @@ void unix_unbind(struct unix_sock *u)
 {
 	spin_lock(&names_lock);
 	hlist_del(&u->name_link);
+	list_del(&u->all_link);
 	spin_unlock(&names_lock);
 	if (u->path.dentry)
 		path_put(&u->path);
 	u->path.dentry = NULL;
+}
+
+void unix_list_add(struct unix_sock *u)
+{
+	spin_lock(&names_lock);
+	list_add_tail(&all_socks, &u->all_link);
+	spin_unlock(&names_lock);
 }
 
 static struct unix_sock *get_found(u64 key, const char *sun, u32 len, int type)
@@ -232,3 +243,57 @@ int unix_bind(struct socket *s, const struct sock_addr *a)
 	mutex_unlock(&u->ctl);
 	return err;
 }
+
+/* --- /proc/net/unix --------------------------------------------------------------------------- */
+
+/* The socket behind u in the list (NULL: the first), referenced; u is put. */
+static struct unix_sock *next_sock(struct unix_sock *u)
+{
+	struct unix_sock *next = NULL;
+	struct list *l;
+
+	spin_lock(&names_lock);
+	l = u ? u->all_link.next : all_socks.next;
+	for (; l != &all_socks && !next; l = l->next) {
+		if (u && l == &u->all_link)
+			break;		/* u has left the list meanwhile: the rest is not shown */
+		if (ref_get_unless_zero(&list_entry(l, struct unix_sock, all_link)->ref))
+			next = list_entry(l, struct unix_sock, all_link);
+	}
+	spin_unlock(&names_lock);
+	if (u)
+		unix_put(u);
+	return next;
+}
+
+static void show_sock(struct seq *s, struct unix_sock *u)
+{
+	struct unix_addr *a = load_acquire(&u->addr);
+	bool listening = u->state == UNIX_LISTENING;
+
+	seq_printf(s, "%016lx: %08X 00000000 %08X %04X %02X %5lu", 0ul, (u32)ref_read(&u->ref) - 1, listening ? 0x10000u : 0,
+		   (u32)u->s.type, u->state == UNIX_CONNECTED ? 3 : 1, u->s.ino);
+	if (a && a->len > SUN_HEAD) {
+		seq_putc(s, ' ');
+		for (u32 i = SUN_HEAD; i < a->len && (a->sun[i] || is_abstract(a->sun, a->len)); i++)
+			seq_putc(s, a->sun[i] ? a->sun[i] : '@');
+	}
+	seq_putc(s, '\n');
+}
+
+static int show_all(struct seq *s, void *arg)
+{
+	struct unix_sock *u = NULL;
+
+	seq_puts(s, "Num               RefCount Protocol Flags    Type St Inode Path\n");
+	while ((u = next_sock(u)))
+		show_sock(s, u);
+	return 0;
+}
+static const struct pseudo_ops unix_proc_ops = { .show = show_all };
+
+static int unix_proc_init(void)
+{
+	return pseudo_file(proc_root, "net/unix", 0444, &unix_proc_ops, NULL) ? 0 : -ENOMEM;
+}
+INITCALL(late, unix_proc_init);

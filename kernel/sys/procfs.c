@@ -8,6 +8,7 @@
 #include <fs/proc.h>
 #include <fs/pseudo.h>
 #include <hal/cpu.h>
+#include <lib/format.h>
 #include <mm/audit.h>
 #include <sys/syscall.h>
 #include <task/task.h>
@@ -196,6 +197,28 @@ static void tty_info(struct process *p, u32 *dev, i32 *pgid)
 	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
+static int show_console(struct seq *s, void *arg)
+{
+	struct tty *t = tty_console();
+
+	seq_printf(s, "%s\n", t ? t->name : "");
+	return 0;
+}
+static int show_midr(struct seq *s, void *arg)
+{
+	seq_printf(s, "0x%016lx\n", (u64)arch_midr());
+	return 0;
+}
+static const struct pseudo_ops console_ops = { .show = show_console }, midr_ops = { .show = show_midr };
+static const char tty_drivers[] =
+	"/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
+	"/dev/console         /dev/console    5       1 system:console\n"
+	"/dev/ptmx            /dev/ptmx       5       2 system\n"
+	"ttyAMA               /dev/ttyAMA   204 64-77 serial\n"
+	"hvc                  /dev/hvc      229 0-7 system\n"
+	"pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
+	"pty_master           /dev/ptm      128 0-1048575 pty:master\n";
+
 static int procfs_fill(void)
 {
 	struct pseudo_node *k = pseudo_dir(proc_root, "sys/kernel");
@@ -215,6 +238,14 @@ static int procfs_fill(void)
 	pseudo_file(k, "random/boot_id", 0444, &boot_id_ops, NULL);
 	pseudo_file(k, "random/entropy_avail", 0444, &text_ops, "256\n");
 	pseudo_file(k, "random/poolsize", 0444, &text_ops, "256\n");
+	pseudo_file(proc_root, "tty/drivers", 0444, &text_ops, (void *)tty_drivers);
+	pseudo_file(sysfs_root, "class/tty/console/active", 0444, &console_ops, NULL);
+	for (u32 n = 0; n < nr_cpus; n++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/regs/identification/midr_el1", n);
+		pseudo_file(sysfs_root, path, 0444, &midr_ops, NULL);
+	}
 	pseudo_file(debugfs_root, "tine/syscalls", 0400, &syscalls_ops, NULL);
 	pseudo_file(debugfs_root, "tine/audit", 0400, &audit_ops, NULL);
 	return 0;

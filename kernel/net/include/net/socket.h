@@ -67,6 +67,7 @@ struct socket {			/* first in the family's own structure */
 	const struct proto_ops *ops;
 	u16 family, type;
 	int protocol;
+	u64 ino;			/* of its file; 0: not accepted yet */
 	int err;			/* pending, positive; taken with atomic_xchg */
 	u32 sndbuf, rcvbuf, rcvlowat;	/* bytes */
 	u64 sndtimeo, rcvtimeo;		/* ns, 0: for ever */
