@@ -15,12 +15,16 @@ static struct task *process_user(struct process *p)
 	return NULL;
 }
 
-/* t->mm stays while task_lock is held. */
+/*
+ * t->mm stays while task_lock is held. Only tried: the order is the other way round, and an interrupt on its holder's
+ * CPU may want proc_lock. Who holds it runs, so it is passed over this once.
+ */
 static i64 badness(struct process *p, struct task *t, u64 total, bool *dying)
 {
 	i64 points = OOM_NEVER;
 
-	spin_lock(&t->task_lock);
+	if (!spin_trylock(&t->task_lock))
+		return OOM_NEVER;
 	if (t->mm) {
 		*dying |= t->mm->oom_victim;
 		points = oom_badness(t->mm, p->oom_score_adj, total);
@@ -33,13 +37,14 @@ static void kill_victim(struct process *p, struct task *t, i64 points)
 {
 	u64 anon = 0, file = 0;
 
-	spin_lock(&t->task_lock);
-	if (t->mm) {
-		t->mm->oom_victim = true;
-		anon = (u64)atomic_read(&t->mm->rss_anon) * (PAGE_SIZE / 1024);
-		file = (u64)atomic_read(&t->mm->rss_file) * (PAGE_SIZE / 1024);
+	if (spin_trylock(&t->task_lock)) {
+		if (t->mm) {
+			t->mm->oom_victim = true;
+			anon = (u64)atomic_read(&t->mm->rss_anon) * (PAGE_SIZE / 1024);
+			file = (u64)atomic_read(&t->mm->rss_file) * (PAGE_SIZE / 1024);
+		}
+		spin_unlock(&t->task_lock);
 	}
-	spin_unlock(&t->task_lock);
 	pr_err("out of memory: killing process %d (%s), %llu KiB anonymous, %llu KiB file, score %lld, oom_score_adj %d\n",
 	       p->pid, p->leader->comm, (unsigned long long)anon, (unsigned long long)file, (long long)points,
 	       p->oom_score_adj);
