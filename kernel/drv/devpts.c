@@ -20,7 +20,9 @@ static void evict(struct inode *i)
 		tty_put(i->private);
 }
 
-static const struct inode_ops slave_iops = { .evict = evict };
+
+static bool revalidate(struct dentry *d);
+static const struct inode_ops slave_iops = { .evict = evict, .revalidate = revalidate };
 
 struct inode *devpts_new_inode(struct pty *p)
 {
@@ -118,7 +120,7 @@ static int readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-static const struct inode_ops dir_iops = { .lookup = lookup, .revalidate = revalidate };
+static const struct inode_ops dir_iops = { .lookup = lookup };
 static const struct file_ops dir_fops = { .readdir = readdir };
 static const struct inode_ops ptmx_iops = { 0 };
 

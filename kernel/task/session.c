@@ -31,6 +31,13 @@ void session_leave(struct process *p)
 	pid_unuse(pid_find(p->sid));
 }
 
+bool pgrp_exists(i32 pgid)
+{
+	struct pid *pid = pid_find(pgid);
+
+	return pid && !list_empty(&pid->group);
+}
+
 bool pgrp_exists_in_session(i32 pgid, i32 sid)
 {
 	struct pid *pid = pid_find(pgid);
