@@ -121,7 +121,7 @@ def run(kernel, binary, init, lines, memory, limit=LIMIT, extra=(), settle=True,
 
 
 def smallest_memory(kernel, binary):
-    low, high = 7, 256	# LOW does not boot, HIGH does
+    low, high = 1, 256	# LOW does not boot, HIGH does
     while high - low > 1:
         middle = (low + high) // 2
         _, done, _ = run(kernel, binary, "boot", (), middle, limit=60)

@@ -27,19 +27,26 @@ def has_target(target):
 
 def follow(proc, report, what):
     """Reads the output of cmocka programs, and of others that print ok and not ok lines."""
-    tail, good = [], 0
+    tail, why, failed, good = [], [], set(), 0
     for line in proc.stdout:
         line = line.rstrip()
         tail = (tail + [line])[-30:]
-        if found := re.match(r"\[\s+OK \] (\S+)$", line) or re.match(r"ok (\S+)", line):
+        if re.match(r"\[ RUN ", line):
+            why = []
+        elif found := re.match(r"\[\s+OK \] (\S+)$", line) or re.match(r"ok (\S+)", line):
             good += 1
             report.ok("%s: %s" % (what, found.group(1)), quiet=True)
         elif (found := re.match(r"\[  FAILED  \] (\S+)$", line)) or (found := re.match(r"not ok (.*)", line)):
-            report.fail("%s: %s" % (what, found.group(1)))
+            if found.group(1) not in failed:	# cmocka names each again in its summary
+                failed.add(found.group(1))
+                report.fail("%s: %s" % (what, found.group(1)), " ".join(why[:4]))
+        elif line.startswith("[  ERROR   ] ---") or "ERROR: " in line:
+            why.append(re.sub(r"^\[\s+ERROR\s+\] --- ", "", line))
         report.progress("%s: %s" % (what, line))
     report.clear()
     if proc.wait():
-        report.fail("%s: the whole of it" % what, "status %d" % base.exit_status(proc.returncode))
+        if not failed:
+            report.fail("%s: the whole of it" % what, "status %d" % base.exit_status(proc.returncode))
         for line in tail:
             report.note("    " + line)
     report.note("# %s: %d ok" % (what, good))
