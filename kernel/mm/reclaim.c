@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an allocation does that found nothing: bring deferred RAM in, empty the per-CPU lists, drop clean page cache
- * and other layers' caches, and for user memory have a process killed and wait for its pages. Bounded: after
- * MAX_ATTEMPTS without a page the allocation fails.
+ * and other layers' caches, have a process killed and wait for its pages. Bounded: after MAX_ATTEMPTS without a page
+ * the allocation fails, so a victim that waits for a lock of ours is not waited for for ever.
  */
 #include <hal/cpu.h>
 #include <hal/sync.h>
@@ -14,6 +14,7 @@
 #define CHEAP_ORDER	3		/* above it no process dies for a block */
 #define RECLAIM_BATCH	64		/* pages or objects asked for at a time */
 #define OOM_NAP_NS	5000000ull	/* for the victim to exit */
+#define KILL_GAP_NS	100000000ull
 
 __weak_symbol const struct oom_ops *oom_ops;
 static struct shrinker *shrinkers;
@@ -67,18 +68,31 @@ static void nap(void)
 	wait_finish(&nap_queue, &e);
 }
 
+/* With oom_mutex held. A victim killed a moment ago is still on its way out: its memory first. */
+static bool kill_one(u32 order)
+{
+	static u64 last;
+
+	if (last && clock_ns() - last < KILL_GAP_NS)
+		return true;
+	if (!oom_ops || !oom_ops->kill_one(1ull << order))
+		return false;
+	last = clock_ns();
+	mem_stat_add(STAT_OOM, 1);
+	return true;
+}
+
 /* Kills at every eighth attempt, and waits. false: nothing left to kill, or the current task is the one to die. */
 static bool kill_and_wait(u32 order, u32 attempt)
 {
 	if (sleep_interrupted(SLEEP_KILLABLE))
 		return false;
 	if (attempt % 8 == 2 && mutex_trylock(&oom_mutex)) {
-		bool killed = oom_ops && oom_ops->kill_one(1ull << order);
+		bool killed = kill_one(order);
 
 		mutex_unlock(&oom_mutex);
 		if (!killed)
 			return false;
-		mem_stat_add(STAT_OOM, 1);
 	}
 	if (!sleep_interrupted(SLEEP_KILLABLE))
 		nap();
@@ -107,5 +121,5 @@ bool reclaim_for(u32 order, u32 flags, u32 attempt)
 		drain_all();
 		return true;
 	}
-	return order <= CHEAP_ORDER && (flags & ALLOC_USER) && kill_and_wait(order, attempt);
+	return order <= CHEAP_ORDER && kill_and_wait(order, attempt);
 }

@@ -82,7 +82,7 @@ static inline pfn_t folio_pfn(const struct folio *f) { return page_to_pfn(&f->pa
 /* --- the folio allocator (mm/folio.c): buddy lists, per-CPU lists for small orders -------------- */
 enum alloc_flag {
 	ALLOC_ZERO = 1, ALLOC_ATOMIC = 2 /* never sleeps, may use the reserve */,
-	ALLOC_NORECLAIM = 4 /* fail instead of reclaiming (large-order attempts) */, ALLOC_USER = 8 /* counts; OOM may kill for it */,
+	ALLOC_NORECLAIM = 4 /* fail instead of reclaiming (large-order attempts) */, ALLOC_USER = 8 /* for user mode's pages */,
 };
 #define MAX_ORDER 10
 /* 2^order pages, aligned to their size, refcount 1, or NULL. Sleeps unless ALLOC_ATOMIC. */
