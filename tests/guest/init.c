@@ -96,9 +96,10 @@ static time_t now(void)
 	return ts.tv_sec;
 }
 
-static int run(char *const argv[])
+/* Runs a program to its end and then ends whatever it left; its wait status. limit: seconds. */
+static int run(char *const argv[], long limit)
 {
-	time_t end = now() + PROGRAM_LIMIT;
+	time_t end = now() + limit;
 	int st = -1;
 	pid_t pid = fork(), r;
 
@@ -114,9 +115,9 @@ static int run(char *const argv[])
 		if (r > 0)
 			continue;	/* an orphan */
 		if (now() > end) {
-			printf("# init: %s: no end after %d s\n", argv[0], PROGRAM_LIMIT);
+			printf("# init: %s: no end after %ld s\n", argv[0], limit);
 			kill(-1, SIGKILL);
-			end += PROGRAM_LIMIT;
+			end += limit;
 		}
 		nanosleep(&(struct timespec){ 0, 2000000 }, NULL);
 	}
@@ -172,7 +173,7 @@ static void run_program(char *name)
 		argv[1] = test + 1;
 	}
 	snprintf(path, sizeof path, "/tests/%s", name);
-	count(name, run(argv));
+	count(name, run(argv, PROGRAM_LIMIT));
 }
 
 static int by_name(const void *a, const void *b)
@@ -200,7 +201,7 @@ static void run_all(void)
 static void run_stress(const char *seconds)
 {
 	char *argv[] = { "/stress/stress", (char *)seconds, NULL };
-	int st = run(argv);
+	int st = run(argv, atol(seconds) + PROGRAM_LIMIT);
 
 	if (WIFEXITED(st) && !WEXITSTATUS(st))
 		passed++;
