@@ -5,8 +5,8 @@
 #include "populate.h"
 
 /*
- * Faults the page in and takes a reference to its folio under the node lock, so that it cannot be replaced in between.
- * NULL: no such page, or not for this access. Lock held for reading.
+ * Faults the page in and takes a reference to its folio under the node lock, so that it cannot be
+ * replaced in between. NULL: no such page, or not for this access. Lock held for reading.
  */
 static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 {
@@ -21,7 +21,8 @@ static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 			ok = pte_present(e) && (!write || pte_write(e));
 			if (ok) {
 				*pfn = pte_pfn(e);
-				f = pte_special(e) && (v->vm_flags & VM_PFN) ? zero_folio : page_folio(pfn_to_page(*pfn));
+				/* Memory without folios: any will do to hold. */
+				f = v->vm_flags & VM_PFN ? zero_folio : page_folio(pfn_to_page(*pfn));
 				folio_get(f);	/* the zero page, too, takes one more */
 				if (write)
 					page_set(&f->page, PG_DIRTY);

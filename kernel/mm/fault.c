@@ -2,22 +2,27 @@
 /*
  * Page faults.
  *
- * A fault holds mm->lock for reading, so VMAs and tables stay; other faults, fork's opposite (nobody forks meanwhile: fork
- * writes), advice and the reverse map go on beside it. What it does to an entry it decides without locks, prepares
- * (allocates, reads, copies: all of which may sleep), and then does under the leaf table's node lock only if the entry is
- * still what it was. If not, somebody else has made progress: the fault returns and the instruction is tried again.
+ * A fault holds mm->lock for reading, so VMAs and tables stay; other faults, fork's opposite
+ * (nobody forks meanwhile: fork writes), advice and the reverse map go on beside it. What it does
+ * to an entry it decides without locks, prepares (allocates, reads, copies: all of which may
+ * sleep), and then does under the leaf table's node lock only if the entry is still what it was. If
+ * not, somebody else has made progress: the fault returns and the instruction is tried again.
  *
- * - Empty entry, anonymous VMA. Reading maps the zero page (special: not counted). Writing maps a new zeroed folio,
- *   exclusive and dirty.
- * - Empty entry, file. The page is found or read in with the mapping's invalidate_lock held for reading until the entry is
- *   set: truncation, which holds it for writing, changes the size first and then unmaps, so no page beyond the end stays
- *   mapped. Reading maps the neighbours that are in memory too. Writing a private mapping copies at once.
- * - Write to a present, not writable entry. A shared mapping's becomes writable. A private one's may become so if the folio
- *   is ours alone: its leaf says exclusive, or its only reference is this leaf's. References of other address spaces are
- *   dropped only after their TLBs have forgotten the page (pt/gather.c), so a count of one means that nobody can read it
- *   any more. Otherwise it is copied: the old page is held by a reference over the copy; the entry is cleared, the TLB
- *   invalidated, then the new page is set (break before make), all under the node lock; then the old references go.
- * - Anything else: accessed and dirty bits where hardware does not set them; or a TLB entry older than the permission.
+ * - Empty entry, anonymous VMA. Reading maps the zero page (special: not counted). Writing maps a
+ *   new zeroed folio, exclusive and dirty.
+ * - Empty entry, file. The page is found or read in with the mapping's invalidate_lock held for
+ *   reading until the entry is set: truncation, which holds it for writing, changes the size first
+ *   and then unmaps, so no page beyond the end stays mapped. Reading maps the neighbours that are
+ *   in memory too. Writing a private mapping copies at once.
+ * - Write to a present, not writable entry. A shared mapping's becomes writable. A private one's
+ *   may become so if the folio is ours alone: its leaf says exclusive, or its only reference is
+ *   this leaf's. References of other address spaces are dropped only after their TLBs have
+ *   forgotten the page (pt/gather.c), so a count of one means that nobody can read it any more.
+ *   Otherwise it is copied: the old page is held by a reference over the copy; the entry is
+ *   cleared, the TLB invalidated, then the new page is set (break before make), all under the node
+ *   lock; then the old references go.
+ * - Anything else: accessed and dirty bits where hardware does not set them; or a TLB entry older
+ *   than the permission.
  */
 #include <linux/resource.h>
 #include <linux/capability.h>
@@ -48,7 +53,10 @@ struct leaf vma_leaf(const struct vma *v, paddr_t pa)
 
 static enum fault_result no_memory(void) { return sleep_interrupted(SLEEP_KILLABLE) ? FAULT_KILLED : FAULT_OOM; }
 
-/* The kernel filled the page through its data mapping: instruction fetches must see it before user mode may execute it. */
+/*
+ * The kernel filled the page through its data mapping: instruction fetches must see it before user
+ * mode may execute it.
+ */
 void sync_icache(const struct vma *v, struct folio *f)
 {
 	char *p;
@@ -126,7 +134,7 @@ static enum fault_result anon_fault(const struct site *s)
 	return likely(f) ? map_new_anon(s, f) : no_memory();
 }
 
-/* --- files ------------------------------------------------------------------------------------------------- */
+/* --- files ----------------------------------------------------------------------------------- */
 /* The folio of the page, up to date and referenced; ERR_PTR. */
 static struct folio *find_page(struct mapping *m, u64 index, bool *major)
 {
@@ -249,8 +257,11 @@ static enum fault_result pfn_fault(const struct site *s)
 	return FAULT_OK;
 }
 
-/* --- write to a read-only entry ------------------------------------------------------------------------------ */
-/* Makes the present entry writable and dirty, whatever hardware does to its other bits meanwhile. Node locked. */
+/* --- write to a read-only entry -------------------------------------------------------------- */
+/*
+ * Makes the present entry writable and dirty, whatever hardware does to its other bits meanwhile.
+ * Node locked.
+ */
 static void allow_write(const struct site *s, pte_t e)
 {
 	pte_t n;
@@ -265,7 +276,10 @@ static void allow_write(const struct site *s, pte_t e)
 /* The entry still maps what it did when we looked (hardware may have marked it accessed). */
 static bool same_entry(pte_t a, pte_t b) { return pte_mkold(a).v == pte_mkold(b).v; }
 
-/* Puts the private copy in the place of what was seen, if that is still there. Takes over copy's reference. */
+/*
+ * Puts the private copy in the place of what was seen, if that is still there. Takes over copy's
+ * reference.
+ */
 static void replace_page(const struct site *s, struct folio *copy, struct folio *old)
 {
 	init_anon(s, copy);
@@ -379,7 +393,7 @@ enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 	return touch(&s);
 }
 
-/* --- stacks ------------------------------------------------------------------------------------------------------- */
+/* --- stacks ---------------------------------------------------------------------------------- */
 int vma_grow_down(struct vma *v, u64 addr)
 {
 	struct vma *prev = vma_prev(v);
@@ -401,7 +415,10 @@ int vma_grow_down(struct vma *v, u64 addr)
 	return 0;
 }
 
-/* addr lies in no VMA: grows the stack above it, if that is one. On success the lock is held for reading as before. */
+/*
+ * addr lies in no VMA: grows the stack above it, if that is one. On success the lock is held for
+ * reading as before.
+ */
 static struct vma *grow_stack(struct mm *mm, u64 addr)
 {
 	struct vma *v = mm_first_vma_from(mm, addr);
@@ -423,7 +440,8 @@ static bool allowed(const struct vma *v, const struct fault *f)
 		return v->vm_flags & VM_WRITE;
 	if (f->exec)
 		return v->vm_flags & VM_EXEC;
-	return v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);	/* the hardware has no write or execute without read */
+	/* the hardware has no write or execute without read */
+	return v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
 enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major)

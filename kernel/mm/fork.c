@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fork: the eager copy, by runs. The parent's lock is held for writing, so none of its threads faults or maps meanwhile;
- * those that run on may still write through TLB entries until the invalidation at the end, which comes before the child can
- * run. Private pages become read-only and lose their exclusive mark on both sides. What a fault can bring back from the
- * file (no private page in the VMA) is not copied.
+ * fork: the eager copy, by runs. The parent's lock is held for writing, so none of its threads
+ * faults or maps meanwhile; those that run on may still write through TLB entries until the
+ * invalidation at the end, which comes before the child can run. Private pages become read-only and
+ * lose their exclusive mark on both sides. What a fault can bring back from the file (no private
+ * page in the VMA) is not copied.
  */
 #include <base/string.h>
 #include "internal.h"
@@ -15,7 +16,10 @@ struct fork {
 	i64 anon, file, shmem;
 };
 
-/* A run of a large folio's pages: references, then the parent's entries, then the child's. Both nodes locked. Returns its length. */
+/*
+ * A run of a large folio's pages: references, then the parent's entries, then the child's. Both
+ * nodes locked. Returns its length.
+ */
 static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
 {
 	pte_t e = pte_load(from);

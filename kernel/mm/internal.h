@@ -14,16 +14,20 @@ static inline u64 vma_pgoff(const struct vma *v, u64 addr) { return v->pgoff + (
 static inline bool vma_is_anon(const struct vma *v) { return !v->backing && !(v->vm_flags & VM_PFN); }
 static inline struct mapping *vma_mapping(const struct vma *v) { return v->backing ? v->backing->mapping : NULL; }
 
-/* --- mm/vma.c: the tree; mm->lock held for writing where it changes ------------------------------- */
+/* --- mm/vma.c: the tree; mm->lock held for writing where it changes -------------------------- */
 void vma_tree_insert(struct mm *mm, struct vma *v);		/* overlaps nothing */
 void vma_tree_remove(struct mm *mm, struct vma *v);
-void vma_tree_resized(struct vma *v);				/* start, end or VM_GROWSDOWN changed, order did not */
+/* start, end or VM_GROWSDOWN changed, order did not */
+void vma_tree_resized(struct vma *v);
 struct vma *vma_prev(const struct vma *v);
 struct vma *vma_last_before(struct mm *mm, u64 addr);		/* the last that starts below addr, or NULL */
-/* Start of a hole of len bytes in [lo, hi), the highest or lowest one; 0: none. Guard gaps are not part of holes. */
+/*
+ * Start of a hole of len bytes in [lo, hi), the highest or lowest one; 0: none. Guard gaps are not
+ * part of holes.
+ */
 u64 vma_find_hole(struct mm *mm, u64 lo, u64 hi, u64 len, bool top_down);
 
-/* --- mm/vma_edit.c: VMAs as objects ------------------------------------------------------------------ */
+/* --- mm/vma_edit.c: VMAs as objects ---------------------------------------------------------- */
 struct vma *vma_new(struct mm *mm);			/* zeroed, or NULL */
 struct vma *vma_dup(const struct vma *v);		/* not linked; has its own backing reference */
 void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
@@ -32,28 +36,38 @@ void vma_unlink(struct mm *mm, struct vma *v);
 void vma_unlink_all(struct mm *mm, struct vma **dead);	/* the whole tree, chained by parent for vma_free_list */
 /* Cuts v at addr (inside it): v keeps [start, addr), the new one is returned; ERR_PTR(-ENOMEM). */
 struct vma *vma_split(struct vma *v, u64 addr) __must_check;
-/* Changes bounds, with the mapping's list locked against the reverse map. pgoff moves with start. */
+/*
+ * Changes bounds, with the mapping's list locked against the reverse map. pgoff moves with start.
+ */
 void vma_resize(struct vma *v, u64 start, u64 end);
-/* Joins v with equal neighbours; returns the VMA that now covers it. Freed ones go at once (cannot sleep: backing keeps a reference). */
+/*
+ * Joins v with equal neighbours; returns the VMA that now covers it. Freed ones go at once (cannot
+ * sleep: backing keeps a reference).
+ */
 struct vma *vma_merge(struct mm *mm, struct vma *v);
 bool vma_can_merge(const struct vma *a, const struct vma *b);
 /* Makes sure that a VMA boundary lies at start and end where VMAs cover them. 0 or -ENOMEM. */
 int vma_cut(struct mm *mm, u64 start, u64 end) __must_check;
 /*
- * [start, end) inside v gets other flags: v is cut as needed, apply (if not NULL) is called for the part, and it is joined
- * with equal neighbours. Returns the VMA that now holds end - 1, or ERR_PTR(-ENOMEM) with nothing changed.
+ * [start, end) inside v gets other flags: v is cut as needed, apply (if not NULL) is called for the
+ * part, and it is joined with equal neighbours. Returns the VMA that now holds end - 1, or
+ * ERR_PTR(-ENOMEM) with nothing changed.
  */
 struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 flags,
 			  void (*apply)(struct vma *v, u64 start, u64 end)) __must_check;
 void vma_lock_rmap(const struct vma *v);
 void vma_unlock_rmap(const struct vma *v);
 
-/* --- mm/zap.c ------------------------------------------------------------------------------------------ */
+/* --- mm/zap.c -------------------------------------------------------------------------------- */
 struct zap {
 	struct mm *mm;
 	struct pt_gather g;
 	bool keep_private;	/* anonymous pages of file mappings stay */
-	bool beside_faults;	/* the entries may be filled again as soon as they are free (mm->lock is not held for writing) */
+	/*
+	 * the entries may be filled again as soon as they are free (mm->lock is not held for
+	 * writing)
+	 */
+	bool beside_faults;
 	i64 anon, file, shmem;
 };
 void zap_begin(struct zap *z, struct mm *mm, bool full);
@@ -63,11 +77,17 @@ void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
 /* One cleared leaf: takes its folio (with the reference) out of the books. Node locked. */
 void zap_leaf(struct zap *z, const struct vma *v, pte_t old);
 
-/* --- mm/mmap.c ------------------------------------------------------------------------------------------ */
-/* Removes [start, end), page aligned; lock held for writing. Unmapped VMAs are chained by parent into *dead for vma_free_list. */
+/* --- mm/mmap.c ------------------------------------------------------------------------------- */
+/*
+ * Removes [start, end), page aligned; lock held for writing. Unmapped VMAs are chained by parent
+ * into *dead for vma_free_list.
+ */
 int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead) __must_check;
 void vma_free_list(struct vma *dead);
-/* Faults the range in as mlock and MAP_POPULATE do; takes the lock for reading; errors of interest to mlock: 0, -ENOMEM, -EAGAIN, -EFAULT, -EINTR. */
+/*
+ * Faults the range in as mlock and MAP_POPULATE do; takes the lock for reading; errors of interest
+ * to mlock: 0, -ENOMEM, -EAGAIN, -EFAULT, -EINTR.
+ */
 int mm_populate(struct mm *mm, u64 start, u64 end);
 u64 find_hole_for(struct mm *mm, u64 hint, u64 len);	/* 0: none */
 bool can_mlock(void);
@@ -79,7 +99,7 @@ bool overcommits(u64 pages);
 /* vm_flags lock pages and RLIMIT_MEMLOCK forbids so many more. */
 bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages);
 
-/* --- mm/fault.c ------------------------------------------------------------------------------------------- */
+/* --- mm/fault.c ------------------------------------------------------------------------------ */
 /* One fault on v with mm->lock held for reading. */
 enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major);
 /* Grows a stack VMA down to addr; lock held for writing. 0, -ENOMEM. */
@@ -92,10 +112,11 @@ static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 }
 static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
 /*
- * One more leaf: a reference and a mapping at once. The two counts are neighbours, and neither overflows into the other, so
- * that one atomic addition does for both.
+ * One more leaf: a reference and a mapping at once. The two counts are neighbours, and neither
+ * overflows into the other, so that one atomic addition does for both.
  */
-_Static_assert(offsetof(struct page, mapcount) == offsetof(struct page, refcount) + 4 && !(offsetof(struct page, refcount) % 8),
+_Static_assert(offsetof(struct page, mapcount) == offsetof(struct page, refcount) + 4 &&
+	!(offsetof(struct page, refcount) % 8),
 	       "refcount and mapcount in one word");
 static inline void folio_map(struct folio *f, u32 n)
 {
@@ -111,7 +132,10 @@ static inline void folio_unmap_put(struct folio *f)
 }
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);
-/* Makes the kernel's stores to f visible to instruction fetches if v is executable and it was not done yet. */
+/*
+ * Makes the kernel's stores to f visible to instruction fetches if v is executable and it was not
+ * done yet.
+ */
 void sync_icache(const struct vma *v, struct folio *f);
 /* After leaves of [start, end) have changed. */
 void invalidate_user(struct mm *mm, u64 start, u64 end);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * madvise(2). Advice that changes VMAs takes the lock for writing, advice about pages for reading. Holes are skipped and
- * reported as ENOMEM at the end. There is no swap and no reclaim by page age yet: COLD and PAGEOUT check and do nothing;
- * FREE gives the pages back at once, which it may.
+ * madvise(2). Advice that changes VMAs takes the lock for writing, advice about pages for reading.
+ * Holes are skipped and reported as ENOMEM at the end. There is no swap and no reclaim by page age
+ * yet: COLD and PAGEOUT check and do nothing; FREE gives the pages back at once, which it may.
  */
 #include <linux/mman.h>
 #include "internal.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* mlock(2) and its family. Nothing is ever paged out yet, so locking is faulting in, and keeping the books. */
+/*
+ * mlock(2) and its family. Nothing is ever paged out yet, so locking is faulting in, and keeping
+ * the books.
+ */
 #include <linux/mman.h>
 #include <linux/resource.h>
 #include <linux/capability.h>
@@ -7,7 +10,10 @@
 
 #define LOCK_FLAGS ((u32)(VM_LOCKED | VM_LOCKONFAULT))
 
-/* Gives [start, end) the lock flags; -ENOMEM at a hole, what lies before it is done. Lock held for writing. */
+/*
+ * Gives [start, end) the lock flags; -ENOMEM at a hole, what lies before it is done. Lock held for
+ * writing.
+ */
 static int apply_lock(struct mm *mm, u64 start, u64 end, u32 flags)
 {
 	for (u64 at = start; at < end;) {
@@ -93,7 +99,8 @@ static void lock_all(struct mm *mm, u32 flags)
 
 	while (v) {
 		if (!(v->vm_flags & VM_PFN)) {
-			struct vma *n = vma_set_flags(mm, v, v->start, v->end, (v->vm_flags & ~LOCK_FLAGS) | flags, NULL);
+			struct vma *n = vma_set_flags(mm, v, v->start, v->end,
+				(v->vm_flags & ~LOCK_FLAGS) | flags, NULL);
 
 			v = n;	/* whole VMAs need no split: never an error */
 		}
@@ -114,7 +121,8 @@ int mm_mlockall(struct mm *mm, int flags)
 	err = write_lock_killable(&mm->lock);
 	if (err)
 		return err;
-	if ((flags & MCL_CURRENT) && limit != ~0ull && !capable(CAP_IPC_LOCK) && mm->total_pages > limit >> PAGE_SHIFT) {
+	if ((flags & MCL_CURRENT) && limit != ~0ull && !capable(CAP_IPC_LOCK) &&
+		mm->total_pages > limit >> PAGE_SHIFT) {
 		write_unlock(&mm->lock);
 		return -ENOMEM;
 	}

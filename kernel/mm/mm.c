@@ -42,7 +42,10 @@ void mm_drop(struct mm *mm)
 	slab_free(mm_cache, mm);
 }
 
-/* A tree that this CPU may still have loaded, though its task is gone from it, is let go; other CPUs did when they switched. */
+/*
+ * A tree that this CPU may still have loaded, though its task is gone from it, is let go; other
+ * CPUs did when they switched.
+ */
 static void unload_here(struct mm *mm)
 {
 	u64 flags = irq_save();
@@ -52,7 +55,10 @@ static void unload_here(struct mm *mm)
 	irq_restore(flags);
 }
 
-/* No task uses mm: first every CPU forgets its translations, then pages can be freed as they are found. */
+/*
+ * No task uses mm: first every CPU forgets its translations, then pages can be freed as they are
+ * found.
+ */
 static void unmap_all(struct mm *mm)
 {
 	struct vma *dead = NULL;

@@ -105,8 +105,9 @@ static i64 choose_addr(struct mm *mm, const struct mmap_req *r, u64 len)
 /* Checks kind of mapping and access against the backing; fills the flags. */
 static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 {
-	const u64 known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |
-			  MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_SYNC | MAP_FIXED_NOREPLACE |
+	const u64 known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |
+			  MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |
+			  MAP_STACK | MAP_HUGETLB | MAP_SYNC | MAP_FIXED_NOREPLACE |
 			  MAP_UNINITIALIZED | 0x3full << 26 /* size of huge pages */;
 	struct backing *b = r->backing;
 	u32 f = prot_to_vm(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags | r->extra_vm_flags;
@@ -148,7 +149,10 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 	return 0;
 }
 
-/* Asks the backing, which may change flags and offset, or take itself out (/dev/zero, private). Not linked yet. */
+/*
+ * Asks the backing, which may change flags and offset, or take itself out (/dev/zero, private). Not
+ * linked yet.
+ */
 static int attach_backing(struct vma *v, struct backing *b)
 {
 	v->backing = b;
@@ -212,10 +216,11 @@ static u64 overlap_pages(struct mm *mm, u64 start, u64 end)
 	return n;
 }
 
-static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 len, u32 *flags, struct vma **dead)
+static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 len,
+	u32 *flags, struct vma **dead)
 {
 	i64 addr = choose_addr(mm, r, len);
-	u64 pages = len >> PAGE_SHIFT;
+	u64 pages = len >> PAGE_SHIFT, replaced = 0;
 	int err;
 
 	if (addr < 0)
@@ -227,7 +232,9 @@ static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *
 		return err;
 	if (locks_too_much(mm, *flags, pages))
 		return -EAGAIN;
-	if (!may_expand(mm, *flags, pages - (r->flags & MAP_FIXED ? overlap_pages(mm, (u64)addr, (u64)addr + len) : 0)))
+	if (r->flags & MAP_FIXED)
+		replaced = overlap_pages(mm, (u64)addr, (u64)addr + len);
+	if (!may_expand(mm, *flags, pages - replaced))
 		return -ENOMEM;
 	if ((*flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(*flags & VM_NORESERVE) && overcommits(pages))
 		return -ENOMEM;
@@ -304,7 +311,7 @@ i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm
 	return v ? (i64)addr : -ENOMEM;
 }
 
-/* --- munmap ----------------------------------------------------------------------------------------------- */
+/* --- munmap ---------------------------------------------------------------------------------- */
 void vma_free_list(struct vma *dead)
 {
 	for (struct vma *next; dead; dead = next) {
@@ -325,7 +332,10 @@ int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
 	err = vma_cut(mm, start, end);
 	if (err)
 		return err;
-	/* Off the tree and the mappings' lists first: from here on nobody finds a way to these pages. */
+	/*
+	 * Off the tree and the mappings' lists first: from here on nobody finds a way to these
+	 * pages.
+	 */
 	while ((v = mm_first_vma_from(mm, start)) && v->start < end) {
 		vma_unlink(mm, v);
 		*tail = v;
@@ -363,7 +373,7 @@ int mm_munmap(struct mm *mm, u64 addr, u64 len)
 	return err;
 }
 
-/* --- brk -------------------------------------------------------------------------------------------------------- */
+/* --- brk ------------------------------------------------------------------------------------- */
 static int brk_grow(struct mm *mm, u64 old, u64 new)
 {
 	struct mmap_req r = { .addr = old, .len = new - old };

@@ -21,7 +21,10 @@ static void change_leaves(struct vma *v, u64 start, u64 end)
 			changed = true;
 			if ((v->vm_flags & VM_EXEC) && !pte_special(e))
 				sync_icache(v, page_folio(pfn_to_page(pte_pfn(e))));
-			/* A private page that is not ours alone stays read-only until its first write. */
+			/*
+			 * A private page that is not ours alone stays read-only until its first
+			 * write.
+			 */
 			do {
 				n = pte_modify(e, perm);
 				if (write && (shared || pte_exclusive(e)))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mremap(2). Moving takes leaves from the old place to the new one, a table's stretch at a time, with both nodes and, for a
- * file, the mapping's vma_lock held: the reverse map, which goes through all VMAs under that lock, finds each page at one
- * place or the other. The old place's TLB entries go before those locks do.
+ * mremap(2). Moving takes leaves from the old place to the new one, a table's stretch at a time,
+ * with both nodes and, for a file, the mapping's vma_lock held: the reverse map, which goes through
+ * all VMAs under that lock, finds each page at one place or the other. The old place's TLB entries
+ * go before those locks do.
  */
 #include <linux/mman.h>
 #include <linux/resource.h>
@@ -16,7 +17,7 @@ struct remap {
 	struct vma *dead;		/* freed after unlocking */
 };
 
-static void move_entries(struct vma *v, pte_t *from, pte_t *to, u32 n, u64 old, u64 new)
+static void move_entries(struct vma *v, pte_t *from, pte_t *to, u32 n, u64 old)
 {
 	struct page *a = pt_node(from), *b = pt_node(to);
 	bool any = false;
@@ -46,11 +47,15 @@ static void move_entries(struct vma *v, pte_t *from, pte_t *to, u32 n, u64 old, 
 	vma_unlock_rmap(v);
 }
 
-/* Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved (moving back needs no memory). */
+/*
+ * Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved (moving back needs no
+ * memory).
+ */
 static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
 {
 	for (u64 done = 0; done < len;) {
-		u64 old_left = PMD_SIZE - ((old + done) & (PMD_SIZE - 1)), new_left = PMD_SIZE - ((new + done) & (PMD_SIZE - 1));
+		u64 old_left = PMD_SIZE - ((old + done) & (PMD_SIZE - 1));
+		u64 new_left = PMD_SIZE - ((new + done) & (PMD_SIZE - 1));
 		u64 one_table = min(old_left, new_left), part = min(len - done, one_table);
 		pte_t *from = pt_leaf_table(&v->mm->pt, old + done), *to;
 
@@ -58,8 +63,9 @@ static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
 			to = pt_make_leaf_table(&v->mm->pt, new + done);
 			if (!to)
 				return -ENOMEM;
-			move_entries(v, from + pt_index(old + done, 3), to + pt_index(new + done, 3), (u32)(part >> PAGE_SHIFT),
-				     old + done, new + done);
+			from += pt_index(old + done, 3);
+			to += pt_index(new + done, 3);
+			move_entries(v, from, to, (u32)(part >> PAGE_SHIFT), old + done);
 		}
 		done += part;
 	}
@@ -110,7 +116,8 @@ static i64 move_vma(struct remap *r, struct vma *v)
 	if (r->flags & MREMAP_DONTUNMAP) {
 		v->has_anon = false;
 		if (locked)
-			v = vma_set_flags(mm, v, v->start, v->end, v->vm_flags & ~(u32)(VM_LOCKED | VM_LOCKONFAULT), NULL);
+			v = vma_set_flags(mm, v, v->start, v->end,
+				v->vm_flags & ~(u32)(VM_LOCKED | VM_LOCKONFAULT), NULL);
 	} else if (r->old_len && munmap_locked(mm, r->old, r->old + r->old_len, &r->dead)) {
 		BUG();		/* it is whole VMAs */
 	}
@@ -167,7 +174,8 @@ static i64 remap_locked(struct remap *r)
 
 	if (!v)
 		return -EFAULT;
-	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && r->new_len <= r->old_len) {	/* shrink, over VMAs too */
+	/* shrink, over VMAs too */
+	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && r->new_len <= r->old_len) {
 		if (r->new_len < r->old_len &&
 		    (err = munmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead)))
 			return err;

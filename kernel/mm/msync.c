@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* msync(2) and mincore(2). No file system writes back yet: what mappings write is in the page cache at once. */
+/*
+ * msync(2) and mincore(2). No file system writes back yet: what mappings write is in the page cache
+ * at once.
+ */
 #include <linux/mman.h>
 #include <hal/uaccess.h>
 #include "internal.h"

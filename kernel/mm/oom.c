@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Out of memory: which address space weighs most. The allocator, when reclaim has found nothing, asks oom_ops (task/) to
- * kill; task/ compares its processes by oom_badness. The victim's own allocations may then use the reserve, its faults end
- * in FAULT_KILLED, and whoever asked tries again until the victim's memory is there.
+ * Out of memory: which address space weighs most. The allocator, when reclaim has found nothing,
+ * asks oom_ops (task/) to kill; task/ compares its processes by oom_badness. The victim's own
+ * allocations may then use the reserve, its faults end in FAULT_KILLED, and whoever asked tries
+ * again until the victim's memory is there.
  */
 #include "internal.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Faulting ranges in ahead of use: MAP_POPULATE, mlock, MADV_POPULATE_*, and access from outside. */
+/*
+ * Faulting ranges in ahead of use: MAP_POPULATE, mlock, MADV_POPULATE_*, and access from outside.
+ */
 #include "internal.h"
 #include "populate.h"
 

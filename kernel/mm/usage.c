@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a VMA occupies (smaps) and where its pages are (pagemap). Counting is by leaf entries: see docs/mm.md. */
+/*
+ * What a VMA occupies (smaps) and where its pages are (pagemap). Counting is by leaf entries: see
+ * docs/mm.md.
+ */
 #include <base/string.h>
 #include "internal.h"
 
@@ -17,7 +20,10 @@ static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e)
 	}
 	if (pte_young(e) || page_test(&f->page, PG_REFERENCED))
 		u->referenced += PAGE_SIZE;
-	*(shared ? dirty ? &u->shared_dirty : &u->shared_clean : dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
+	if (shared)
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += PAGE_SIZE;
+	else
+		*(dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
 	if (v->vm_flags & VM_LOCKED)
 		u->locked += PAGE_SIZE / max(users, 1ul);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VMAs of an address space in an AVL tree by address. Each node knows the span and the largest hole of its subtree, so
- * that a free range is found in O(log n); all three values follow from the node and its two children.
+ * The VMAs of an address space in an AVL tree by address. Each node knows the span and the largest
+ * hole of its subtree, so that a free range is found in O(log n); all three values follow from the
+ * node and its two children.
  */
 #include "internal.h"
 
@@ -216,7 +217,10 @@ struct vma *vma_prev(const struct vma *v)
 
 struct hole_search { u64 lo, hi, len; bool top_down; };
 
-/* A hole among the VMAs of subtree n, where [lo, hi) lies between the VMAs that surround the subtree; 0: none. */
+/*
+ * A hole among the VMAs of subtree n, where [lo, hi) lies between the VMAs that surround the
+ * subtree; 0: none.
+ */
 static u64 find_in(const struct hole_search *s, const struct vma *n, u64 lo, u64 hi)
 {
 	u64 at, left_hi, right_lo;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMAs as objects: made, linked, cut and joined. A VMA of a mapping is on the mapping's list; the reverse map walks that
- * list under vma_lock alone, so bounds and offsets of such a VMA change only with it held, and the list never shows a page
- * of the address space twice or not at all.
+ * VMAs as objects: made, linked, cut and joined. A VMA of a mapping is on the mapping's list; the
+ * reverse map walks that list under vma_lock alone, so bounds and offsets of such a VMA change only
+ * with it held, and the list never shows a page of the address space twice or not at all.
  */
 #include <base/alloc.h>
 #include <base/init.h>

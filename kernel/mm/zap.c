@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Unmapping pages. Leaves are cleared run by run under their node lock; what was mapped waits in a gather until the TLB
- * has forgotten it (pt/gather.c). Counters are summed up and settled once.
+ * Unmapping pages. Leaves are cleared run by run under their node lock; what was mapped waits in a
+ * gather until the TLB has forgotten it (pt/gather.c). Counters are summed up and settled once.
  */
 #include <base/string.h>
 #include "internal.h"
@@ -75,7 +75,8 @@ static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 
 		if (pte_is_none(e))
 			continue;
-		if (z->keep_private && !pte_special(e) && page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON))
+		if (z->keep_private && !pte_special(e) &&
+			page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON))
 			continue;
 		if (z->g.full) {
 			clear_full_ptes(&w->pte[i], 1);

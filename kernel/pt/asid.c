@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Address-space identifiers. A tree's asid word is generation | number; it is valid while its generation is the current
- * one. When the numbers run out the generation goes up, numbers that CPUs run with at that moment stay reserved for their
- * trees, and everything else may be handed out again once the TLBs have forgotten it.
+ * Address-space identifiers. A tree's asid word is generation | number; it is valid while its
+ * generation is the current one. When the numbers run out the generation goes up, numbers that CPUs
+ * run with at that moment stay reserved for their trees, and everything else may be handed out
+ * again once the TLBs have forgotten it.
  *
- * A CPU announces the ASID it is about to run in active[cpu], then (after a full barrier) checks the generation again. The
- * roll-over raises the generation, then (after a full barrier) reads active[]. So either the CPU sees the new generation
- * and takes the slow path, or the roll-over sees what the CPU runs and reserves it. Between its announcement and the load
- * of TTBR0 a CPU may still walk the tree it ran before, whose number is no longer announced: the roll-over therefore asks
- * each CPU (flush_pending) to invalidate its own TLB after its next load.
+ * A CPU announces the ASID it is about to run in active[cpu], then (after a full barrier) checks
+ * the generation again. The roll-over raises the generation, then (after a full barrier) reads
+ * active[]. So either the CPU sees the new generation and takes the slow path, or the roll-over
+ * sees what the CPU runs and reserves it. Between its announcement and the load of TTBR0 a CPU may
+ * still walk the tree it ran before, whose number is no longer announced: the roll-over therefore
+ * asks each CPU (flush_pending) to invalidate its own TLB after its next load.
  *
  * Number 0 is never given: it is the kernel's, with the empty tree.
  */
@@ -51,9 +53,10 @@ static void roll_over(void)
 		u64 a = READ_ONCE(per_cpu(active_asid, cpu)), r = asids.reserved[cpu];
 
 		/*
-		 * An announcement of the generation that ends is true. An older one is either of a CPU that has not switched
-		 * since the roll-over before: reserved has its tree's word; or of one that was overtaken by two roll-overs
-		 * and now waits for the lock: its number may be another tree's by now, so it counts for nothing.
+		 * An announcement of the generation that ends is true. An older one is either of a
+		 * CPU that has not switched since the roll-over before: reserved has its tree's
+		 * word; or of one that was overtaken by two roll-overs and now waits for the lock:
+		 * its number may be another tree's by now, so it counts for nothing.
 		 */
 		if (!((a ^ ended) & ~ASID_MASK))
 			asids.reserved[cpu] = a;
@@ -65,7 +68,10 @@ static void roll_over(void)
 	tlb_inval_all();
 }
 
-/* A CPU may have been running this tree at a roll-over: its number is kept, under the new generation. */
+/*
+ * A CPU may have been running this tree at a roll-over: its number is kept, under the new
+ * generation.
+ */
 static bool take_reserved(u64 old, u64 new)
 {
 	bool hit = false;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Gathering: leaves are cleared first, under their node lock; their folios' references stay with the gather until the TLB
- * has been invalidated. Until then nobody else can find a folio's count at one and take it for its own (copy-on-write
- * reuse), and it cannot be allocated anew, while some CPU still reads it through a stale entry.
+ * Gathering: leaves are cleared first, under their node lock; their folios' references stay with
+ * the gather until the TLB has been invalidated. Until then nobody else can find a folio's count at
+ * one and take it for its own (copy-on-write reuse), and it cannot be allocated anew, while some
+ * CPU still reads it through a stale entry.
  */
 #include <pt/pt.h>
 #include "internal.h"
@@ -22,7 +23,8 @@ void pt_gather_invalidate(struct pt_gather *g)
 	else if (g->end - g->start > WHOLE_ASID_PAGES << PAGE_SHIFT)
 		tlb_inval_asid(asid);
 	else
-		tlb_inval_range(asid, g->start, g->end, PAGE_SIZE, g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL);
+		tlb_inval_range(asid, g->start, g->end, PAGE_SIZE,
+			g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL);
 	g->start = ~0ull;
 	g->end = 0;
 	g->tables_changed = false;

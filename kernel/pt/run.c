@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Runs: consecutive leaves that map consecutive pages alike. Hardware may set accessed and dirty in any entry at any time,
- * so every edit of a live leaf is atomic.
+ * Runs: consecutive leaves that map consecutive pages alike. Hardware may set accessed and dirty in
+ * any entry at any time, so every edit of a live leaf is atomic.
  */
 #include <pt/pt.h>
 

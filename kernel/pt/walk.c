@@ -68,7 +68,10 @@ void pt_destroy(struct pt_tree *pt)
 	pt->root = NULL;
 }
 
-/* The table below entry e of table (at level), made if there is none. Several may try at once: the first one in wins. */
+/*
+ * The table below entry e of table (at level), made if there is none. Several may try at once: the
+ * first one in wins.
+ */
 static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 {
 	pte_t *e = &table[pt_index(va, level)], *child;
@@ -177,7 +180,10 @@ int pt_walk_make(struct pt_walk *w)
 	return 1;
 }
 
-/* Unlinks the tables below entries of this table that lie in [floor, ceiling) as a whole; [start, end) is the part to look at. */
+/*
+ * Unlinks the tables below entries of this table that lie in [floor, ceiling) as a whole; [start,
+ * end) is the part to look at.
+ */
 static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, u64 end, u64 floor, u64 ceiling)
 {
 	for (u64 va = start; va < end; va = next_entry(va, level)) {

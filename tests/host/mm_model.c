@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The flat model: each process has a window of pages; the model says of each page whether it is mapped, how, and what its
- * first word holds. The real thing is asked through fake user accesses, which go through the model TLBs.
+ * The flat model: each process has a window of pages; the model says of each page whether it is
+ * mapped, how, and what its first word holds. The real thing is asked through fake user accesses,
+ * which go through the model TLBs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -39,11 +40,11 @@ static u64 stamp;
 #define trace(...) do { if (tracing) fprintf(stderr, __VA_ARGS__); } while (0)
 static bool tracing;
 
-/* --- ports -------------------------------------------------------------------------------------------- */
+/* --- ports ----------------------------------------------------------------------------------- */
 u64 mm_rlimit(int which) { return ~0ull; }
 bool capable(int cap) { return true; }
 
-/* --- the source of choices ---------------------------------------------------------------------------- */
+/* --- the source of choices ------------------------------------------------------------------- */
 static u32 choose(u32 below)
 {
 	if (!input)
@@ -54,13 +55,13 @@ static u32 choose(u32 below)
 	return *input++ % below;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------ */
+/* --- files ----------------------------------------------------------------------------------- */
 static void file_get_ref(struct backing *b) { container_of(b, struct file, b)->refs++; }
 static void file_put_ref(struct backing *b) { BUG_ON(container_of(b, struct file, b)->refs-- <= 0); }
 static const struct backing_ops file_ops = { .get = file_get_ref, .put = file_put_ref };
 static const struct mapping_ops cache_ops = { .keep = true };
 
-/* --- user accesses ------------------------------------------------------------------------------------------ */
+/* --- user accesses --------------------------------------------------------------------------- */
 static u64 va_of(u32 page) { return BASE + (u64)page * PAGE_SIZE; }
 
 static void be(struct proc *p)
@@ -120,11 +121,13 @@ static void check_access(struct proc *p, u32 i, bool write)
 	}
 	if (got != want && !(w && want == FAULT_OK))
 		panic("page %u of process %u (kind %u, object %u, page %u of %lu, %scopied): result %d, expected %d", i, (u32)(p - procs),
-		      m->kind, m->obj, m->off, objects[m->obj].size >> PAGE_SHIFT, m->copied ? "" : "not ", got, want);
+		      m->kind, m->obj, m->off, objects[m->obj].size >> PAGE_SHIFT,
+			m->copied ? "" : "not ", got, want);
 	if (!w)
 		return;
 	if (*w != *model_word(m))
-		panic("page %u of process %u (kind %d) holds %lx, expected %lx", i, (u32)(p - procs), m->kind, *w, *model_word(m));
+		panic("page %u of process %u (kind %d) holds %lx, expected %lx", i,
+			(u32)(p - procs), m->kind, *w, *model_word(m));
 	stats->reads++;
 	if (!write)
 		return;
@@ -157,7 +160,8 @@ static void check_counts(struct mm *mm)
 			if (pte_special(e))
 				continue;
 			f = page_folio(pfn_to_page(pte_pfn(e)));
-			BUG_ON(atomic_read(&f->page.mapcount) < 1 || ref_read(&f->page.refcount) < atomic_read(&f->page.mapcount));
+			BUG_ON(atomic_read(&f->page.mapcount) < 1 ||
+				ref_read(&f->page.refcount) < atomic_read(&f->page.mapcount));
 			if (page_test(&f->page, PG_ANON)) {
 				anon++;
 				BUG_ON(pte_write(e) && !pte_exclusive(e));
@@ -168,7 +172,8 @@ static void check_counts(struct mm *mm)
 		}
 		BUG_ON(n != w.node->mapcount.v);
 	}
-	BUG_ON(anon != atomic_read(&mm->rss_anon) || shmem != atomic_read(&mm->rss_shmem) || atomic_read(&mm->rss_file));
+	BUG_ON(anon != atomic_read(&mm->rss_anon) || shmem != atomic_read(&mm->rss_shmem) ||
+		atomic_read(&mm->rss_file));
 }
 
 static void check_process(struct proc *p)
@@ -187,7 +192,7 @@ static void check_process(struct proc *p)
 	}
 }
 
-/* --- operations ------------------------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------ */
 static void unmap_model(struct proc *p, u32 i, u32 n) { memset(&p->page[i], 0, n * sizeof(struct mpage)); }
 static void range(u32 *i, u32 *n)
 {
@@ -205,7 +210,8 @@ static bool failed(i64 r)
 
 static void op_mmap(struct proc *p)
 {
-	static const u8 prots[] = { PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE, PROT_WRITE, PROT_READ | PROT_WRITE | PROT_EXEC };
+	static const u8 prots[] = { PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE, PROT_WRITE,
+		PROT_READ | PROT_WRITE | PROT_EXEC };
 	u32 i, n, kind = 1 + choose(4), file = choose(FILES), off = choose(16);
 	struct mmap_req r = { 0 };
 	bool noreplace = choose(5) == 0, overlap = false;
@@ -232,7 +238,8 @@ static void op_mmap(struct proc *p)
 			return;
 	}
 	ret = mm_mmap(p->mm, &r);
-	trace("%ld: mmap(%u +%u, prot %x, flags %x, kind %u, off %u) = %lx\n", p - procs, i, n, r.prot, r.flags, kind, off, ret);
+	trace("%ld: mmap(%u +%u, prot %x, flags %x, kind %u, off %u) = %lx\n", p - procs, i, n,
+		r.prot, r.flags, kind, off, ret);
 	if (failed(ret)) {	/* what lay there may be gone */
 		for (u32 k = i; k < i + n; k++)
 			if (!mm_find_vma(p->mm, va_of(k)))
@@ -247,7 +254,8 @@ static void op_mmap(struct proc *p)
 		objects[nr_objects++].size = n * PAGE_SIZE;
 	}
 	for (u32 k = 0; k < n; k++)
-		p->page[i + k] = (struct mpage){ .kind = (u8)kind, .prot = (u8)r.prot, .obj = (u16)file, .off = (u16)(off + k) };
+		p->page[i + k] = (struct mpage){ .kind = (u8)kind, .prot = (u8)r.prot,
+			.obj = (u16)file, .off = (u16)(off + k) };
 }
 
 static void op_munmap(struct proc *p)
@@ -346,7 +354,8 @@ static void op_mremap(struct proc *p)
 
 static void op_madvise(struct proc *p)
 {
-	static const int advices[] = { MADV_DONTNEED, MADV_FREE, MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK,
+	static const int advices[] = { MADV_DONTNEED, MADV_FREE, MADV_DONTFORK, MADV_DOFORK,
+		MADV_WIPEONFORK, MADV_KEEPONFORK,
 				       MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_NORMAL, MADV_SEQUENTIAL };
 	int advice = advices[choose(ARRAY_SIZE(advices))], r, want = 0;
 	bool hole = false;
@@ -364,7 +373,8 @@ static void op_madvise(struct proc *p)
 				p->page[k].wipe = v->vm_flags & VM_WIPEONFORK;
 			}
 		}
-		if (advice == MADV_POPULATE_WRITE)	/* private copies made are not seen in the model; contents stay */
+		/* private copies made are not seen in the model; contents stay */
+		if (advice == MADV_POPULATE_WRITE)
 			for (u32 k = i; k < i + n; k++)
 				check_access(p, k, false);
 		goto populated;
@@ -499,7 +509,8 @@ static void op_mlock(struct proc *p)
 	int r;
 
 	range(&i, &n);
-	r = how == 2 ? mm_munlock(p->mm, va_of(i), n * PAGE_SIZE) : mm_mlock(p->mm, va_of(i), n * PAGE_SIZE, how == 1);
+	r = how == 2 ? mm_munlock(p->mm, va_of(i), n * PAGE_SIZE) : mm_mlock(p->mm, va_of(i),
+		n * PAGE_SIZE, how == 1);
 	trace("%ld: mlock(%u +%u, %u) = %d\n", p - procs, i, n, how, r);
 	BUG_ON(r && r != -ENOMEM && !(may_fail && r == -EAGAIN) && r != -EAGAIN);
 	/* Locking faults in writable private file pages: they become copies. */
@@ -609,7 +620,8 @@ static void set_up(u64 seed)
 	for (u32 i = 0; i < FILES; i++) {
 		memset(&files[i], 0, sizeof(files[i]));
 		mapping_init(&files[i].m, &cache_ops, NULL);
-		files[i].b = (struct backing){ .ops = &file_ops, .mapping = &files[i].m, .may_write = true, .may_exec = true };
+		files[i].b = (struct backing){ .ops = &file_ops, .mapping = &files[i].m,
+			.may_write = true, .may_exec = true };
 		memset(&objects[i], 0, sizeof(objects[i]));
 		objects[i].size = files[i].m.size = 20 * PAGE_SIZE;
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Address spaces on the checking MMU: random sequences against the flat model, with and without failing allocations. */
+/*
+ * Address spaces on the checking MMU: random sequences against the flat model, with and without
+ * failing allocations.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

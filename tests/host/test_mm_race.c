@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Several threads in one address space on as many CPUs, switched by a seed at every lock and table access: each works on
- * pages of its own, whose contents it knows exactly; one forks, and its children must stay the snapshots that they are;
- * all use a shared file that one of them truncates.
+ * Several threads in one address space on as many CPUs, switched by a seed at every lock and table
+ * access: each works on pages of its own, whose contents it knows exactly; one forks, and its
+ * children must stay the snapshots that they are; all use a shared file that one of them truncates.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -134,7 +134,8 @@ static void own_page(u32 t)
 	case 3:
 		if (i == k)
 			break;
-		BUG_ON(mm_mremap(mm, va, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, va_of(t, k)) != (i64)va_of(t, k));
+		BUG_ON(mm_mremap(mm, va, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			va_of(t, k)) != (i64)va_of(t, k));
 		value[t][k] = value[t][i];
 		map_one(va);
 		value[t][i] = 0;
@@ -243,7 +244,7 @@ static void run(u64 seeds, bool hw)
 static void threads(void **state) { run(150, true); }
 static void threads_software_bits(void **state) { run(80, false); }
 
-/* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's page ------------------- */
+/* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's page --- */
 #define SPACES 24u
 static struct mm *space[SPACES];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory: the arena as RAM with a page allocator that hands back what was freed last (to bring out use after free), the
- * slab interface over malloc (so that AddressSanitizer sees objects), failure on request, and user copies.
+ * Memory: the arena as RAM with a page allocator that hands back what was freed last (to bring out
+ * use after free), the slab interface over malloc (so that AddressSanitizer sees objects), failure
+ * on request, and user copies.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -152,7 +153,7 @@ void mem_totals(struct mem_totals *t)
 	t->free = nr_free;
 }
 
-/* --- objects ------------------------------------------------------------------------------------------ */
+/* --- objects --------------------------------------------------------------------------------- */
 struct slab_cache { size_t size, align; };
 
 static void *object(size_t size, bool zero)
@@ -190,7 +191,7 @@ void kfree(const void *p)
 }
 u64 fake_objects_used(void) { return objects; }
 
-/* --- user copies ------------------------------------------------------------------------------------------ */
+/* --- user copies ----------------------------------------------------------------------------- */
 static size_t user_copy(u64 va, char *k, size_t n, enum fake_access_kind kind)
 {
 	while (n) {

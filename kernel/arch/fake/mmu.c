@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The checking MMU. Each CPU has a TLB of leaf translations and a cache of the tables that lead to a leaf table; both may
- * keep or drop any entry at any time, and may be filled ahead of use. What the architecture forbids is caught when it
- * happens (Arm ARM, D8.14 "Translation table maintenance"):
- *  - a valid entry changed into one with another output address, memory type or kind (break before make);
- *  - a valid entry made where a TLB still holds the old translation of that entry (invalidation missing in between);
- *  - a page or table freed that a TLB or table cache still holds;
- * and at quiet moments (fake_check_tlbs): a cached translation that allows more than its entry does now.
+ * The checking MMU. Each CPU has a TLB of leaf translations and a cache of the tables that lead to
+ * a leaf table; both may keep or drop any entry at any time, and may be filled ahead of use. What
+ * the architecture forbids is caught when it happens (Arm ARM, D8.14 "Translation table
+ * maintenance"):
+ *  - a valid entry changed into one with another output address, memory type or kind (break before
+ *    make);
+ *  - a valid entry made where a TLB still holds the old translation of that entry (invalidation
+ *    missing in between);
+ *  - a page or table freed that a TLB or table cache still holds; and at quiet moments
+ *    (fake_check_tlbs): a cached translation that allows more than its entry does now.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +43,7 @@ void fake_mmu_reset(void) { memset(cpus, 0, sizeof(cpus)); }
 		for (struct path *p = cpus[c].path; p < cpus[c].path + PATHS; p++) \
 			if (p->used)
 
-/* --- stores ------------------------------------------------------------------------------------------ */
+/* --- stores ---------------------------------------------------------------------------------- */
 static bool valid(pte_t p) { return p.v & PTE_VALID; }
 
 static void check_store(pte_t *p, pte_t old, pte_t new)
@@ -61,7 +64,8 @@ static void check_store(pte_t *p, pte_t old, pte_t new)
 	for_each_tlb(c, e)
 		if (e->at == p && pte_pfn(e->value) != pte_pfn(new))
 			panic("CPU %u (running asid %u) still has va %lx asid %u: %lx, where %lx is made by CPU %u (asid %u)", c,
-			      cpus[c].asid, e->va, e->asid, e->value.v, new.v, fake_current->cpu, cpus[fake_current->cpu].asid);
+			      cpus[c].asid, e->va, e->asid, e->value.v, new.v, fake_current->cpu,
+				cpus[fake_current->cpu].asid);
 }
 
 pte_t pte_load(pte_t *p)
@@ -89,7 +93,7 @@ bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 	return arm64_pte_cas(p, old, v);
 }
 
-/* --- walks --------------------------------------------------------------------------------------------------- */
+/* --- walks ----------------------------------------------------------------------------------- */
 static struct path *find_path(u32 cpu, u64 va)
 {
 	struct path *p = cpus[cpu].path;
@@ -103,7 +107,8 @@ static struct path *find_path(u32 cpu, u64 va)
 /* The leaf table for va as this CPU sees it: perhaps from the table cache. */
 static pte_t *walk(u32 cpu, u64 va)
 {
-	struct path *p = find_path(cpu, va), n = { .used = true, .asid = cpus[cpu].asid, .va = align_down(va, PMD_SIZE) };
+	struct path *p = find_path(cpu, va), n = { .used = true, .asid = cpus[cpu].asid,
+		.va = align_down(va, PMD_SIZE) };
 	pte_t *t = cpus[cpu].root;
 
 	if (p && fake_random(8))
@@ -185,7 +190,8 @@ void *fake_translate(u64 va, enum fake_access_kind kind)
 		}
 		e = t->value;
 		/* A clean writable entry goes back to the tables for its first write. */
-		if (kind == FAKE_WRITE && arch_hw_dbm && (e.v & (PTE_DBM | PTE_AP_RDONLY)) == (PTE_DBM | PTE_AP_RDONLY))
+		if (kind == FAKE_WRITE && arch_hw_dbm &&
+			(e.v & (PTE_DBM | PTE_AP_RDONLY)) == (PTE_DBM | PTE_AP_RDONLY))
 			e = pte_none();
 		else if (!permits(e, kind))
 			return NULL;
@@ -204,7 +210,7 @@ void fake_speculate(u64 va)
 			fetch(cpu, va & PAGE_MASK, FAKE_READ, true);
 }
 
-/* --- invalidation ----------------------------------------------------------------------------------------------- */
+/* --- invalidation ---------------------------------------------------------------------------- */
 static void forget(int asid, u64 start, u64 end, bool tables)
 {
 	fake_switch_point();
@@ -257,13 +263,14 @@ void arch_load_user_root(paddr_t root, u16 asid)
 	cpus[cpu].asid = asid;
 }
 
-/* --- checks --------------------------------------------------------------------------------------------------------- */
+/* --- checks ---------------------------------------------------------------------------------- */
 void fake_check_free(pfn_t pfn, u64 n)
 {
 	char *lo = phys_to_virt(pfn << PAGE_SHIFT), *hi = lo + (n << PAGE_SHIFT);
 
 	for_each_tlb(c, e)
-		if ((pte_pfn(e->value) >= pfn && pte_pfn(e->value) < pfn + n) || ((char *)e->at >= lo && (char *)e->at < hi))
+		if ((pte_pfn(e->value) >= pfn && pte_pfn(e->value) < pfn + n) ||
+			((char *)e->at >= lo && (char *)e->at < hi))
 			panic("page freed while CPU %u has va %lx asid %u cached", c, e->va, e->asid);
 	for_each_path(c, p)
 		for (int l = 0; l < 4; l++)
@@ -280,11 +287,13 @@ void fake_check_tlbs(void)
 		pte_t now = *e->at;
 
 		if (!valid(now) || pte_pfn(now) != pte_pfn(e->value))
-			panic("CPU %u has va %lx asid %u: %lx, the table says %lx", c, e->va, e->asid, e->value.v, now.v);
+			panic("CPU %u has va %lx asid %u: %lx, the table says %lx", c, e->va,
+				e->asid, e->value.v, now.v);
 		if ((permits(e->value, FAKE_WRITE) && !permits(now, FAKE_WRITE)) ||
 		    (permits(e->value, FAKE_EXEC) && !permits(now, FAKE_EXEC)) ||
 		    (permits(e->value, FAKE_READ) && !permits(now, FAKE_READ)))
-			panic("CPU %u may do more at va %lx than the table says: %lx, %lx", c, e->va, e->value.v, now.v);
+			panic("CPU %u may do more at va %lx than the table says: %lx, %lx", c,
+				e->va, e->value.v, now.v);
 		/* The CPU may set dirty from what it has cached. */
 		if ((e->value.v & PTE_DBM) && !(now.v & PTE_DBM))
 			panic("CPU %u has va %lx writable", c, e->va);

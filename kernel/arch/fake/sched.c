@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Threads as coroutines, each on a CPU of its own; they change places at locks and page-table accesses, by the seed. Locks,
- * sleeping locks and RCU of the hal on top: whoever has to wait lets others run; if nobody can, that is a deadlock.
+ * Threads as coroutines, each on a CPU of its own; they change places at locks and page-table
+ * accesses, by the seed. Locks, sleeping locks and RCU of the hal on top: whoever has to wait lets
+ * others run; if nobody can, that is a deadlock.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,8 @@ u64 percpu_offset[MAX_CPUS];
 u32 fake_switch_rate = 4;
 bool fake_kill_pending;
 static u64 rng = 1;
-extern int (*__start_initcall_core[])(void), (*__stop_initcall_core[])(void);	/* the host build renames the sections */
+/* the host build renames the sections */
+extern int (*__start_initcall_core[])(void), (*__stop_initcall_core[])(void);
 static bool initialised;
 extern char __start_percpu[], __stop_percpu[];
 
@@ -165,7 +167,8 @@ void fake_run(u32 n, void (*fn)(void *arg), void **arg)
 		struct fake_task *t = &tasks[i];
 		char *stack = t->stack ? t->stack : malloc(STACK_SIZE);
 
-		*t = (struct fake_task){ .stack = stack, .fn = fn, .arg = arg[i], .stack_bottom = stack, .stack_size = STACK_SIZE };
+		*t = (struct fake_task){ .stack = stack, .fn = fn, .arg = arg[i],
+					 .stack_bottom = stack, .stack_size = STACK_SIZE };
 		t->core.cpu = i;
 		t->core.percpu_off = percpu_offset[i];
 		getcontext(&t->ctx);
@@ -179,7 +182,7 @@ void fake_run(u32 n, void (*fn)(void *arg), void **arg)
 	nr_tasks = 0;
 }
 
-/* --- interrupts, preemption ------------------------------------------------------------------------------ */
+/* --- interrupts, preemption ------------------------------------------------------------------ */
 static struct fake_task *me(void) { return (struct fake_task *)fake_current; }
 u64 irq_save(void)
 {
@@ -224,7 +227,7 @@ void arch_spin_unlock(struct spinlock *l)
 
 bool arch_spin_is_locked(const struct spinlock *l) { return l->held; }
 
-/* --- sleeping locks ------------------------------------------------------------------------------------------ */
+/* --- sleeping locks -------------------------------------------------------------------------- */
 void rwsem_init(struct rwsem *s) { memset(s, 0, sizeof(*s)); }
 
 void read_lock(struct rwsem *s)
@@ -312,7 +315,7 @@ void mutex_unlock(struct mutex *m)
 }
 bool mutex_held(const struct mutex *m) { return m->owner == current; }
 
-/* --- wait queues: waiting lets others run and looks again ------------------------------------------------------- */
+/* --- wait queues: waiting lets others run and looks again ------------------------------------ */
 void wait_queue_init(struct wait_queue *q)
 {
 	spin_init(&q->lock);
@@ -339,7 +342,7 @@ bool schedule_until(u64 deadline)
 	return true;
 }
 
-/* --- RCU: a grace period is a moment when no thread is inside a reader; here callbacks run at once if so ---------- */
+/* --- RCU: a grace period is a moment when no thread is inside a reader; here callbacks run at once if so --- */
 void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *)) { fn(head); }
 void synchronize_rcu(void) { might_sleep(); }
 void rcu_barrier(void) { might_sleep(); }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An address space: VMAs in a balanced tree, the page-table tree (pt/), counters. mm->lock (rwsem): read to look up
- * and fault, write to change VMAs. Lock order: mm->lock, mapping->invalidate_lock, folio lock, table page lock.
+ * An address space: VMAs in a balanced tree, the page-table tree (pt/), counters. mm->lock (rwsem):
+ * read to look up and fault, write to change VMAs. Lock order: mm->lock, mapping->invalidate_lock,
+ * folio lock, table page lock.
  */
 #ifndef MM_MM_H
 #define MM_MM_H
@@ -28,10 +29,14 @@ struct vma {
 	u32 vm_flags;
 	struct mm *mm;
 	struct backing *backing;	/* NULL: anonymous */
-	u64 pgoff;			/* page offset in the backing; anonymous: start >> PAGE_SHIFT at birth, kept by mremap;
-					 * VM_PFN: the frame number that start maps */
+	/*
+	 * Page offset in the backing; anonymous: start >> PAGE_SHIFT at birth, kept by mremap;
+	 * VM_PFN: the frame number that start maps.
+	 */
+	u64 pgoff;
 	const char *name;		/* "[vdso]" and the like, or NULL */
-	bool has_anon;			/* may have private pages (COW copies too): what fork has to copy. Set under a node lock */
+	/* may have private pages (COW copies too): what fork has to copy. Set under a node lock */
+	bool has_anon;
 	/* the tree, mm/vma.c's business */
 	struct vma *left, *right, *parent;
 	u64 sub_start, sub_end;		/* first and last address of the subtree (with guard gaps) */
@@ -66,13 +71,19 @@ struct mm {
 struct mm *mm_create(void);			/* users 1, empty; NULL: no memory */
 struct mm *mm_fork(struct mm *parent);		/* the eager copy by runs; ERR_PTR(-ENOMEM) */
 void mm_get(struct mm *mm);			/* one more user */
-/* Sleeps; the last one unmaps all. A task that gives up its own address space has loaded another (mm_switch) before. */
+/*
+ * Sleeps; the last one unmaps all. A task that gives up its own address space has loaded another
+ * (mm_switch) before.
+ */
 void mm_put(struct mm *mm);
 void mm_drop(struct mm *mm);			/* gives back mm->count; sleeps */
-/* Address-space switch on this CPU, interrupts off; NULL: kernel threads (keeps none of the user half). */
+/*
+ * Address-space switch on this CPU, interrupts off; NULL: kernel threads (keeps none of the user
+ * half).
+ */
 void mm_switch(struct mm *prev, struct mm *next);
 
-/* --- system-call sized operations: arguments are checked by the callee, mm->lock is taken inside ------------------ */
+/* --- system-call sized operations: arguments are checked by the callee, mm->lock is taken inside --- */
 struct mmap_req {
 	u64 addr, len;
 	int prot, flags;		/* PROT_*, MAP_* of the ABI */
@@ -95,13 +106,13 @@ int mm_munlock(struct mm *mm, u64 addr, u64 len);
 int mm_mlockall(struct mm *mm, int flags);
 int mm_munlockall(struct mm *mm);
 
-/* --- faults ---------------------------------------------------------------------------------------------------- */
+/* --- faults ---------------------------------------------------------------------------------- */
 enum fault_result { FAULT_OK, FAULT_SEGV_MAPERR, FAULT_SEGV_ACCERR, FAULT_BUS, FAULT_OOM, FAULT_KILLED };
 struct fault { u64 addr; bool write, exec, user_mode; };
 /* Takes mm->lock for reading. Counts minor and major faults into *major. */
 enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major);
 
-/* --- looking in from outside (proc, core) ------------------------------------------------------------------------ */
+/* --- looking in from outside (proc, core) ---------------------------------------------------- */
 /*
  * Ports: the current process's soft limit (RLIMIT_*; sys/mm.c) and capabilities (task/cred.c).
  */
@@ -110,16 +121,20 @@ bool capable(int cap);
 /* sysctl vm.*: files in /proc/sys/vm change them. */
 extern u32 mm_max_map_count, mm_overcommit_memory, mm_overcommit_ratio;
 extern u64 mm_min_addr;
-/* MAP_SHARED without a file: a backing of its own with pages that live as long as it (mm/shanon.c); NULL: no memory. */
+/*
+ * MAP_SHARED without a file: a backing of its own with pages that live as long as it (mm/shanon.c);
+ * NULL: no memory.
+ */
 struct backing *shared_anon_backing(u64 size) __must_check;
 /*
- * For a backing's mmap operation: the VMA, not linked yet, becomes anonymous memory (private or shared) and lets the
- * backing go. 0 or -ENOMEM.
+ * For a backing's mmap operation: the VMA, not linked yet, becomes anonymous memory (private or
+ * shared) and lets the backing go. 0 or -ENOMEM.
  */
 int vma_make_anon(struct vma *v);
 /*
- * Kernel pages in user space (vDSO): npages pages of the kernel image or linear map that are physically contiguous, from
- * kaddr on, at addr (0: mm chooses). vm_flags: VM_READ, VM_EXEC. Returns the address or -errno. Takes mm->lock.
+ * Kernel pages in user space (vDSO): npages pages of the kernel image or linear map that are
+ * physically contiguous, from kaddr on, at addr (0: mm chooses). vm_flags: VM_READ, VM_EXEC.
+ * Returns the address or -errno. Takes mm->lock.
  */
 i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags, const char *name);
 /* VMA that contains addr, or NULL; lock held. */
@@ -127,22 +142,33 @@ struct vma *mm_find_vma(struct mm *mm, u64 addr);
 struct vma *mm_first_vma_from(struct mm *mm, u64 addr);	/* the first that ends above addr */
 struct vma *mm_next_vma(const struct vma *v);			/* by address, or NULL; lock held */
 u64 mm_rss(const struct mm *mm);				/* pages */
-/* Copies up to len bytes from (write: to) another process's memory; returns bytes, stops at the first bad page. Breaks COW for writing. */
+/*
+ * Copies up to len bytes from (write: to) another process's memory; returns bytes, stops at the
+ * first bad page. Breaks COW for writing.
+ */
 ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
-struct vma_usage { u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous, lazyfree, locked, thp; }; /* bytes */
+/* bytes */
+struct vma_usage {
+	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;
+	u64 referenced, anonymous, lazyfree, locked, thp;
+};
 void mm_vma_usage(struct vma *v, struct vma_usage *u);		/* lock held for reading */
 u64 mm_pagemap_entry(struct mm *mm, u64 addr);			/* Linux pagemap word; lock held for reading */
 u64 mm_table_pages(const struct mm *mm);			/* VmPTE in pages */
 
 /* OOM: task/ provides the iteration over processes and the kill. */
 struct oom_ops {
-	/* Picks and kills the largest victim; says so in the log by name. false if none can be killed. */
+	/*
+	 * Picks and kills the largest victim; says so in the log by name. false if none can be
+	 * killed.
+	 */
 	bool (*kill_one)(u64 needed_pages);
 };
 extern const struct oom_ops *oom_ops;	/* NULL until task/ has set it */
 /*
- * How much killing the owner of mm would bring, in pages, with oom_score_adj (-1000..1000) as a share of total_pages in
- * thousandths; OOM_NEVER: must not be killed, or is being killed already. No locks.
+ * How much killing the owner of mm would bring, in pages, with oom_score_adj (-1000..1000) as a
+ * share of total_pages in thousandths; OOM_NEVER: must not be killed, or is being killed already.
+ * No locks.
  */
 #define OOM_ADJ_NEVER	(-1000)
 #define OOM_NEVER	INT64_MIN

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page-table tree of a user address space: level-indexed walker, leaf stretches, ASIDs, TLB gathering. See docs/mm.md.
+ * The page-table tree of a user address space: level-indexed walker, leaf stretches, ASIDs, TLB
+ * gathering. See docs/mm.md.
  *
- * Each table page's node is its struct page (PG_TABLE): lock guards the table's entries, mapcount counts the entries in
- * use (under lock), aux is the level, index the first address it maps, refcount the entries and roots that point at it.
+ * Each table page's node is its struct page (PG_TABLE): lock guards the table's entries, mapcount
+ * counts the entries in use (under lock), aux is the level, index the first address it maps,
+ * refcount the entries and roots that point at it.
  *
- * Who may follow table pointers. Tables are linked in at any time by whoever holds mm->lock for reading or writing (under
- * the parent's node lock), and unlinked only with mm->lock held for writing, for address ranges that no VMA covers and
- * that no mapping's VMA list reaches any more. So a walk is safe without any node lock while the walker holds mm->lock,
- * or holds the vma_lock of a mapping whose list has a VMA that covers the address (reverse map). Leaf entries are read
- * and changed under the leaf table's node lock; a lockless look at one is a hint to be checked again under it.
+ * Who may follow table pointers. Tables are linked in at any time by whoever holds mm->lock for
+ * reading or writing (under the parent's node lock), and unlinked only with mm->lock held for
+ * writing, for address ranges that no VMA covers and that no mapping's VMA list reaches any more.
+ * So a walk is safe without any node lock while the walker holds mm->lock, or holds the vma_lock of
+ * a mapping whose list has a VMA that covers the address (reverse map). Leaf entries are read and
+ * changed under the leaf table's node lock; a lockless look at one is a hint to be checked again
+ * under it.
  */
 #ifndef PT_PT_H
 #define PT_PT_H
@@ -28,26 +32,33 @@ struct pt_tree {
 	pte_t *root;			/* linear-map address of the level-0 table */
 	u64 asid;			/* generation and number; pt/asid.c */
 	u64 nr_tables;			/* pages of tables, atomic */
-	u64 cpus;			/* mask of CPUs that have had it loaded since its ASID was given, atomic: statistics */
+	/* mask of CPUs that have had it loaded since its ASID was given, atomic: statistics */
+	u64 cpus;
 };
 
 int pt_init(struct pt_tree *pt) __must_check;	/* an empty root; 0 or -ENOMEM */
 /* Frees every table; no leaf is left, no CPU has it loaded, its ASID has been invalidated. */
 void pt_destroy(struct pt_tree *pt);
 
-/* --- ASIDs (pt/asid.c) ------------------------------------------------------------------------- */
-/* Loads the tree on this CPU, giving it an ASID if it has none of this generation; NULL: the empty tree. Interrupts off. */
+/* --- ASIDs (pt/asid.c) ----------------------------------------------------------------------- */
+/*
+ * Loads the tree on this CPU, giving it an ASID if it has none of this generation; NULL: the empty
+ * tree. Interrupts off.
+ */
 void pt_load(struct pt_tree *pt);
 /* The tree is loaded on this CPU. Preemption off. */
 bool pt_loaded_here(const struct pt_tree *pt);
-/* ASID to invalidate after entries have changed; 0: it never ran, nothing to do. Orders earlier stores before it. */
+/*
+ * ASID to invalidate after entries have changed; 0: it never ran, nothing to do. Orders earlier
+ * stores before it.
+ */
 static inline u16 pt_asid(const struct pt_tree *pt)
 {
 	smp_mb();
 	return (u16)READ_ONCE(pt->asid);
 }
 
-/* --- single entries ------------------------------------------------------------------------------- */
+/* --- single entries -------------------------------------------------------------------------- */
 static inline pte_t *pt_table_of(pte_t entry) { return phys_to_virt(pte_table(entry)); }
 static inline struct page *pt_node(pte_t *table) { return virt_to_page(table); }
 /* The level-3 table that maps va, or NULL. Walk rules above. */
@@ -70,7 +81,7 @@ pte_t *pt_make_leaf_table(struct pt_tree *pt, u64 va);
 /* Entries in use of the table whose node is locked. */
 static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
 
-/* --- stretches: a range's entries, one table at a time ----------------------------------------------- */
+/* --- stretches: a range's entries, one table at a time --------------------------------------- */
 struct pt_walk {
 	struct pt_tree *pt;
 	u64 va, end;		/* [va, end): what is left, beginning with the current stretch */
@@ -84,14 +95,23 @@ static inline void pt_walk_init(struct pt_walk *w, struct pt_tree *pt, u64 start
 {
 	*w = (struct pt_walk){ .pt = pt, .va = start, .end = end };
 }
-/* Leaves the current stretch (unlocks) and locks the next one that has a table; false: no more, nothing locked. */
+/*
+ * Leaves the current stretch (unlocks) and locks the next one that has a table; false: no more,
+ * nothing locked.
+ */
 bool pt_walk_next(struct pt_walk *w);
-/* As above, but makes missing tables: each call's stretch begins where the last ended. -ENOMEM: nothing locked; 1: a stretch; 0: done. */
+/*
+ * As above, but makes missing tables: each call's stretch begins where the last ended. -ENOMEM:
+ * nothing locked; 1: a stretch; 0: done.
+ */
 int pt_walk_make(struct pt_walk *w);
 /* Ends a walk early: unlocks. */
 void pt_walk_stop(struct pt_walk *w);
 
-/* Replaces a live leaf, atomically where hardware may still set bits in it; false: it did, *old is what is there now. */
+/*
+ * Replaces a live leaf, atomically where hardware may still set bits in it; false: it did, *old is
+ * what is there now.
+ */
 static inline bool pte_replace(pte_t *p, pte_t *old, pte_t new)
 {
 	if (likely(pte_settled(*old))) {
@@ -109,22 +129,31 @@ static inline pte_t pte_take(pte_t *p, pte_t now)
 	return now;
 }
 
-/* --- runs of leaves in one stretch, node locked ------------------------------------------------------- */
-/* Differences that an operation may ignore inside a run; what was ignored is gathered in struct pt_run. */
+/* --- runs of leaves in one stretch, node locked ---------------------------------------------- */
+/*
+ * Differences that an operation may ignore inside a run; what was ignored is gathered in struct
+ * pt_run.
+ */
 enum pt_ignore { PT_IGNORE_DIRTY = 1, PT_IGNORE_YOUNG = 2, PT_IGNORE_WRITE = 4, PT_IGNORE_EXCL = 8 };
 struct pt_run { u32 n; bool any_dirty, any_young, any_write, any_excl; };
-/* The longest run of leaves from p[0] (present), at most max, of consecutive pages with the same attributes but those ignored. */
+/*
+ * The longest run of leaves from p[0] (present), at most max, of consecutive pages with the same
+ * attributes but those ignored.
+ */
 struct pt_run pt_run_of(pte_t *p, u32 max, u32 ignore);
 /* n entries of consecutive pages from first. The entries were none. */
 void set_ptes(pte_t *p, pte_t first, u32 n);
-/* Write-protects n leaves, keeping dirtiness; returns whether any could be written. The caller invalidates. */
+/*
+ * Write-protects n leaves, keeping dirtiness; returns whether any could be written. The caller
+ * invalidates.
+ */
 bool wrprotect_ptes(pte_t *p, u32 n, bool clear_exclusive);
 /* Clears n leaves atomically; what hardware had set is gathered. The caller invalidates. */
 struct pt_run get_and_clear_ptes(pte_t *p, u32 n);
 /* Clears n leaves of a tree that no CPU uses any more: plain stores. */
 void clear_full_ptes(pte_t *p, u32 n);
 
-/* --- gathering: what is to be freed once the TLB has forgotten it (pt/gather.c) ---------------------------- */
+/* --- gathering: what is to be freed once the TLB has forgotten it (pt/gather.c) -------------- */
 #define PT_GATHER_FOLIOS 96
 struct pt_gather {
 	struct pt_tree *pt;
@@ -155,8 +184,9 @@ static inline void pt_gather_range(struct pt_gather *g, u64 start, u64 end)
 /* Invalidates what was gathered, then frees it. May be called again. Under a node lock too. */
 void pt_gather_flush(struct pt_gather *g);
 /*
- * Invalidates what was gathered so far, and frees nothing. Before a node is unlocked where somebody may fill the cleared
- * entries again at once: between an old and a new translation there has to be an invalidation (break before make).
+ * Invalidates what was gathered so far, and frees nothing. Before a node is unlocked where somebody
+ * may fill the cleared entries again at once: between an old and a new translation there has to be
+ * an invalidation (break before make).
  */
 void pt_gather_invalidate(struct pt_gather *g);
 /* Takes over one reference of a folio that was mapped and is no longer. */
@@ -171,8 +201,8 @@ static inline void pt_gather_folio(struct pt_gather *g, struct folio *f)
 		pt_gather_flush(g);
 }
 /*
- * Unlinks and gathers every table that maps only addresses in [floor, ceiling), where no leaf is left; mm->lock held for
- * writing. [start, end) bounds the search.
+ * Unlinks and gathers every table that maps only addresses in [floor, ceiling), where no leaf is
+ * left; mm->lock held for writing. [start, end) bounds the search.
  */
 void pt_free_tables(struct pt_gather *g, u64 start, u64 end, u64 floor, u64 ceiling);
 #endif

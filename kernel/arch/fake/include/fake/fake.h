@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine that the host tests run on: RAM in an arena, up to MAX_CPUS CPUs with model TLBs, coroutines as threads (each
- * on a CPU of its own), allocation that fails when asked. All choices come from one seed. A broken rule panics.
+ * The machine that the host tests run on: RAM in an arena, up to MAX_CPUS CPUs with model TLBs,
+ * coroutines as threads (each on a CPU of its own), allocation that fails when asked. All choices
+ * come from one seed. A broken rule panics.
  */
 #ifndef FAKE_FAKE_H
 #define FAKE_FAKE_H
@@ -12,8 +13,11 @@
 void fake_init(u64 ram, u64 seed);
 u32 fake_random(u32 below);
 
-/* --- threads (fake/sched.c) ------------------------------------------------------------------- */
-/* Runs fn(arg[i]) for i in 0..n-1, n <= MAX_CPUS, as threads on CPUs 0..n-1 until all have returned. */
+/* --- threads (fake/sched.c) ------------------------------------------------------------------ */
+/*
+ * Runs fn(arg[i]) for i in 0..n-1, n <= MAX_CPUS, as threads on CPUs 0..n-1 until all have
+ * returned.
+ */
 void fake_run(u32 n, void (*fn)(void *arg), void **arg);
 /* Outside fake_run: which CPU the test itself runs on. */
 void fake_set_cpu(u32 cpu);
@@ -21,9 +25,12 @@ void fake_switch_point(void);		/* another thread may run now */
 extern u32 fake_switch_rate;		/* one in so many switch points switches; 0: never */
 extern bool fake_kill_pending;		/* what sleep_interrupted(SLEEP_KILLABLE) says */
 
-/* --- MMU (fake/mmu.c) --------------------------------------------------------------------------- */
+/* --- MMU (fake/mmu.c) ------------------------------------------------------------------------ */
 enum fake_access_kind { FAKE_READ, FAKE_WRITE, FAKE_EXEC };
-/* Where the current CPU's user access to va lands in the arena, by its TLB or by a walk; NULL: it faults. */
+/*
+ * Where the current CPU's user access to va lands in the arena, by its TLB or by a walk; NULL: it
+ * faults.
+ */
 void *fake_translate(u64 va, enum fake_access_kind kind);
 /* A walk ahead of use, as hardware may make at any time, on any CPU; never faults. */
 void fake_speculate(u64 va);
@@ -35,11 +42,14 @@ void fake_mmu_reset(void);
 void fake_set_asid_bits(u32 n);
 extern u64 fake_tlb_inserts, fake_pte_stores;
 
-/* --- memory (fake/mem.c) ----------------------------------------------------------------------------- */
+/* --- memory (fake/mem.c) --------------------------------------------------------------------- */
 extern u32 fake_fail_rate;		/* one in so many allocations fails; 0: never */
 extern u64 fake_fail_at;		/* the how-manieth allocation from now on fails; 0: none */
 u64 fake_pages_used(void);
 u64 fake_objects_used(void);		/* slab and kmalloc objects */
-/* User access by the current address space: faults are served by mm_fault through this hook. False: bad address. */
+/*
+ * User access by the current address space: faults are served by mm_fault through this hook. False:
+ * bad address.
+ */
 extern bool (*fake_fault)(u64 va, enum fake_access_kind kind);
 #endif
