@@ -219,7 +219,7 @@ static i64 set_foreground(struct tty *t, i32 __user *arg)
 	if (pgrp_exists_in_session(pgid, p->sid))
 		t->pgid = pgid;
 	else
-		err = pgrp_exists(pgid) ? -EPERM : -ESRCH;
+		err = pid_exists(pgid) ? -EPERM : -ESRCH;
 	spin_unlock_irqrestore(&proc_lock, flags);
 	return err;
 }

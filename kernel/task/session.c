@@ -31,12 +31,7 @@ void session_leave(struct process *p)
 	pid_unuse(pid_find(p->sid));
 }
 
-bool pgrp_exists(i32 pgid)
-{
-	struct pid *pid = pid_find(pgid);
-
-	return pid && !list_empty(&pid->group);
-}
+bool pid_exists(i32 nr) { return pid_find(nr) != NULL; }
 
 bool pgrp_exists_in_session(i32 pgid, i32 sid)
 {

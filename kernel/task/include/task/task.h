@@ -214,7 +214,7 @@ i64 task_setsid(void);
 i64 task_setpgid(i32 pid, i32 pgid);
 /* The process group has no member with a parent outside it in the same session. proc_lock held. */
 bool pgrp_orphaned(i32 pgid, const struct process *ignored);
-bool pgrp_exists(i32 pgid);
+bool pid_exists(i32 nr);	/* as a process, thread, group or session; proc_lock held */
 bool pgrp_exists_in_session(i32 pgid, i32 sid);
 
 /* Subsystem parts of a task that come and go with it: fs registers files and fs_ctx so that task does not depend on fs. */
