@@ -43,7 +43,7 @@ static void put_number(struct out *o, const struct spec *s, u64 v, bool negative
 	if (!n && s->precision != 0)
 		text[n++] = '0';
 	zeros = s->precision - n;
-	if (s->alt && s->base == 8 && zeros <= 0)
+	if (s->alt && s->base == 8 && zeros <= 0 && (!n || text[n - 1] != '0'))
 		zeros = 1;
 	zeros = max(zeros, 0);
 	fill = s->width - n - zeros - (sign != 0) - 2 * hex;

@@ -33,13 +33,12 @@ static void move_down(char *d, const char *s, size_t n)
 	}
 }
 
-/* memcpy reads up to 64 bytes before it writes, and its last 16 bytes anew: 64 bytes apart downwards it is safe. */
 void *memmove(void *dst, const void *src, size_t n)
 {
 	char *d = dst;
 	const char *s = src;
 
-	if (d >= s + n || s >= d + n || s - d >= 64)
+	if (d >= s + n || s >= d + n)
 		return memcpy(dst, src, n);
 	if (d <= s)
 		move_down(d, s, n);
