@@ -522,13 +522,13 @@ TEST(background_write)
 
 TEST(tcsetpgrp_errors)
 {
-	pid_t shell;
+	pid_t shell, ours = getpgrp();
 
 	open_pty();
 	shell = SESSION(
 		ERR(tcsetpgrp(slave, -1), EINVAL);
 		ERR(tcsetpgrp(slave, 4000000), ESRCH);
-		ERR(tcsetpgrp(slave, 1), EPERM);	/* another session */
+		ERR(tcsetpgrp(slave, ours), EPERM);	/* another session's */
 	);
 	CHECK_EQ(check_wait(shell), 0);
 	ERR(tcsetpgrp(slave, getpgrp()), ENOTTY);	/* not our terminal */
