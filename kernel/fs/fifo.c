@@ -13,6 +13,8 @@
 #include <task/task.h>
 #include "pipe_ring.h"
 
+static struct super *pipefs;
+
 void fifo_evict(struct inode *i)
 {
 	if (i->private)
@@ -69,6 +71,7 @@ int fifo_open(struct inode *i, struct file *f)
 {
 	u32 mode = f->mode & (FMODE_READ | FMODE_WRITE);
 	struct pipe *p = inode_pipe(i);
+	bool waits = i->sb != pipefs;	/* a nameless pipe opened again through /proc: its data may have outlived its writers */
 	int err = 0;
 
 	if (!p)
@@ -77,7 +80,7 @@ int fifo_open(struct inode *i, struct file *f)
 	f->version = ~0ull;
 	f->mode = (f->mode & ~(u32)FMODE_SEEK) | FMODE_STREAM;
 	mutex_lock(&p->lock);
-	if (mode == FMODE_WRITE && (f->flags & O_NONBLOCK) && !p->readers) {
+	if (mode == FMODE_WRITE && (f->flags & O_NONBLOCK) && !p->readers && waits) {
 		mutex_unlock(&p->lock);
 		return -ENXIO;
 	}
@@ -90,7 +93,9 @@ int fifo_open(struct inode *i, struct file *f)
 		WRITE_ONCE(p->w_opened, p->w_opened + 1);
 	}
 	wake_up_all(&p->open_wait);
-	if (mode == FMODE_READ)
+	if (!waits)
+		err = 0;
+	else if (mode == FMODE_READ)
 		err = open_reader(p, f);
 	else if (mode == FMODE_WRITE)
 		err = open_writer(p, f);
@@ -106,8 +111,6 @@ int fifo_open(struct inode *i, struct file *f)
 
 static const struct inode_ops pipefs_iops = { .evict = fifo_evict };
 static struct fs_type pipefs_type = { .name = "pipefs", .nodev = true };
-static struct super *pipefs;
-
 static int pipefs_init(void)
 {
 	pipefs = super_new(&pipefs_type, PIPEFS_MAGIC, NULL, SB_NOCACHE);

@@ -299,6 +299,26 @@ TEST(openat2_scopes)
 	ERR(open2(d, "here", RESOLVE_BENEATH | RESOLVE_IN_ROOT), EINVAL);
 }
 
+/* Through /proc a pipe can be opened again without waiting, and read after its last writer went. */
+TEST(pipe_opened_again)
+{
+	char name[64], c;
+	int p[2], fd;
+
+	OK(pipe(p));
+	snprintf(name, sizeof name, "/proc/self/fd/%d", p[0]);
+	CHECK_EQ(write(p[1], "ab", 2), 2);
+	OK(close(p[1]));
+	fd = OK(open(name, O_RDONLY));
+	CHECK_EQ(read(fd, &c, 1), 1);
+	CHECK_EQ(c, 'a');
+	CHECK_EQ(read(p[0], &c, 1), 1);
+	CHECK_EQ(read(fd, &c, 1), 0);
+	p[1] = OK(open(name, O_WRONLY));
+	CHECK_EQ(write(p[1], "c", 1), 1);
+	CHECK_EQ(read(p[0], &c, 1), 1);
+}
+
 TEST(mounts_in_use)
 {
 	struct stat in, out;
