@@ -58,6 +58,10 @@ struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 
 void vma_lock_rmap(const struct vma *v);
 void vma_unlock_rmap(const struct vma *v);
 
+/* --- mm/mm.c */
+/* The address space after mm (NULL: the first), referenced; drops the reference to mm. For the audit. */
+struct mm *mm_next(struct mm *mm);
+
 /* --- mm/zap.c -------------------------------------------------------------------------------- */
 struct zap {
 	struct mm *mm;

@@ -14,6 +14,25 @@ static int mm_cache_init(void)
 }
 INITCALL(core, mm_cache_init);
 
+static struct list all_mms = LIST_INIT(all_mms);
+static struct spinlock all_lock = SPINLOCK_INIT;
+
+struct mm *mm_next(struct mm *mm)
+{
+	struct mm *found = NULL;
+
+	spin_lock(&all_lock);
+	for (struct list *l = mm ? mm->all.next : all_mms.next; l != &all_mms && !found; l = l->next) {
+		found = list_entry(l, struct mm, all);
+		if (!ref_get_unless_zero(&found->count))
+			found = NULL;
+	}
+	spin_unlock(&all_lock);
+	if (mm)
+		mm_drop(mm);
+	return found;
+}
+
 struct mm *mm_create(void)
 {
 	struct mm *mm = slab_zalloc(mm_cache);
@@ -29,6 +48,9 @@ struct mm *mm_create(void)
 	rwsem_init(&mm->lock);
 	mm->mmap_top = USER_VA_END - 128 * MIB;
 	mm->cow_tables = true;
+	spin_lock(&all_lock);
+	list_add_tail(&all_mms, &mm->all);
+	spin_unlock(&all_lock);
 	return mm;
 }
 
@@ -38,6 +60,9 @@ void mm_drop(struct mm *mm)
 {
 	if (!ref_put(&mm->count))
 		return;
+	spin_lock(&all_lock);
+	list_del(&mm->all);
+	spin_unlock(&all_lock);
 	pt_destroy(&mm->pt);
 	slab_free(mm_cache, mm);
 }

@@ -49,6 +49,7 @@ struct vma {
 struct mm {
 	ref_t users;			/* tasks; at 0 all mappings go */
 	ref_t count;			/* users (together one) and others who keep the struct */
+	struct list all;		/* every address space, until count is 0; mm.c's lock */
 	struct rwsem lock;
 	struct vma_tree vmas;		/* lock */
 	u32 nr_vmas;
