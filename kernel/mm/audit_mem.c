@@ -94,6 +94,7 @@ static bool expected(enum owner o, u64 *n)
 	static const struct { u8 owner, stat; } counted[] = {
 		{ OWN_SLAB, STAT_SLAB }, { OWN_KMALLOC, STAT_KMALLOC }, { OWN_KVM, STAT_KVM }, { OWN_KSTACK, STAT_KSTACK },
 		{ OWN_KTABLE, STAT_KTABLES }, { OWN_TABLE, STAT_TABLES },
+		{ OWN_ANON, STAT_ANON },
 	};
 
 	*n = 0;

@@ -26,6 +26,7 @@
  */
 #include <linux/resource.h>
 #include <linux/capability.h>
+#include <mm/stat.h>
 #include "internal.h"
 
 #define FAULT_AROUND 16u	/* pages; a power of two */
@@ -73,6 +74,7 @@ static void init_anon(const struct site *s, struct folio *f)
 	f->page.index = vma_pgoff(s->v, s->addr);
 	atomic_set(&f->page.mapcount, 1);
 	page_set(&f->page, PG_ANON);
+	mem_stat_add(STAT_ANON, 1ll << folio_order(f));	/* folio_free takes it off */
 	page_set(&f->page, PG_UPTODATE);
 }
 

@@ -173,25 +173,14 @@ static void spill(struct pcp *l, u32 order, u32 n)
 #define NOT_FREEABLE ((1u << PG_LOCKED) | (1u << PG_LRU) | (1u << PG_SLAB) | (1u << PG_TABLE) | (1u << PG_RESERVED) | \
 		      (1u << PG_BUDDY) | (1u << PG_TAIL))
 
-void folio_free(struct folio *f)
+/* Interrupts are off, were as irq says, and are so again afterwards. */
+static __noinline void free_slow(struct page *p, u32 order, u64 irq)
 {
-	struct page *p = &f->page;
-	u32 order = p->order;
-	u64 irq;
-
-	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v))
-		panic("memory: freeing pfn %llx: flags %x mapcount %d refcount %d", (unsigned long long)page_to_pfn(p),
-		      p->flags, p->mapcount.v, p->refcount.v);
-	p->flags = 0;
-	p->kind = 0;
-	p->aux = 0;
-	irq = irq_save();
-	if (likely(order < PCP_ORDERS)) {
+	if (order < PCP_ORDERS) {
 		struct pcp *l = &pcps[cpu_id()].list[order];
 
 		pcp_push(l, p);
-		if (unlikely(l->count > pcp_high[order]))
-			spill(l, order, pcp_batch[order]);
+		spill(l, order, pcp_batch[order]);
 	} else {
 		spin_lock(&zone.lock);
 		buddy_give(p, order);
@@ -199,6 +188,38 @@ void folio_free(struct folio *f)
 		preempt_enable_no_resched();
 	}
 	irq_restore(irq);
+}
+
+static __noinline __noreturn void bad_free(const struct page *p)
+{
+	panic("memory: freeing pfn %llx: flags %x mapcount %d refcount %d", (unsigned long long)page_to_pfn(p), p->flags,
+	      p->mapcount.v, p->refcount.v);
+}
+
+void folio_free(struct folio *f)
+{
+	struct page *p = &f->page;
+	u32 order = p->order;
+	struct pcp *l;
+	u64 irq;
+
+	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v))
+		bad_free(p);
+	if (p->flags & (1u << PG_ANON))
+		mem_stat_add(STAT_ANON, -(i64)(1ll << order));
+	p->flags = 0;
+	p->kind = 0;
+	p->aux = 0;
+	irq = irq_save();
+	if (likely(order < PCP_ORDERS)) {
+		l = &pcps[cpu_id()].list[order];
+		if (likely(l->count < pcp_high[order])) {
+			pcp_push(l, p);
+			irq_restore(irq);
+			return;
+		}
+	}
+	free_slow(p, order, irq);
 }
 
 void pcp_drain_local(void)

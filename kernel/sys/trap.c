@@ -2,6 +2,7 @@
 /* Faults and exceptions of user mode, turned into memory or signals. */
 #include <hal/sync.h>
 #include <hal/uaccess.h>
+#include <mm/stat.h>
 #include <sys/syscall.h>
 #include <task/task.h>
 
@@ -52,10 +53,13 @@ int user_fault(struct regs *r, const struct user_fault *f)
 	if (likely(t->mm))
 		res = mm_fault(t->mm, &req, &major);
 	if (likely(res == FAULT_OK)) {
-		if (unlikely(major))
+		if (unlikely(major)) {
 			t->maj_flt++;
-		else
+			mem_stat_add(STAT_MAJFAULT, 1);
+		} else {
 			t->min_flt++;
+		}
+		mem_stat_add(STAT_FAULT, 1);
 		return 0;
 	}
 	if (f->user_mode)

@@ -14,7 +14,8 @@ enum mem_stat {
 	STAT_KVM, STAT_KSTACK, STAT_KTABLES,	/* vmalloc; kernel stacks, cached ones too; the tables that map them */
 	STAT_TABLES,			/* user page tables (pt) */
 	STAT_CACHE, STAT_SHMEM,		/* page cache that can be dropped; that is memory itself (tmpfs) */
-	STAT_ANON, STAT_MAPPED,		/* mapped anonymous and file pages (mm) */
+	STAT_ANON,			/* anonymous folios: from their first mapping till they are freed */
+	STAT_MAPPED,			/* mapped file pages (mm) */
 	STAT_DIRTY,
 	/* events, for vmstat */
 	STAT_FAULT, STAT_MAJFAULT, STAT_COW, STAT_RECLAIMED, STAT_OOM,
