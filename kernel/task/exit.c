@@ -113,12 +113,17 @@ struct process *process_reaper(struct process *p)
 void process_unlink(struct process *p)
 {
 	struct pid *pid = pid_find(p->pid);
+	struct sighand *s;
+	u64 flags;
 
 	assert_spin_held(&proc_lock);
 	p->reaped = true;
 	list_del(&p->sibling);
 	list_del(&p->all_link);
+	/* Who walks the threads holds one of the two locks: proc/PID/stat of a process that is being reaped, the other one. */
+	s = sighand_lock(p, &flags);
 	list_del(&p->leader->thread_link);
+	sighand_unlock(s, flags);
 	pgrp_leave(p);
 	session_leave(p);
 	pid->proc = NULL;
