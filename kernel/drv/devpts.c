@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* devpts: a directory of the open pseudo-terminals' slaves, and ptmx. One instance, whoever mounts it. */
+/* devpts: a directory of the open pseudo-terminals' slaves, and ptmx. One instance, whoever mounts
+ * it. */
 #include <base/init.h>
 #include <base/string.h>
 #include <lib/format.h>
@@ -7,7 +8,7 @@
 #include <task/task.h>
 #include "pty.h"
 
-static struct super *instance;		/* made at boot: ptys can be opened before devpts is mounted */
+static struct super *instance; /* made at boot: ptys can be opened before devpts is mounted */
 static struct inode *ptmx_inode;
 
 /* Mount options apply to slaves made afterwards. */
@@ -135,7 +136,8 @@ static bool number_option(const char *opt, const char *name, unsigned base, u32 
 	return true;
 }
 
-/* gid=, mode=, ptmxmode= are obeyed; newinstance, uid= and max= accepted where they change nothing. */
+/* gid=, mode=, ptmxmode= are obeyed; newinstance, uid= and max= accepted where they change nothing.
+ */
 static void options(const char *data)
 {
 	while (data && *data) {

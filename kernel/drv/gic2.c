@@ -9,7 +9,8 @@
 enum { GICC_CTLR = 0x00, GICC_PMR = 0x04, GICC_IAR = 0x0c, GICC_EOIR = 0x10 };
 
 static volatile u8 *dist, *cpuif;
-static u8 cpu_target[MAX_CPUS];		/* each CPU's bit in target registers, as the banked ITARGETSR0 shows it */
+static u8 cpu_target[MAX_CPUS]; /* each CPU's bit in target registers, as the banked ITARGETSR0
+				   shows it */
 static DEFINE_PER_CPU(u32, last_iar);	/* EOIR wants the source CPU of an SGI back */
 
 static void init_cpu(void)
@@ -62,7 +63,8 @@ const struct gic_ops *gic2_probe(void)
 
 	if (node < 0)
 		node = dt_next_compatible(machine_fdt, -1, "arm,gic-400");
-	if (node < 0 || !dt_reg(machine_fdt, node, 0, &d, &dsize) || !dt_reg(machine_fdt, node, 1, &c, &csize))
+	if (node < 0 || !dt_reg(machine_fdt, node, 0, &d, &dsize) ||
+	    !dt_reg(machine_fdt, node, 1, &c, &csize))
 		return NULL;
 	dist = ioremap(d, dsize);
 	cpuif = ioremap(c, csize);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Interrupts: a table of handlers over a GICv2 or GICv3. Handlers are registered at boot and stay. */
+/* Interrupts: a table of handlers over a GICv2 or GICv3. Handlers are registered at boot and stay.
+ */
 #include <base/alloc.h>
 #include <base/errno.h>
 #include <base/printk.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel log: a ring of fixed records. Any context may write, under one irq-safe lock that nothing else is taken
- * inside of. Readers are woken by a timer tick later, not from printk: a caller may hold the scheduler's locks.
+ * The kernel log: a ring of fixed records. Any context may write, under one irq-safe lock that
+ * nothing else is taken inside of. Readers are woken by a timer tick later, not from printk: a
+ * caller may hold the scheduler's locks.
  */
 #include <base/string.h>
 #include <drv/klog.h>
@@ -22,7 +23,8 @@ int klog_console_level = 7;
 static void to_console(const struct klog_record *r)
 {
 	char line[300];
-	int n = snprintf(line, sizeof(line), "[%5lu.%06lu] %.*s\r\n", r->ns / 1000000000, r->ns / 1000 % 1000000, r->len, r->text);
+	int n = snprintf(line, sizeof(line), "[%5lu.%06lu] %.*s\r\n", r->ns / 1000000000,
+			 r->ns / 1000 % 1000000, r->len, r->text);
 
 	arch_early_puts(line, (size_t)min(n, (int)sizeof(line) - 1));
 }
@@ -34,7 +36,7 @@ void vprintk(enum log_level level, const char *fmt, va_list ap)
 	int n;
 
 	flags = irq_save();
-	if (holder == cpu_id() + 1) {	/* a fault while printing: the panic must get its words out */
+	if (holder == cpu_id() + 1) { /* a fault while printing: the panic must get its words out */
 		arch_early_puts(fmt, strlen(fmt));
 		irq_restore(flags);
 		return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The devices of major 1: null, zero, full, random, urandom, kmsg (mem(4), null(4), random(4), and kmsg's record format). */
+/* The devices of major 1: null, zero, full, random, urandom, kmsg (mem(4), null(4), random(4), and
+ * kmsg's record format). */
 #include <base/init.h>
 #include <base/string.h>
 #include <drv/klog.h>
@@ -13,7 +14,8 @@
 #include <linux/random.h>
 #include <task/task.h>
 
-/* --- null, zero, full ------------------------------------------------------------------------------------------ */
+/* --- null, zero, full
+ * ------------------------------------------------------------------------------------------ */
 static ssize_t null_read(struct file *f, struct uio *u, u64 *pos) { return 0; }
 
 static ssize_t null_write(struct file *f, struct uio *u, u64 *pos)
@@ -57,10 +59,12 @@ static ssize_t full_write(struct file *f, struct uio *u, u64 *pos) { return -ENO
 static off64 no_seek(struct file *f, off64 off, int whence) { return (off64)(f->pos = 0); }
 
 static const struct file_ops null_ops = { .read = null_read, .write = null_write, .seek = no_seek };
-static const struct file_ops zero_ops = { .read = zero_read, .write = null_write, .seek = no_seek, .mmap = zero_mmap };
+static const struct file_ops zero_ops = {
+	.read = zero_read, .write = null_write, .seek = no_seek, .mmap = zero_mmap};
 static const struct file_ops full_ops = { .read = zero_read, .write = full_write, .seek = no_seek };
 
-/* --- random, urandom: one generator, seeded before the first program runs ---------------------------------------- */
+/* --- random, urandom: one generator, seeded before the first program runs
+ * ---------------------------------------- */
 static ssize_t random_read(struct file *f, struct uio *u, u64 *pos)
 {
 	size_t done = 0;
@@ -109,16 +113,22 @@ static i64 random_ioctl(struct file *f, u32 cmd, u64 arg)
 	switch (cmd) {
 	case RNDGETENTCNT:
 		return put_user(256, (int __user *)arg) ? -EFAULT : 0;
-	case RNDADDENTROPY: case RNDADDTOENTCNT: case RNDCLEARPOOL: case RNDZAPENTCNT: case RNDRESEEDCRNG:
+	case RNDADDENTROPY:
+	case RNDADDTOENTCNT:
+	case RNDCLEARPOOL:
+	case RNDZAPENTCNT:
+	case RNDRESEEDCRNG:
 		return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
 	default:
 		return -EINVAL;
 	}
 }
 
-static const struct file_ops random_ops = { .read = random_read, .write = random_write, .ioctl = random_ioctl, .seek = no_seek };
+static const struct file_ops random_ops = {
+	.read = random_read, .write = random_write, .ioctl = random_ioctl, .seek = no_seek};
 
-/* --- kmsg: one record for each read; a line written is a record ------------------------------------------------------ */
+/* --- kmsg: one record for each read; a line written is a record
+ * ------------------------------------------------------ */
 #define KMSG_LINE 1000
 
 static int kmsg_open(struct inode *i, struct file *f)
@@ -147,8 +157,9 @@ static ssize_t kmsg_read(struct file *f, struct uio *u, u64 *pos)
 		f->pos = r.seq;
 		return -EPIPE;
 	}
-	n = snprintf(line, sizeof(line), "%u,%llu,%llu,-;%.*s\n", r.level, (unsigned long long)r.seq,
-		     (unsigned long long)(r.ns / 1000), (int)r.len, r.text);
+	n = snprintf(line, sizeof(line), "%u,%llu,%llu,-;%.*s\n", r.level,
+		     (unsigned long long)r.seq, (unsigned long long)(r.ns / 1000), (int)r.len,
+		     r.text);
 	if ((size_t)n > u->left)
 		return -EINVAL;
 	if (uio_write(u, line, (size_t)n) != (size_t)n)
@@ -201,14 +212,23 @@ static u32 kmsg_poll(struct file *f, struct poll_table *pt)
 }
 
 static const struct file_ops kmsg_ops = {
-	.open = kmsg_open, .read = kmsg_read, .write = kmsg_write, .seek = kmsg_seek, .poll = kmsg_poll,
+	.open = kmsg_open,
+	.read = kmsg_read,
+	.write = kmsg_write,
+	.seek = kmsg_seek,
+	.poll = kmsg_poll,
 };
 
 static int mem_init(void)
 {
-	static const struct { u32 minor, mode; const char *name; const struct file_ops *ops; } dev[] = {
-		{ 3, 0666, "null", &null_ops }, { 5, 0666, "zero", &zero_ops }, { 7, 0666, "full", &full_ops },
-		{ 8, 0666, "random", &random_ops }, { 9, 0666, "urandom", &random_ops }, { 11, 0644, "kmsg", &kmsg_ops },
+	static const struct {
+		u32 minor, mode;
+		const char *name;
+		const struct file_ops *ops;
+	} dev[] = {
+		{3, 0666, "null", &null_ops},	   {5, 0666, "zero", &zero_ops},
+		{7, 0666, "full", &full_ops},	   {8, 0666, "random", &random_ops},
+		{9, 0666, "urandom", &random_ops}, {11, 0644, "kmsg", &kmsg_ops},
 	};
 	int err = 0;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PL011 UART (Arm DDI 0183) as the terminal ttyAMA0. Output is polled out of the ring: the emulated FIFO never stays full for long. */
+/* PL011 UART (Arm DDI 0183) as the terminal ttyAMA0. Output is polled out of the ring: the emulated
+ * FIFO never stays full for long. */
 #include <base/init.h>
 #include <base/printk.h>
 #include <drv/machine.h>
@@ -11,14 +12,26 @@
 #include <mm/page.h>
 
 enum {
-	UARTDR = 0x00, UARTFR = 0x18, UARTLCR_H = 0x2c, UARTCR = 0x30, UARTIMSC = 0x38, UARTICR = 0x44,
-	FR_RXFE = BIT(4), FR_TXFF = BIT(5), INT_RX = BIT(4), INT_TX = BIT(5), INT_RT = BIT(6),
-	LCR_FIFO = BIT(4), LCR_8BIT = 3 << 5, CR_ON = BIT(0) | BIT(8) | BIT(9),
+	UARTDR = 0x00,
+	UARTFR = 0x18,
+	UARTLCR_H = 0x2c,
+	UARTCR = 0x30,
+	UARTIMSC = 0x38,
+	UARTICR = 0x44,
+	FR_RXFE = BIT(4),
+	FR_TXFF = BIT(5),
+	INT_RX = BIT(4),
+	INT_TX = BIT(5),
+	INT_RT = BIT(6),
+	LCR_FIFO = BIT(4),
+	LCR_8BIT = 3 << 5,
+	CR_ON = BIT(0) | BIT(8) | BIT(9),
 };
 
 struct pl011 { volatile u8 *base; struct tty *tty; struct spinlock lock; };
 
-/* Moves what both sides can take. A full input ring leaves bytes in the FIFO with the receive interrupt off. lock held. */
+/* Moves what both sides can take. A full input ring leaves bytes in the FIFO with the receive
+ * interrupt off. lock held. */
 static void receive(struct pl011 *u)
 {
 	u8 buf[32];
@@ -27,7 +40,8 @@ static void receive(struct pl011 *u)
 
 	do {
 		room = tty_receive_room(u->tty) >= sizeof(buf);
-		for (n = 0; room && n < sizeof(buf) && !(mmio_read32(u->base + UARTFR) & FR_RXFE); n++)
+		for (n = 0; room && n < sizeof(buf) && !(mmio_read32(u->base + UARTFR) & FR_RXFE);
+		     n++)
 			buf[n] = (u8)mmio_read32(u->base + UARTDR);
 		if (n)
 			tty_receive(u->tty, buf, n);
@@ -57,7 +71,8 @@ static void pl011_irq(void *arg)
 	receive(u);
 }
 
-/* Output order is kept by the lock; the rings have their own. Also called after a read made room for input. */
+/* Output order is kept by the lock; the rings have their own. Also called after a read made room
+ * for input. */
 static void pl011_start(struct tty *t)
 {
 	struct pl011 *u = t->private;
@@ -78,7 +93,8 @@ static int pl011_probe(void)
 	bool edge;
 	u32 irq;
 
-	if (node < 0 || !dt_reg(machine_fdt, node, 0, &pa, &size) || !dt_interrupt(machine_fdt, node, 0, &irq, &edge))
+	if (node < 0 || !dt_reg(machine_fdt, node, 0, &pa, &size) ||
+	    !dt_interrupt(machine_fdt, node, 0, &irq, &edge))
 		return 0;
 	spin_init(&uart.lock);
 	uart.base = ioremap(pa, size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pseudo-terminals (pty(7)). The slave is a struct tty; the master reads its output ring and writes through its line
- * discipline. The pair lives until both sides are closed: the master file and the slave's inode each hold the tty.
+ * Pseudo-terminals (pty(7)). The slave is a struct tty; the master reads its output ring and writes
+ * through its line discipline. The pair lives until both sides are closed: the master file and the
+ * slave's inode each hold the tty.
  */
 #include <base/alloc.h>
 #include <base/init.h>
@@ -29,7 +30,8 @@ static void slave_closed(struct tty *t)
 
 static const struct tty_ops slave_ops = { .start = slave_start, .closed = slave_closed };
 
-/* --- birth ---------------------------------------------------------------------------------------- */
+/* --- birth
+ * ---------------------------------------------------------------------------------------- */
 
 static int take_index(struct pty *p)
 {
@@ -78,7 +80,8 @@ static int ptmx_open(struct inode *i, struct file *f)
 	return 0;
 }
 
-/* --- master -------------------------------------------------------------------------------------------- */
+/* --- master
+ * -------------------------------------------------------------------------------------------- */
 
 static bool slave_gone(const struct pty *p) { return p->slave_opened && !READ_ONCE(p->tty->opens); }
 
@@ -114,7 +117,8 @@ static ssize_t ptmx_read(struct file *f, struct uio *u, u64 *pos)
 			return -EIO;
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
-		err = wait_event_interruptible(&p->tty->master_wait, master_readable(p) || slave_gone(p));
+		err = wait_event_interruptible(&p->tty->master_wait,
+					       master_readable(p) || slave_gone(p));
 		if (err)
 			return err;
 	}
@@ -148,8 +152,11 @@ static ssize_t ptmx_write(struct file *f, struct uio *u, u64 *pos)
 		if (slave_gone(p)) {
 			err = -EIO;
 		} else if (!room) {
-			err = f->flags & O_NONBLOCK ? -EAGAIN :
-				wait_event_interruptible(&p->tty->master_wait, tty_receive_room(p->tty) || slave_gone(p));
+			err = f->flags & O_NONBLOCK
+				      ? -EAGAIN
+				      : wait_event_interruptible(&p->tty->master_wait,
+								 tty_receive_room(p->tty) ||
+									 slave_gone(p));
 		} else {
 			n = uio_read(u, buf, min(min(room, sizeof(buf)), u->left));
 			if (!n)
@@ -181,7 +188,8 @@ static u32 ptmx_poll(struct file *f, struct poll_table *pt)
 /* TIOCGPTPEER: the slave without its path (ioctl_tty(2)). */
 static i64 open_peer(struct pty *p, int flags)
 {
-	struct file *f = anon_file_inode(inode_get(p->inode), "pts", &pts_fops, p->tty, flags & ~O_CLOEXEC);
+	struct file *f =
+		anon_file_inode(inode_get(p->inode), "pts", &pts_fops, p->tty, flags & ~O_CLOEXEC);
 	int err;
 
 	if (IS_ERR(f))
@@ -225,7 +233,8 @@ static i64 ptmx_ioctl(struct file *f, u32 cmd, u64 arg)
 	}
 }
 
-/* The line drops: the slave's session hears of it, the name goes, the tty stays with those that have it open. */
+/* The line drops: the slave's session hears of it, the name goes, the tty stays with those that
+ * have it open. */
 static void ptmx_release(struct file *f)
 {
 	struct pty *p = f->private;
@@ -237,10 +246,16 @@ static void ptmx_release(struct file *f)
 }
 
 const struct file_ops ptmx_fops = {
-	.open = ptmx_open, .read = ptmx_read, .write = ptmx_write, .poll = ptmx_poll, .ioctl = ptmx_ioctl, .release = ptmx_release,
+	.open = ptmx_open,
+	.read = ptmx_read,
+	.write = ptmx_write,
+	.poll = ptmx_poll,
+	.ioctl = ptmx_ioctl,
+	.release = ptmx_release,
 };
 
-/* --- slave: an ordinary terminal once it is open ------------------------------------------------------------- */
+/* --- slave: an ordinary terminal once it is open
+ * ------------------------------------------------------------- */
 
 static int pts_open(struct inode *i, struct file *f)
 {

@@ -2,11 +2,13 @@
 /*
  * The random pool: ChaCha20 with fast key erasure.
  *
- * A base key collects what nobody can guess: the device tree's rng-seed, the CPU's generator where there is one, the
- * counter's jitter, and what programs write to /dev/random. Each input is folded in by key = ChaCha(key ^ input), so
- * nothing that is mixed in can make the key easier to guess. Each CPU draws its own key from the base key when the base
- * key's generation has moved on, and from then on replaces its key with every block it makes: the first half of a block
- * is the next key, the second half is given out and wiped. What was given out cannot be found again from memory.
+ * A base key collects what nobody can guess: the device tree's rng-seed, the CPU's generator where
+ * there is one, the counter's jitter, and what programs write to /dev/random. Each input is folded
+ * in by key = ChaCha(key ^ input), so nothing that is mixed in can make the key easier to guess.
+ * Each CPU draws its own key from the base key when the base key's generation has moved on, and
+ * from then on replaces its key with every block it makes: the first half of a block is the next
+ * key, the second half is given out and wiped. What was given out cannot be found again from
+ * memory.
  *
  * The base key is stirred again at most every RESEED_NS, by whoever asks for bytes then.
  */
@@ -39,7 +41,7 @@ static struct cpu_pool {
 	u32 left;
 } __aligned(64) pools[MAX_CPUS];	/* own CPU, interrupts off */
 
-static const u32 nonce_mix[3] = { 1 }, nonce_cpu[3] = { 2 }, nonce_out[3] = { 3 }, nonce_bulk[3] = { 4 };
+static const u32 nonce_mix[3] = {1}, nonce_cpu[3] = {2}, nonce_out[3] = {3}, nonce_bulk[3] = {4};
 
 /* The compiler must not drop the wiping of what is not read again. */
 static void wipe(void *p, size_t n)
@@ -48,7 +50,8 @@ static void wipe(void *p, size_t n)
 	asm volatile("" :: "r"(p) : "memory");
 }
 
-/* --- the base key; base.lock held ------------------------------------------------------------------- */
+/* --- the base key; base.lock held
+ * ------------------------------------------------------------------- */
 
 static void mix_locked(const void *data, size_t n)
 {
@@ -87,7 +90,8 @@ static bool mix_hardware_locked(void)
 	return have;
 }
 
-/* How long things take, as far as the counter shows it: worth something on hardware, nothing under an emulated clock. */
+/* How long things take, as far as the counter shows it: worth something on hardware, nothing under
+ * an emulated clock. */
 static void mix_jitter_locked(void)
 {
 	u64 t[16];
@@ -102,7 +106,9 @@ static void mix_jitter_locked(void)
 static void seed_locked(void)
 {
 	u32 len = 0;
-	const void *seed = machine_fdt ? dt_prop(machine_fdt, dt_path(machine_fdt, "/chosen"), "rng-seed", &len) : NULL;
+	const void *seed = machine_fdt ? dt_prop(machine_fdt, dt_path(machine_fdt, "/chosen"),
+						 "rng-seed", &len)
+				       : NULL;
 	bool good = mix_hardware_locked();
 
 	if (seed && len) {
@@ -111,7 +117,8 @@ static void seed_locked(void)
 	}
 	mix_jitter_locked();
 	if (!good)
-		pr_warn("random: neither a seed from the device tree nor a generator in the CPU: numbers can be guessed\n");
+		pr_warn("random: neither a seed from the device tree nor a generator in the CPU: "
+			"numbers can be guessed\n");
 }
 
 static void refresh_locked(u64 now)
@@ -135,7 +142,8 @@ void random_mix(const void *data, size_t n)
 	spin_unlock_irqrestore(&base.lock, irq);
 }
 
-/* --- a CPU's pool; interrupts off ------------------------------------------------------------------------ */
+/* --- a CPU's pool; interrupts off
+ * ------------------------------------------------------------------------ */
 
 static void rekey(struct cpu_pool *p)
 {
@@ -161,7 +169,8 @@ static void refill(struct cpu_pool *p)
 {
 	u32 block[16];
 
-	if (p->generation != load_acquire(&base.generation) || clock_ns() >= READ_ONCE(base.next_reseed))
+	if (p->generation != load_acquire(&base.generation) ||
+	    clock_ns() >= READ_ONCE(base.next_reseed))
 		rekey(p);
 	chacha20_block(p->key.w, 0, nonce_out, block);
 	memcpy(p->key.w, block, KEY_BYTES);

@@ -17,12 +17,24 @@ static const struct termios2 default_termios = {
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
 	.c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-	.c_cc = {
-		[VINTR] = CTRL('C'), [VQUIT] = 28, [VERASE] = 127, [VKILL] = CTRL('U'), [VEOF] = CTRL('D'),
-		[VMIN] = 1, [VSTART] = CTRL('Q'), [VSTOP] = CTRL('S'), [VSUSP] = CTRL('Z'), [VREPRINT] = CTRL('R'),
-		[VDISCARD] = CTRL('O'), [VWERASE] = CTRL('W'), [VLNEXT] = CTRL('V'),
-	},
-	.c_ispeed = 38400, .c_ospeed = 38400,
+	.c_cc =
+		{
+			[VINTR] = CTRL('C'),
+			[VQUIT] = 28,
+			[VERASE] = 127,
+			[VKILL] = CTRL('U'),
+			[VEOF] = CTRL('D'),
+			[VMIN] = 1,
+			[VSTART] = CTRL('Q'),
+			[VSTOP] = CTRL('S'),
+			[VSUSP] = CTRL('Z'),
+			[VREPRINT] = CTRL('R'),
+			[VDISCARD] = CTRL('O'),
+			[VWERASE] = CTRL('W'),
+			[VLNEXT] = CTRL('V'),
+		},
+	.c_ispeed = 38400,
+	.c_ospeed = 38400,
 };
 
 struct tty *tty_new(const char *name, u32 dev, const struct tty_ops *ops, void *private)
@@ -73,11 +85,13 @@ int tty_register(struct tty *t)
 void tty_set_console(struct tty *t) { console = t; }
 struct tty *tty_console(void) { return console; }
 
-/* --- the line's side -------------------------------------------------------------------------------- */
+/* --- the line's side
+ * -------------------------------------------------------------------------------- */
 
 size_t tty_receive_room(struct tty *t)
 {
-	/* A line too long for the ring is cut there: it must not stop the one character that ends it. */
+	/* A line too long for the ring is cut there: it must not stop the one character that ends
+	 * it. */
 	if (L_FLAG(t, ICANON) && t->in_ready == t->in_tail)
 		return TTY_RING;
 	return TTY_RING - (t->in_head - t->in_tail);
@@ -131,9 +145,11 @@ void tty_set_winsize(struct tty *t, const struct winsize_abi *w)
 		tty_signal_foreground(t, SIGWINCH);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ------------------------------------------------------------------------------------------- */
 
-/* Moves up to n bytes out of the ring; canonical: at most one line, without an end-of-file mark. lock held. */
+/* Moves up to n bytes out of the ring; canonical: at most one line, without an end-of-file mark.
+ * lock held. */
 static size_t take_input(struct tty *t, u8 *buf, size_t n, bool *line_done)
 {
 	size_t done = 0;
@@ -150,7 +166,8 @@ static size_t take_input(struct tty *t, u8 *buf, size_t n, bool *line_done)
 			break;
 		}
 	}
-	/* A line of exactly n bytes that an EOF mark ends: the mark goes with it, or the next read would see an end of file. */
+	/* A line of exactly n bytes that an EOF mark ends: the mark goes with it, or the next read
+	 * would see an end of file. */
 	if (!*line_done && L_FLAG(t, ICANON) && done == n && t->in_tail != t->in_ready &&
 	    (t->in[ring(t->in_tail)] & LINE_EOF)) {
 		t->in_tail++;
@@ -175,7 +192,8 @@ static bool raw_satisfied(const struct tty *t, const struct read_state *r)
 {
 	u8 vmin = t->termios.c_cc[VMIN];
 
-	return r->done >= min((size_t)vmin, r->want) && (r->done || (!vmin && !t->termios.c_cc[VTIME]));
+	return r->done >= min((size_t)vmin, r->want) &&
+	       (r->done || (!vmin && !t->termios.c_cc[VTIME]));
 }
 
 /* One step: what is ready goes to the user. */
@@ -208,7 +226,8 @@ static i64 wait_input(struct tty *t, struct file *f, struct read_state *r)
 {
 	if (f->flags & O_NONBLOCK)
 		return -EAGAIN;
-	return wait_event_full(&t->read_wait, ldisc_readable(t) || t->hung_up, SLEEP_INTERRUPTIBLE, r->deadline);
+	return wait_event_full(&t->read_wait, ldisc_readable(t) || t->hung_up, SLEEP_INTERRUPTIBLE,
+			       r->deadline);
 }
 
 static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
@@ -248,7 +267,8 @@ static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
 	return r.done ? (ssize_t)r.done : err;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------- */
+/* --- writing
+ * ------------------------------------------------------------------------------------------- */
 
 static size_t put_output(struct tty *t, const u8 *buf, size_t n)
 {
@@ -279,7 +299,8 @@ static size_t write_chunk(struct tty *t, struct file *f, const u8 *buf, size_t n
 		if (f->flags & O_NONBLOCK)
 			*err = -EAGAIN;
 		else
-			*err = wait_event_interruptible(&t->write_wait, tty_out_room(t) > 16 || t->hung_up);
+			*err = wait_event_interruptible(&t->write_wait,
+							tty_out_room(t) > 16 || t->hung_up);
 		if (*err)
 			break;
 	}
@@ -312,7 +333,8 @@ static ssize_t tty_write(struct file *f, struct uio *u, u64 *pos)
 	return done ? (ssize_t)done : err;
 }
 
-/* --- the rest of the file ---------------------------------------------------------------------------------- */
+/* --- the rest of the file
+ * ---------------------------------------------------------------------------------- */
 
 static u32 tty_poll(struct file *f, struct poll_table *pt)
 {
@@ -359,7 +381,8 @@ static int console_open(struct inode *i, struct file *f)
 	if (!console)
 		return -ENODEV;
 	f->private = console;
-	return open_tty(f, console);	/* /dev/console never becomes a controlling terminal by itself */
+	return open_tty(f,
+			console); /* /dev/console never becomes a controlling terminal by itself */
 }
 
 static int current_tty_open(struct inode *i, struct file *f)

@@ -13,8 +13,8 @@ static const u32 speeds[] = {
 	0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200, 38400,
 };
 static const u32 fast_speeds[] = {
-	0, 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000,
-	3500000, 4000000,
+	0,	 57600,	  115200,  230400,  460800,  500000,  576000,  921600,
+	1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
 };
 
 static void set_speed_from_flags(struct termios2 *n)
@@ -97,7 +97,8 @@ static i64 set_termios(struct tty *t, u32 form, u64 arg, bool wait, bool flush)
 static i64 get_termios(struct tty *t, u32 cmd, void __user *arg)
 {
 	struct termios2 n = t->termios;
-	struct termio t0 = { (u16)n.c_iflag, (u16)n.c_oflag, (u16)n.c_cflag, (u16)n.c_lflag, n.c_line, { 0 } };
+	struct termio t0 = {(u16)n.c_iflag, (u16)n.c_oflag, (u16)n.c_cflag,
+			    (u16)n.c_lflag, n.c_line,	    {0}};
 
 	if (cmd == TCGETS2)
 		return copy_to_user(arg, &n, sizeof(n)) ? -EFAULT : 0;
@@ -212,7 +213,9 @@ i64 tty_ioctl(struct tty *t, bool master, u32 cmd, u64 arg)
 	case TIOCSWINSZ: return get_winsize(t, p);
 	case TCFLSH: return flush(t, arg);
 	case TCXONC: return flow(t, arg);
-	case TCSBRK: case TCSBRKP: return tty_check_change(t) ?: drain(t);	/* a break means nothing to these lines */
+	case TCSBRK:
+	case TCSBRKP:
+		return tty_check_change(t) ?: drain(t); /* a break means nothing to these lines */
 	case TIOCOUTQ: return put_user(t->out_head - t->out_tail, (i32 __user *)p);
 	case FIONREAD: return put_user(ldisc_readable(t), (i32 __user *)p);
 	case TIOCGETD: return put_user(N_TTY, (i32 __user *)p);

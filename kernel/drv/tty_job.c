@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Job control: the controlling terminal of a session and its foreground process group (credentials(7), tty_ioctl(4)). */
+/* Job control: the controlling terminal of a session and its foreground process group
+ * (credentials(7), tty_ioctl(4)). */
 #include <base/init.h>
 #include <drv/tty.h>
 #include <hal/uaccess.h>
@@ -156,7 +157,8 @@ void tty_hangup(struct tty *t)
 	wake_up_key(&t->write_wait, 0, EPOLLOUT | EPOLLHUP);
 }
 
-/* --- ioctls ------------------------------------------------------------------------------------------- */
+/* --- ioctls
+ * ------------------------------------------------------------------------------------------- */
 
 static i64 set_controlling(struct tty *t, u64 steal)
 {
@@ -244,7 +246,8 @@ i64 tty_job_ioctl(struct tty *t, bool master, u32 cmd, u64 arg)
 	}
 }
 
-/* --- process life --------------------------------------------------------------------------------------- */
+/* --- process life
+ * --------------------------------------------------------------------------------------- */
 
 static void session_leader_exits(struct process *p)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The line discipline: termios(3). Input is edited in place in the ring: what lies between in_ready and in_head is the
- * line being typed, which only the reader's side of a finished line may see. All functions: tty->lock held.
+ * The line discipline: termios(3). Input is edited in place in the ring: what lies between in_ready
+ * and in_head is the line being typed, which only the reader's side of a finished line may see. All
+ * functions: tty->lock held.
  */
 #include <drv/tty.h>
 #include <asm/signal.h>
@@ -13,7 +14,8 @@ static bool is_cc(const struct tty *t, u8 c, u32 which)
 	return t->termios.c_cc[which] == c && c != 0;
 }
 
-/* --- output ---------------------------------------------------------------------------------------- */
+/* --- output
+ * ---------------------------------------------------------------------------------------- */
 
 static void put_raw(struct tty *t, u8 c)
 {
@@ -92,7 +94,8 @@ bool ldisc_output(struct tty *t, u8 c)
 	return true;
 }
 
-/* --- echo: dropped when the output ring is full, as nothing waits in an interrupt ------------------------ */
+/* --- echo: dropped when the output ring is full, as nothing waits in an interrupt
+ * ------------------------ */
 
 static bool shown_as_caret(const struct tty *t, u8 c)
 {
@@ -118,7 +121,8 @@ static void echo_newline(struct tty *t)
 		ldisc_output(t, '\n');
 }
 
-/* --- editing --------------------------------------------------------------------------------------------- */
+/* --- editing
+ * --------------------------------------------------------------------------------------------- */
 
 static u8 last_char(const struct tty *t) { return (u8)t->in[ring(t->in_head - 1)]; }
 
@@ -149,7 +153,8 @@ static void rub_out_columns(struct tty *t, u32 n)
 	}
 }
 
-/* Removes the last character of the line, with all bytes of a UTF-8 sequence, from ring and screen. */
+/* Removes the last character of the line, with all bytes of a UTF-8 sequence, from ring and screen.
+ */
 static void erase_one(struct tty *t)
 {
 	u32 before = line_columns(t);
@@ -170,7 +175,11 @@ static void erase_one(struct tty *t)
 	}
 }
 
-static bool word_char(u8 c) { return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'); }
+static bool word_char(u8 c)
+{
+	return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') ||
+	       ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
 
 static void erase_word(struct tty *t)
 {
@@ -201,7 +210,9 @@ static void reprint(struct tty *t)
 		echo(t, (u8)t->in[ring(i)]);
 }
 
-/* --- input ---------------------------------------------------------------------------------------------------- */
+/* --- input
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 void ldisc_flush_input(struct tty *t)
 {
@@ -242,7 +253,10 @@ static int signal_for(const struct tty *t, u8 c)
 {
 	if (!L_FLAG(t, ISIG))
 		return 0;
-	return is_cc(t, c, VINTR) ? SIGINT : is_cc(t, c, VQUIT) ? SIGQUIT : is_cc(t, c, VSUSP) ? SIGTSTP : 0;
+	return is_cc(t, c, VINTR)   ? SIGINT
+	       : is_cc(t, c, VQUIT) ? SIGQUIT
+	       : is_cc(t, c, VSUSP) ? SIGTSTP
+				    : 0;
 }
 
 static int input_signal(struct tty *t, u8 c, int sig)

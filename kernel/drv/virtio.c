@@ -59,12 +59,15 @@ void virtio_interrupt(struct virtio_device *d, bool config)
 		d->config_changed(d);
 }
 
-/* --- queues ----------------------------------------------------------------------------------------- */
+/* --- queues
+ * ----------------------------------------------------------------------------------------- */
 
-/* The legacy layout, which serves the modern one too: descriptors and avail ring, then the used ring on a new page. */
+/* The legacy layout, which serves the modern one too: descriptors and avail ring, then the used
+ * ring on a new page. */
 static int lay_out(struct virtqueue *q)
 {
-	u64 avail = sizeof(struct vring_desc) * q->size, used = align_up(avail + 6 + 2ul * q->size, PAGE_SIZE);
+	u64 avail = sizeof(struct vring_desc) * q->size,
+	    used = align_up(avail + 6 + 2ul * q->size, PAGE_SIZE);
 	u64 bytes = used + 6 + sizeof(struct vring_used_elem) * q->size;
 	u32 order = 0;
 	struct folio *f;
@@ -95,7 +98,11 @@ struct virtqueue *virtq_create(struct virtio_device *d, u32 index, virtq_fn call
 	q = kzalloc(sizeof(*q));
 	if (!q)
 		return ERR_PTR(-ENOMEM);
-	*q = (struct virtqueue){ .dev = d, .index = index, .size = min(max_size, 64u), .callback = callback, .private = private };
+	*q = (struct virtqueue){.dev = d,
+				.index = index,
+				.size = min(max_size, 64u),
+				.callback = callback,
+				.private = private};
 	if (lay_out(q)) {
 		kfree(q);
 		return ERR_PTR(-ENOMEM);
@@ -128,7 +135,7 @@ int virtq_add(struct virtqueue *q, const struct virtq_seg *seg, u32 out, u32 in,
 	q->nr_free -= (u16)(out + in);
 	q->tokens[head] = token;
 	q->avail->ring[q->avail->idx % q->size] = head;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* the entry is there before the index says so */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the entry is there before the index says so */
 	q->avail->idx++;
 	return 0;
 }

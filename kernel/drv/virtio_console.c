@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtio console with multiple ports: VIRTIO 1.2, section 5.3. A console port is the terminal hvcN; any other port is the
- * character device vport0pN with its name in /sys/class/virtio-ports.
+ * Virtio console with multiple ports: VIRTIO 1.2, section 5.3. A console port is the terminal hvcN;
+ * any other port is the character device vport0pN with its name in /sys/class/virtio-ports.
  *
- * port->lock (spin, irq-safe) guards both queues and the received data. Received buffers stay in order on port->rx until
- * read and go back to the device then: the host's flow control is that no buffer is offered.
+ * port->lock (spin, irq-safe) guards both queues and the received data. Received buffers stay in
+ * order on port->rx until read and go back to the device then: the host's flow control is that no
+ * buffer is offered.
  */
 #include <base/alloc.h>
 #include <base/init.h>
@@ -52,7 +53,8 @@ struct console_device {
 
 #define BUF_SIZE PAGE_SIZE
 
-/* --- buffers ------------------------------------------------------------------------------------------- */
+/* --- buffers
+ * ------------------------------------------------------------------------------------------- */
 
 /* lock held. */
 static void offer(struct port *p, struct buffer *b)
@@ -154,7 +156,8 @@ static bool can_send(struct port *p)
 	return any;
 }
 
-/* --- the terminal of a console port --------------------------------------------------------------------- */
+/* --- the terminal of a console port
+ * --------------------------------------------------------------------- */
 
 static void hvc_start(struct tty *t)
 {
@@ -177,7 +180,8 @@ static void hvc_start(struct tty *t)
 
 static const struct tty_ops hvc_ops = { .start = hvc_start };
 
-/* --- interrupts ------------------------------------------------------------------------------------------- */
+/* --- interrupts
+ * ------------------------------------------------------------------------------------------- */
 
 static void rx_done(struct virtqueue *q)
 {
@@ -209,7 +213,8 @@ static void tx_done(struct virtqueue *q)
 	wake_up_key(&p->wait, 0, EPOLLOUT | EPOLLWRNORM);
 }
 
-/* --- control messages ---------------------------------------------------------------------------------------- */
+/* --- control messages
+ * ---------------------------------------------------------------------------------------- */
 
 static void control(struct console_device *c, u32 id, u16 event, u16 value)
 {
@@ -241,7 +246,8 @@ static void resize(struct port *p, const u16 *cols_rows)
 		tty_set_winsize(p->tty, &w);
 }
 
-static void port_event(struct port *p, const struct virtio_console_control *m, const u8 *more, u32 n)
+static void port_event(struct port *p, const struct virtio_console_control *m, const u8 *more,
+		       u32 n)
 {
 	switch (m->event) {
 	case VIRTIO_CONSOLE_PORT_OPEN:
@@ -280,8 +286,11 @@ static void control_received(struct virtqueue *q)
 		if (len >= sizeof(*m) && m->id < MAX_PORTS) {
 			struct port *p = c->ports[m->id];
 
-			if (m->event == VIRTIO_CONSOLE_PORT_ADD || m->event == VIRTIO_CONSOLE_CONSOLE_PORT) {
-				atomic_or(&c->todo, BIT(m->id + (m->event == VIRTIO_CONSOLE_PORT_ADD ? 16 : 32)));
+			if (m->event == VIRTIO_CONSOLE_PORT_ADD ||
+			    m->event == VIRTIO_CONSOLE_CONSOLE_PORT) {
+				atomic_or(&c->todo,
+					  BIT(m->id +
+					      (m->event == VIRTIO_CONSOLE_PORT_ADD ? 16 : 32)));
 				wake_up(&c->todo_wait);
 			} else if (p) {
 				port_event(p, m, page + sizeof(*m), len - (u32)sizeof(*m));
@@ -292,7 +301,8 @@ static void control_received(struct virtqueue *q)
 	virtq_kick(q);
 }
 
-/* --- ports as files ---------------------------------------------------------------------------------------------- */
+/* --- ports as files
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool readable(struct port *p) { return !list_empty(&p->rx); }
 
@@ -346,7 +356,8 @@ static ssize_t port_write(struct file *f, struct uio *u, u64 *pos)
 			if (f->flags & O_NONBLOCK)
 				err = -EAGAIN;
 			else
-				err = wait_event_interruptible(&p->wait, p->host_open && can_send(p));
+				err = wait_event_interruptible(&p->wait,
+							       p->host_open && can_send(p));
 			continue;
 		}
 		n = uio_read(u, b->data, min(u->left, BUF_SIZE));
@@ -391,10 +402,16 @@ static void port_release(struct file *f)
 }
 
 static const struct file_ops port_fops = {
-	.read = port_read, .write = port_write, .poll = port_poll, .open = port_open, .release = port_release,
+	.read = port_read,
+	.write = port_write,
+	.poll = port_poll,
+	.open = port_open,
+	.release = port_release,
 };
 
-/* --- making ports ---------------------------------------------------------------------------------------------------- */
+/* --- making ports
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int fill_queues(struct port *p)
 {
@@ -544,7 +561,9 @@ static int console_probe(struct virtio_device *d)
 }
 
 static struct virtio_driver console_driver = {
-	.id = VIRTIO_ID_CONSOLE, .features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) | BIT(VIRTIO_CONSOLE_F_SIZE), .probe = console_probe,
+	.id = VIRTIO_ID_CONSOLE,
+	.features = BIT(VIRTIO_CONSOLE_F_MULTIPORT) | BIT(VIRTIO_CONSOLE_F_SIZE),
+	.probe = console_probe,
 };
 
 static int console_start(void)

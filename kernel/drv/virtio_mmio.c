@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Virtio over MMIO: VIRTIO 1.2, section 4.2; version 1 (legacy, 4.2.4) as QEMU has it by default, and version 2. */
+/* Virtio over MMIO: VIRTIO 1.2, section 4.2; version 1 (legacy, 4.2.4) as QEMU has it by default,
+ * and version 2. */
 #include <base/alloc.h>
 #include <base/init.h>
 #include <base/printk.h>
@@ -101,7 +102,8 @@ static void probe_slot(u64 pa, u32 irq, bool edge)
 
 	if (!base)
 		return;
-	if (mmio_read32(base + VIRTIO_MMIO_MAGIC_VALUE) != MAGIC || !mmio_read32(base + VIRTIO_MMIO_DEVICE_ID))
+	if (mmio_read32(base + VIRTIO_MMIO_MAGIC_VALUE) != MAGIC ||
+	    !mmio_read32(base + VIRTIO_MMIO_DEVICE_ID))
 		return;
 	d = kzalloc(sizeof(*d));
 	if (!d)
@@ -122,7 +124,8 @@ static int virtio_mmio_probe(void)
 	u32 irq;
 
 	while ((node = dt_next_compatible(machine_fdt, node, "virtio,mmio")) >= 0)
-		if (dt_reg(machine_fdt, node, 0, &pa, &size) && dt_interrupt(machine_fdt, node, 0, &irq, &edge))
+		if (dt_reg(machine_fdt, node, 0, &pa, &size) &&
+		    dt_interrupt(machine_fdt, node, 0, &irq, &edge))
 			probe_slot(pa, irq, edge);
 	return 0;
 }

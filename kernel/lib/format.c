@@ -159,19 +159,24 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 		f = parse_length(f, &bytes);
 		switch (*f) {
 		case 'd': case 'i':
-			put_signed(&o, &s, bytes == 8 ? va_arg(ap, i64) : signed_of((u64)va_arg(ap, int), bytes));
+			put_signed(&o, &s,
+				   bytes == 8 ? va_arg(ap, i64)
+					      : signed_of((u64)va_arg(ap, int), bytes));
 			break;
 		case 'u':
-			put_unsigned(&o, &s, bytes == 8 ? va_arg(ap, u64) : va_arg(ap, unsigned), bytes, 10);
+			put_unsigned(&o, &s, bytes == 8 ? va_arg(ap, u64) : va_arg(ap, unsigned),
+				     bytes, 10);
 			break;
 		case 'o':
-			put_unsigned(&o, &s, bytes == 8 ? va_arg(ap, u64) : va_arg(ap, unsigned), bytes, 8);
+			put_unsigned(&o, &s, bytes == 8 ? va_arg(ap, u64) : va_arg(ap, unsigned),
+				     bytes, 8);
 			break;
 		case 'X':
 			s.upper = true;
 			/* fall through */
 		case 'x':
-			put_unsigned(&o, &s, bytes == 8 ? va_arg(ap, u64) : va_arg(ap, unsigned), bytes, 16);
+			put_unsigned(&o, &s, bytes == 8 ? va_arg(ap, u64) : va_arg(ap, unsigned),
+				     bytes, 16);
 			break;
 		case 'p':
 			s.alt = true;
@@ -183,7 +188,8 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 			break;
 		case 's':
 			str = va_arg(ap, const char *) ?: "(null)";
-			put_text(&o, &s, str, s.precision < 0 ? strlen(str) : strnlen(str, (size_t)s.precision));
+			put_text(&o, &s, str,
+				 s.precision < 0 ? strlen(str) : strnlen(str, (size_t)s.precision));
 			break;
 		case '%':
 			put(&o, '%');
@@ -232,7 +238,8 @@ bool parse_u64(const char *s, const char **end, unsigned base, u64 *out)
 		base = s[0] == '0' ? 8 : 10;
 	}
 	for (; (unsigned)digit_of(*s) < base; s++, any = true)
-		if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, (u64)digit_of(*s), &v))
+		if (__builtin_mul_overflow(v, base, &v) ||
+		    __builtin_add_overflow(v, (u64)digit_of(*s), &v))
 			return false;
 	*out = v;
 	if (end)

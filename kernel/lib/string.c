@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* String functions of C that the kernel uses; memcpy, memmove, memset and memcmp are the architecture's. */
+/* String functions of C that the kernel uses; memcpy, memmove, memset and memcmp are the
+ * architecture's. */
 #include <base/string.h>
 
 void *memchr(const void *s, int c, size_t n)

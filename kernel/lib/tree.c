@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by key that is a heap by priority. */
+/* Treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by key that is a heap
+ * by priority. */
 #include <lib/tree.h>
 
 /* Priorities need to be spread, not secret: the node's address, stirred. */
@@ -11,7 +12,8 @@ static u32 priority_of(const struct tree_node *n)
 	return seed ^ (u32)((u64)n >> 4);
 }
 
-static void replace_child(struct tree *t, struct tree_node *parent, struct tree_node *old, struct tree_node *n)
+static void replace_child(struct tree *t, struct tree_node *parent, struct tree_node *old,
+			  struct tree_node *n)
 {
 	if (!parent)
 		t->root = n;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the kernel learns from the boot loader, and what has to be set up from it before other code can run. */
+/* What the kernel learns from the boot loader, and what has to be set up from it before other code
+ * can run. */
 #include <base/alloc.h>
 #include <base/errno.h>
 #include <base/printk.h>
@@ -21,7 +22,8 @@ static char cmdline[CMDLINE_MAX], words_text[CMDLINE_MAX];
 const char *machine_cmdline = cmdline;
 struct initrd boot_initrd;
 
-/* --- memory ----------------------------------------------------------------------------------------- */
+/* --- memory
+ * ----------------------------------------------------------------------------------------- */
 
 static void read_memory(const void *fdt)
 {
@@ -43,7 +45,8 @@ static void read_chosen(const void *fdt)
 	if (args && strlcpy(cmdline, args, sizeof(cmdline)) >= sizeof(cmdline))
 		pr_warn("boot: the command line is longer than %u bytes: cut\n", CMDLINE_MAX - 1);
 	if (dt_prop_u64(fdt, chosen, "linux,initrd-start", &boot_initrd.start) &&
-	    dt_prop_u64(fdt, chosen, "linux,initrd-end", &boot_initrd.end) && boot_initrd.start < boot_initrd.end)
+	    dt_prop_u64(fdt, chosen, "linux,initrd-end", &boot_initrd.end) &&
+	    boot_initrd.start < boot_initrd.end)
 		early_reserve(boot_initrd.start, boot_initrd.end);
 	else
 		boot_initrd = (struct initrd){ 0, 0 };
@@ -115,7 +118,8 @@ void boot_read_machine(const struct boot_info *bi)
 		panic_timeout = parse_int(cmdline_word("panic"));
 }
 
-/* --- command line ----------------------------------------------------------------------------------------- */
+/* --- command line
+ * ----------------------------------------------------------------------------------------- */
 
 const char *cmdline_word(const char *name)
 {
@@ -146,8 +150,9 @@ const char *cmdline_word(const char *name)
 static bool kernel_word(const char *w)
 {
 	static const char *const known[] = {
-		"console", "rdinit", "init", "root", "quiet", "panic", "ro", "rw", "rootfstype", "loglevel", "debug",
-		"earlycon", "cow_tables", "slab_debug", "nokaslr", "maxcpus",
+		"console",    "rdinit",	    "init",	  "root",     "quiet", "panic",
+		"ro",	      "rw",	    "rootfstype", "loglevel", "debug", "earlycon",
+		"cow_tables", "slab_debug", "nokaslr",	  "maxcpus",
 	};
 	size_t n = 0;
 
@@ -203,7 +208,9 @@ void boot_parse_cmdline(struct boot_words *w)
 	}
 }
 
-/* --- CPUs -------------------------------------------------------------------------------------------------- */
+/* --- CPUs
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static size_t percpu_size(void) { return (size_t)(_percpu_end - _percpu_start); }
 

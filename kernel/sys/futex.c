@@ -16,8 +16,10 @@ static i64 restart_wait(struct task *t)
 	return r == -ERESTARTSYS ? -ERESTART_RESTARTBLOCK : r;
 }
 
-/* FUTEX_WAIT counts from now and must not begin again after a signal; FUTEX_WAIT_BITSET names a moment. */
-static i64 do_wait(u32 __user *uaddr, int op, u32 val, const void __user *timeout, u32 bitset, bool shared)
+/* FUTEX_WAIT counts from now and must not begin again after a signal; FUTEX_WAIT_BITSET names a
+ * moment. */
+static i64 do_wait(u32 __user *uaddr, int op, u32 val, const void __user *timeout, u32 bitset,
+		   bool shared)
 {
 	bool relative = (op & FUTEX_CMD_MASK) == FUTEX_WAIT;
 	u64 deadline = ~0ull, ns, offset = 0;
@@ -66,7 +68,8 @@ SYSCALL(futex)
 	case FUTEX_CMP_REQUEUE:
 		if ((i32)val < 0 || (i32)a[3] < 0)
 			return -EINVAL;
-		return futex_requeue(uaddr, uaddr2, shared, val, (u32)a[3], cmd == FUTEX_CMP_REQUEUE ? &val3 : NULL);
+		return futex_requeue(uaddr, uaddr2, shared, val, (u32)a[3],
+				     cmd == FUTEX_CMP_REQUEUE ? &val3 : NULL);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(uaddr, uaddr2, shared, val, (u32)a[3], val3);
 	default:
@@ -97,5 +100,6 @@ SYSCALL(get_robust_list)
 		if (!ours)
 			return -EPERM;
 	}
-	return put_user(sizeof(struct robust_list_head), (u64 __user *)a[2]) ?: put_user(head, (u64 __user *)a[1]);
+	return put_user(sizeof(struct robust_list_head), (u64 __user *)a[2])
+		       ?: put_user(head, (u64 __user *)a[1]);
 }

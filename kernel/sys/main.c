@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The order of boot. The boot context sets up what everything needs, makes the thread that does the rest, and becomes
- * the first CPU's idle task. That thread may sleep: it starts drivers and file systems, the other CPUs, unpacks the
- * initrd, and starts process 1.
+ * The order of boot. The boot context sets up what everything needs, makes the thread that does the
+ * rest, and becomes the first CPU's idle task. That thread may sleep: it starts drivers and file
+ * systems, the other CPUs, unpacks the initrd, and starts process 1.
  */
 #include <base/init.h>
 #include <base/printk.h>
@@ -15,7 +15,8 @@
 #include <sys/boot.h>
 #include <task/task.h>
 
-extern initcall_t _initcall_core[], _initcall_subsys[], _initcall_fs[], _initcall_device[], _initcall_late[], _initcall_end[];
+extern initcall_t _initcall_core[], _initcall_subsys[], _initcall_fs[], _initcall_device[],
+	_initcall_late[], _initcall_end[];
 
 static void run_initcalls(initcall_t *from, initcall_t *to)
 {
@@ -40,7 +41,8 @@ static void unpack_initrd(void)
 		return;
 	err = initramfs_unpack(phys_to_virt(start), end - start);
 	if (err)
-		pr_err("boot: the initrd is damaged (error %d): what was unpacked before stays\n", -err);
+		pr_err("boot: the initrd is damaged (error %d): what was unpacked before stays\n",
+		       -err);
 	mm_free_reserved(align_up(start, PAGE_SIZE), align_down(end, PAGE_SIZE));
 }
 
@@ -71,7 +73,7 @@ static int try_init(struct boot_words *w, const char *path)
 
 static void start_init(void)
 {
-	static const char *const fallbacks[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+	static const char *const fallbacks[] = {"/sbin/init", "/etc/init", "/bin/init", "/bin/sh"};
 	static struct boot_words words;
 
 	boot_parse_cmdline(&words);
@@ -84,7 +86,8 @@ static void start_init(void)
 	for (u32 i = 0; i < ARRAY_SIZE(fallbacks); i++)
 		if (try_init(&words, fallbacks[i]) == 0)
 			return;
-	panic("no init found: the initrd must hold /init, or the command line name one with rdinit=");
+	panic("no init found: the initrd must hold /init, or the command line name one with "
+	      "rdinit=");
 }
 
 static void boot_thread(void *arg)

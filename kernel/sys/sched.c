@@ -41,7 +41,8 @@ static bool rt_policy(int policy) { return policy == SCHED_FIFO || policy == SCH
 /* sched(7): raising needs CAP_SYS_NICE, or room under RLIMIT_RTPRIO or RLIMIT_NICE. */
 static int check_policy(struct task *t, int policy, int nice, int prio)
 {
-	if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE && !rt_policy(policy))
+	if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE &&
+	    !rt_policy(policy))
 		return -EINVAL;
 	if (rt_policy(policy) ? prio < 1 || prio > 99 : prio != 0)
 		return -EINVAL;
@@ -136,7 +137,8 @@ SYSCALL(sched_setattr)
 		return -EFAULT;
 	if (at.sched_policy > SCHED_IDLE)
 		return -EINVAL;
-	return set_policy((i32)a[0], (int)at.sched_policy, clamp(at.sched_nice, -20, 19), (int)at.sched_priority, false);
+	return set_policy((i32)a[0], (int)at.sched_policy, clamp(at.sched_nice, -20, 19),
+			  (int)at.sched_priority, false);
 }
 
 SYSCALL(sched_getattr)
@@ -160,14 +162,18 @@ SYSCALL(sched_get_priority_max)
 {
 	int p = (int)a[0];
 
-	return rt_policy(p) ? 99 : p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE ? 0 : -EINVAL;
+	return rt_policy(p)						  ? 99
+	       : p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE ? 0
+									  : -EINVAL;
 }
 
 SYSCALL(sched_get_priority_min)
 {
 	int p = (int)a[0];
 
-	return rt_policy(p) ? 1 : p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE ? 0 : -EINVAL;
+	return rt_policy(p)						  ? 1
+	       : p == SCHED_NORMAL || p == SCHED_BATCH || p == SCHED_IDLE ? 0
+									  : -EINVAL;
 }
 
 SYSCALL(sched_rr_get_interval)
@@ -213,7 +219,8 @@ SYSCALL(sched_getaffinity)
 	return copy_to_user((void __user *)a[2], &mask, sizeof(mask)) ? -EFAULT : (i64)sizeof(mask);
 }
 
-/* --- nice values over sets of processes ------------------------------------------------------------------- */
+/* --- nice values over sets of processes
+ * ------------------------------------------------------------------- */
 
 static bool selected(const struct process *p, int which, u32 who)
 {
@@ -228,7 +235,8 @@ static i64 set_nice(struct task *t, int nice)
 {
 	if (!may_change(t))
 		return -EPERM;
-	if (nice < t->sched.nice && (u64)(20 - nice) > rlimit(RLIMIT_NICE) && !capable(CAP_SYS_NICE))
+	if (nice < t->sched.nice && (u64)(20 - nice) > rlimit(RLIMIT_NICE) &&
+	    !capable(CAP_SYS_NICE))
 		return -EACCES;
 	return sched_set_policy(t, t->sched.policy, nice, t->sched.rt_prio);
 }
@@ -257,7 +265,8 @@ SYSCALL(setpriority)
 	return err;
 }
 
-/* Returns 20 - nice: 1..40, so that it cannot look like an error (getpriority(2), "C library/kernel differences"). */
+/* Returns 20 - nice: 1..40, so that it cannot look like an error (getpriority(2), "C library/kernel
+ * differences"). */
 SYSCALL(getpriority)
 {
 	int which = (int)a[0], best = 20;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Clocks, sleeping and timers: clock_gettime(2), clock_nanosleep(2), setitimer(2), timer_create(2), adjtimex(2). */
+/* Clocks, sleeping and timers: clock_gettime(2), clock_nanosleep(2), setitimer(2), timer_create(2),
+ * adjtimex(2). */
 #include <base/string.h>
 #include <linux/time_types.h>
 #include <linux/timex.h>
@@ -17,13 +18,16 @@ int timespec_from_user(const void __user *p, u64 *ns)
 		return -EFAULT;
 	if (t.tv_sec < 0 || t.tv_nsec < 0 || t.tv_nsec >= (long long)NSEC_PER_SEC)
 		return -EINVAL;
-	*ns = t.tv_sec > (long long)(~0ull / NSEC_PER_SEC / 2) ? ~0ull / 2 : (u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_nsec;
+	*ns = t.tv_sec > (long long)(~0ull / NSEC_PER_SEC / 2)
+		      ? ~0ull / 2
+		      : (u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_nsec;
 	return 0;
 }
 
 int timespec_to_user(void __user *p, u64 ns)
 {
-	struct __kernel_timespec t = { (long long)(ns / NSEC_PER_SEC), (long long)(ns % NSEC_PER_SEC) };
+	struct __kernel_timespec t = {(long long)(ns / NSEC_PER_SEC),
+				      (long long)(ns % NSEC_PER_SEC)};
 
 	return copy_to_user(p, &t, sizeof(t)) ? -EFAULT : 0;
 }
@@ -36,7 +40,8 @@ int timeval_from_user(const void __user *p, u64 *ns)
 		return -EFAULT;
 	if (t[0] < 0 || t[1] < 0 || t[1] >= 1000000)
 		return -EINVAL;
-	*ns = t[0] > (i64)(~0ull / NSEC_PER_SEC / 2) ? ~0ull / 2 : (u64)t[0] * NSEC_PER_SEC + (u64)t[1] * 1000;
+	*ns = t[0] > (i64)(~0ull / NSEC_PER_SEC / 2) ? ~0ull / 2
+						     : (u64)t[0] * NSEC_PER_SEC + (u64)t[1] * 1000;
 	return 0;
 }
 
@@ -164,10 +169,12 @@ SYSCALL(nanosleep)
 
 SYSCALL(clock_nanosleep)
 {
-	return nanosleep_on((int)a[0], a[1] & TIMER_ABSTIME, (void __user *)a[2], (void __user *)a[3]);
+	return nanosleep_on((int)a[0], a[1] & TIMER_ABSTIME, (void __user *)a[2],
+			    (void __user *)a[3]);
 }
 
-/* --- interval timers ---------------------------------------------------------------------------------- */
+/* --- interval timers
+ * ---------------------------------------------------------------------------------- */
 
 static i64 put_itimer(void __user *p, u64 value, u64 interval)
 {
@@ -202,7 +209,8 @@ SYSCALL(setitimer)
 	return a[2] ? put_itimer((void __user *)a[2], old_value, old_interval) : 0;
 }
 
-/* --- POSIX timers ------------------------------------------------------------------------------------------ */
+/* --- POSIX timers
+ * ------------------------------------------------------------------------------------------ */
 
 static i64 put_itimerspec(void __user *p, u64 value, u64 interval)
 {
@@ -235,7 +243,9 @@ SYSCALL(timer_settime)
 		return -EINVAL;
 	err = timespec_from_user((void __user *)a[2], &interval);
 	err = err ?: timespec_from_user((char __user *)a[2] + 16, &value);
-	err = err ?: ptimer_set((int)a[0], a[1] & TIMER_ABSTIME, value, interval, &old_value, &old_interval);
+	err = err
+		      ?: ptimer_set((int)a[0], a[1] & TIMER_ABSTIME, value, interval, &old_value,
+				    &old_interval);
 	if (err || !a[3])
 		return err;
 	return put_itimerspec((void __user *)a[3], old_value, old_interval);
@@ -252,7 +262,8 @@ SYSCALL(timer_gettime)
 SYSCALL(timer_getoverrun) { return ptimer_overrun((int)a[0]); }
 SYSCALL(timer_delete) { return ptimer_delete((int)a[0]); }
 
-/* --- adjtimex: the clock is the machine's; it can be read and stepped, not slewed ------------------------------ */
+/* --- adjtimex: the clock is the machine's; it can be read and stepped, not slewed
+ * ------------------------------ */
 
 static i64 do_adjtimex(void __user *p)
 {

@@ -6,7 +6,8 @@
 
 struct counts { u32 processes, threads, numbers, bad; };
 
-/* Numbers that p, its threads, its group and its session keep, if nobody counted before has them. */
+/* Numbers that p, its threads, its group and its session keep, if nobody counted before has them.
+ */
 static void count_process(const struct process *p, struct counts *c)
 {
 	struct task *t;
@@ -35,7 +36,8 @@ static int audit_tasks(struct audit_report *r)
 	threads = nr_tasks();
 	c.numbers = pid_numbers_in_use(&c.bad);
 	spin_unlock_irqrestore(&proc_lock, flags);
-	audit_say(r, c.processes == processes, "processes", "%u, counted %u", processes, c.processes);
+	audit_say(r, c.processes == processes, "processes", "%u, counted %u", processes,
+		  c.processes);
 	audit_say(r, c.threads == threads, "threads", "%u, counted %u", threads, c.threads);
 	audit_say(r, c.bad == 0, "pids", "%u numbers in use, %u broken links", c.numbers, c.bad);
 	return 0;

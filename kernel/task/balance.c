@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which CPU a task runs on: chosen at wake-up, mended by pulling when a CPU has nothing to do, and now and then. */
+/* Which CPU a task runs on: chosen at wake-up, mended by pulling when a CPU has nothing to do, and
+ * now and then. */
 #include "rq.h"
 
 u32 balance_select_cpu(const struct task *t)
@@ -38,7 +39,8 @@ static struct rq *busiest(u32 self, u32 ours)
 	return best;
 }
 
-/* A waiting fair task of from that may run on cpu. Real-time tasks stay: they were placed where they preempt. */
+/* A waiting fair task of from that may run on cpu. Real-time tasks stay: they were placed where
+ * they preempt. */
 static struct task *pick_movable(struct rq *from, u32 cpu)
 {
 	struct tree_node *n;

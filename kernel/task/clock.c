@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Clocks by their ABI number: clock_gettime(2). Boot, monotonic and raw time are one: the machine never suspends and nothing slews it. */
+/* Clocks by their ABI number: clock_gettime(2). Boot, monotonic and raw time are one: the machine
+ * never suspends and nothing slews it. */
 #include <linux/time.h>
 #include <task/clock.h>
 #include <task/task.h>
@@ -51,8 +52,8 @@ u64 process_cpu_ns(struct process *p)
 }
 
 /*
- * A CPU clock made of an id (clock_getcpuclockid(3)): ~id << 3 | per-thread << 2 | kind, kind 2 is all time used.
- * id 0: the caller.
+ * A CPU clock made of an id (clock_getcpuclockid(3)): ~id << 3 | per-thread << 2 | kind, kind 2 is
+ * all time used. id 0: the caller.
  */
 static int cpu_clock_read(int clock, u64 *ns)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Credentials. A published struct cred never changes; a task replaces its own as a whole. Others read it under RCU
- * (task_cred_get), so an old one is freed after a grace period. Rules of capabilities: capabilities(7).
+ * Credentials. A published struct cred never changes; a task replaces its own as a whole. Others
+ * read it under RCU (task_cred_get), so an old one is freed after a grace period. Rules of
+ * capabilities: capabilities(7).
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -54,8 +55,8 @@ void cred_commit(struct cred *c)
 	const struct cred *old = current->cred;
 
 	/* Whoever gains or loses an identity is not to be looked into by those who could before. */
-	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid || c->fsgid != old->fsgid ||
-	    (c->cap_permitted & ~old->cap_permitted)) {
+	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
+	    c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
 		current->proc->dumpable = false;
 		current->pdeath_signal = 0;
 	}

@@ -2,9 +2,10 @@
 /*
  * The end of threads and processes.
  *
- * A thread lets go of its memory, files and the rest first, as itself; then, under proc_lock, it becomes dead. The last one
- * to do so makes its process a zombie, whose children go to a reaper and whose parent is told. The zombie keeps its
- * numbers until somebody waits for it (process_unlink), or goes at once if the parent does not care.
+ * A thread lets go of its memory, files and the rest first, as itself; then, under proc_lock, it
+ * becomes dead. The last one to do so makes its process a zombie, whose children go to a reaper and
+ * whose parent is told. The zombie keeps its numbers until somebody waits for it (process_unlink),
+ * or goes at once if the parent does not care.
  */
 #include <base/string.h>
 #include <hal/uaccess.h>
@@ -16,9 +17,11 @@
 struct process *init_process;
 struct list all_processes = LIST_INIT(all_processes);
 
-/* --- the address space ------------------------------------------------------------------------------- */
+/* --- the address space
+ * ------------------------------------------------------------------------------- */
 
-/* What thread libraries wait for: the word is zeroed and its futex woken, as CLONE_CHILD_CLEARTID promised. */
+/* What thread libraries wait for: the word is zeroed and its futex woken, as CLONE_CHILD_CLEARTID
+ * promised. */
 static void clear_tid(struct task *t)
 {
 	u32 __user *p = t->clear_child_tid;
@@ -30,7 +33,8 @@ static void clear_tid(struct task *t)
 
 static void note_peak(struct process *p, const struct mm *mm)
 {
-	u64 now = (u64)(atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) + atomic_read(&mm->rss_shmem));
+	u64 now = (u64)(atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) +
+			atomic_read(&mm->rss_shmem));
 
 	now = max(now, READ_ONCE(mm->peak_rss));
 	if (now > p->dead_threads.maxrss)
@@ -59,7 +63,9 @@ void task_replace_mm(struct mm *mm)
 		mm_put(old);
 }
 
-/* --- usage ----------------------------------------------------------------------------------------------- */
+/* --- usage
+ * -----------------------------------------------------------------------------------------------
+ */
 
 void task_usage(struct task *t, struct rusage_k *u)
 {
@@ -100,12 +106,15 @@ void process_usage(struct process *p, struct rusage_k *u)
 	sighand_unlock(s, flags);
 }
 
-/* --- zombies ------------------------------------------------------------------------------------------------ */
+/* --- zombies
+ * ------------------------------------------------------------------------------------------------
+ */
 
 struct process *process_reaper(struct process *p)
 {
 	for (struct process *q = p->parent; q && q != &kernel_process; q = q->parent)
-		if (q->child_subreaper && q->nr_threads && !(READ_ONCE(q->group_flags) & PGF_EXITING))
+		if (q->child_subreaper && q->nr_threads &&
+		    !(READ_ONCE(q->group_flags) & PGF_EXITING))
 			return q;
 	return init_process;
 }
@@ -130,7 +139,9 @@ void process_unlink(struct process *p)
 	pid->task = NULL;
 	pid_unuse(pid);
 	pid_count(-1, 0);
-	usage_add(&p->dead_threads, &p->dead_children);	/* what the waiter is told: the process and all it waited for */
+	usage_add(
+		&p->dead_threads,
+		&p->dead_children); /* what the waiter is told: the process and all it waited for */
 	wake_up_all(&p->pidfd_wait);
 }
 
@@ -140,7 +151,8 @@ void process_release(struct process *p)
 	process_put(p);
 }
 
-/* The parent will never ask: out of the lists now, released by the caller from dead when no lock is held. */
+/* The parent will never ask: out of the lists now, released by the caller from dead when no lock is
+ * held. */
 static void bury(struct process *p, struct list *dead)
 {
 	process_unlink(p);
@@ -191,7 +203,9 @@ static void become_zombie(struct process *p, struct list *dead)
 		wake_up_all(&p->pidfd_wait);
 }
 
-/* --- threads --------------------------------------------------------------------------------------------------- */
+/* --- threads
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 /* t leaves the living; true if it was the last of its process. Both locks held. */
 static bool thread_dies(struct task *t, struct process *p)
@@ -300,7 +314,9 @@ __noreturn void task_exit_group(int status)
 	task_exit(status);
 }
 
-/* --- exec -------------------------------------------------------------------------------------------------------- */
+/* --- exec
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /* Takes over the leader's number and place; the leader is dead and goes. */
 static void take_lead(struct task *t, struct process *p)

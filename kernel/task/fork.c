@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making tasks. Everything that can fail is made first, unseen by anybody; link_child then takes proc_lock and the signal
- * lock and in one step gives the numbers and enters the lists. A signal that came to the parent before that step makes
- * the call start over, so that a signal to a group reaches either a parent that has not forked or both.
+ * Making tasks. Everything that can fail is made first, unseen by anybody; link_child then takes
+ * proc_lock and the signal lock and in one step gives the numbers and enters the lists. A signal
+ * that came to the parent before that step makes the call start over, so that a signal to a group
+ * reaches either a parent that has not forked or both.
  */
 #include <base/string.h>
 #include <hal/uaccess.h>
 #include <linux/sched.h>
 #include "internal.h"
 
-/* --- flags --------------------------------------------------------------------------------------------- */
+/* --- flags
+ * --------------------------------------------------------------------------------------------- */
 
-#define NEW_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
-			CLONE_NEWNET)
+#define NEW_NAMESPACES                                                                             \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
+	 CLONE_NEWPID | CLONE_NEWNET)
 
 static int check_flags(u64 f)
 {
@@ -31,7 +34,8 @@ static int check_flags(u64 f)
 	return 0;
 }
 
-/* --- the parts of a child --------------------------------------------------------------------------------- */
+/* --- the parts of a child
+ * --------------------------------------------------------------------------------- */
 
 static void copy_task(struct task *t, const struct clone_req *req)
 {
@@ -79,7 +83,8 @@ static struct sighand *copy_sighand(u64 flags)
 	s = sighand_alloc();
 	if (!s)
 		return NULL;
-	/* Another thread may change an action meanwhile; each is copied whole or not under the lock. */
+	/* Another thread may change an action meanwhile; each is copied whole or not under the
+	 * lock. */
 	u64 irq = spin_lock_irqsave(&from->lock);
 
 	memcpy(s->action, from->action, sizeof(s->action));
@@ -121,7 +126,8 @@ static struct mm *copy_mm(u64 flags)
 	return mm_fork(mm);
 }
 
-/* --- joining the others --------------------------------------------------------------------------------------- */
+/* --- joining the others
+ * --------------------------------------------------------------------------------------- */
 
 /* Both locks held. */
 static void enter_process(struct task *t, struct process *p, u64 flags, struct pid *pid)
@@ -172,7 +178,9 @@ static int link_child(struct task *t, const struct clone_req *req, struct pid *p
 	return err;
 }
 
-/* --- the call ------------------------------------------------------------------------------------------------------ */
+/* --- the call
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static bool too_many(void)
 {
@@ -250,7 +258,9 @@ static void wait_for_vfork(struct task *t)
 static void tell_tid(struct task *t, const struct clone_req *req)
 {
 	if (req->flags & CLONE_PARENT_SETTID)
-		(void)put_user(t->tid, req->parent_tid);	/* clone(2): a bad pointer is not an error by then */
+		(void)put_user(
+			t->tid,
+			req->parent_tid); /* clone(2): a bad pointer is not an error by then */
 }
 
 i64 task_clone(const struct clone_req *req)
@@ -306,7 +316,9 @@ i64 task_clone(const struct clone_req *req)
 	return tid;
 }
 
-/* --- init ------------------------------------------------------------------------------------------------------------ */
+/* --- init
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 const struct rlimit64 initial_limits[RLIM_NLIMITS] = {
 	[RLIMIT_CPU] = { RLIM64_INFINITY, RLIM64_INFINITY },

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Futexes. A waiter stands in the hash bucket of its key; a key is the word's place: address space and address, or,
- * in a shared mapping, the mapped object and the offset in it.
+ * Futexes. A waiter stands in the hash bucket of its key; a key is the word's place: address space
+ * and address, or, in a shared mapping, the mapped object and the offset in it.
  *
- * No wake is lost: the waiter reads the word under the bucket's lock and queues before it lets go; a waker changes the
- * word first and takes the lock after. The word is read with faults off there; if its page is absent the lock is
- * dropped, the page faulted in, and all begins anew. Two buckets are locked in order of address.
+ * No wake is lost: the waiter reads the word under the bucket's lock and queues before it lets go;
+ * a waker changes the word first and takes the lock after. The word is read with faults off there;
+ * if its page is absent the lock is dropped, the page faulted in, and all begins anew. Two buckets
+ * are locked in order of address.
  */
 #include <base/init.h>
 #include <hal/sync.h>
@@ -22,7 +23,7 @@ struct futex_waiter {
 	struct task *task;
 	struct futex_key key;
 	u32 bitset;
-	struct bucket *bucket;		/* NULL once woken; changes under the lock of the bucket it names */
+	struct bucket *bucket; /* NULL once woken; changes under the lock of the bucket it names */
 };
 
 #define BUCKETS 256
@@ -45,7 +46,8 @@ static int futex_start(void)
 	return 0;
 }
 
-/* Waiters keep neither object nor mapping: a key that outlives them can only cause a spurious wake. */
+/* Waiters keep neither object nor mapping: a key that outlives them can only cause a spurious wake.
+ */
 static int make_key(u32 __user *uaddr, bool shared, struct futex_key *k)
 {
 	struct mm *mm = current_mm();
@@ -93,7 +95,8 @@ static int fault_in(u32 __user *uaddr)
 	return get_user(val, uaddr);
 }
 
-/* Takes w off its queue. The wake function may still be about to run: the task's reference is held by its being current. */
+/* Takes w off its queue. The wake function may still be about to run: the task's reference is held
+ * by its being current. */
 static struct task *dequeue(struct futex_waiter *w)
 {
 	struct task *t = w->task;
@@ -196,7 +199,7 @@ i64 futex_wake(u32 __user *uaddr, u32 n, bool shared, u32 bitset)
 	if (err)
 		return err;
 	b = bucket_of(&key);
-	smp_mb();		/* the caller's store to the word comes before the look at the queue */
+	smp_mb(); /* the caller's store to the word comes before the look at the queue */
 	if (list_empty(&b->waiters))
 		return 0;
 	spin_lock(&b->lock);
@@ -232,7 +235,8 @@ static void unlock_two(struct bucket *a, struct bucket *b)
 		spin_unlock(&b->lock);
 }
 
-i64 futex_requeue(u32 __user *uaddr, u32 __user *uaddr2, bool shared, u32 wake, u32 move, const u32 *cmp)
+i64 futex_requeue(u32 __user *uaddr, u32 __user *uaddr2, bool shared, u32 wake, u32 move,
+		  const u32 *cmp)
 {
 	struct futex_waiter *w, *tmp;
 	struct futex_key k1, k2;
@@ -311,14 +315,16 @@ i64 futex_wake_op(u32 __user *uaddr, u32 __user *uaddr2, bool shared, u32 n, u32
 	err = user_xchg_op32(uaddr2, (op >> 28) & 7, arg, &old);
 	if (err)
 		return err;
-	/* The change is atomic by itself; the wakes follow it, which is all that a waiter can tell. */
+	/* The change is atomic by itself; the wakes follow it, which is all that a waiter can tell.
+	 */
 	woken = futex_wake(uaddr, n, shared, FUTEX_BITSET_MATCH_ANY);
 	if (woken >= 0 && wake_op_compare(old, op))
 		more = futex_wake(uaddr2, n2, shared, FUTEX_BITSET_MATCH_ANY);
 	return woken < 0 ? woken : more < 0 ? more : woken + more;
 }
 
-/* --- robust lists: Documentation of the ABI: get_robust_list(2), "robust-futex-ABI" ------------------------ */
+/* --- robust lists: Documentation of the ABI: get_robust_list(2), "robust-futex-ABI"
+ * ------------------------ */
 
 static void owner_died(u32 __user *uaddr, struct task *t)
 {
@@ -354,7 +360,8 @@ void futex_exit(struct task *t)
 	    get_user(pending, (u64 __user *)&head->list_op_pending))
 		return;
 	for (u32 limit = ROBUST_LIST_LIMIT; entry != (u64)head && limit; limit--, entry = next) {
-		/* The next link first: the word's new owner may reuse the entry. Bit 0 marks a PI lock. */
+		/* The next link first: the word's new owner may reuse the entry. Bit 0 marks a PI
+		 * lock. */
 		if (get_user(next, (u64 __user *)(entry & ~1ull)))
 			break;
 		if (entry != pending && !(entry & 1))

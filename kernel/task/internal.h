@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the files of task/ share about the life of processes. proc_lock is held unless said otherwise. */
+/* What the files of task/ share about the life of processes. proc_lock is held unless said
+ * otherwise. */
 #ifndef TASK_INTERNAL_H
 #define TASK_INTERNAL_H
 #include <task/task.h>
@@ -9,7 +10,8 @@ int pid_start(void);		/* slabs; 0 or -ENOMEM */
 /* --- pid.c --- */
 struct pid *pid_alloc_struct(void) __must_check;	/* no lock; no number yet */
 void pid_free_struct(struct pid *pid);			/* NULL allowed */
-/* Gives pid a number (want, or the next free one) with one use. 0, -EAGAIN, -EEXIST, -EINVAL, -ENOMEM. */
+/* Gives pid a number (want, or the next free one) with one use. 0, -EAGAIN, -EEXIST, -EINVAL,
+ * -ENOMEM. */
 int pid_enter(struct pid *pid, i32 want) __must_check;
 struct pid *pid_find(i32 nr);
 void pid_use(struct pid *pid);
@@ -18,7 +20,8 @@ u32 pid_numbers_in_use(u32 *bad);
 void pid_count(int new_processes, int new_tasks);
 
 /* --- task.c: no lock --- */
-struct task *task_alloc(void) __must_check;	/* ref 1, with a kernel stack; nothing else set. NULL: no memory */
+struct task *
+task_alloc(void) __must_check; /* ref 1, with a kernel stack; nothing else set. NULL: no memory */
 void task_free_new(struct task *t);		/* one that never ran and is in no list */
 struct process *process_alloc(void) __must_check;
 int parts_clone(struct task *child, struct task *parent, u64 flags);
@@ -29,19 +32,22 @@ void sighand_put(struct sighand *s);
 extern struct process kernel_process;
 /* Where orphans of p go: the nearest living ancestor that asked for it, or init. proc_lock held. */
 struct process *process_reaper(struct process *p);
-/* Takes a zombie out of every list and number. proc_lock held; the caller drops the reference afterwards, unlocked. */
+/* Takes a zombie out of every list and number. proc_lock held; the caller drops the reference
+ * afterwards, unlocked. */
 void process_unlink(struct process *p);
 /* After process_unlink, unlocked. */
 void process_release(struct process *p);
 
 /* --- fork.c --- */
-extern const struct rlimit64 initial_limits[RLIM_NLIMITS];	/* of init, and of kernel threads that act for it */
+extern const struct rlimit64
+	initial_limits[RLIM_NLIMITS]; /* of init, and of kernel threads that act for it */
 
 /* --- session.c: proc_lock held --- */
 void pgrp_join(struct process *p, i32 pgid);
 void pgrp_leave(struct process *p);
 void session_join(struct process *p, i32 sid);
 void session_leave(struct process *p);
-/* Sends SIGHUP and SIGCONT to group pgid if p's going (or leaving) makes it an orphan with stopped members. */
+/* Sends SIGHUP and SIGCONT to group pgid if p's going (or leaving) makes it an orphan with stopped
+ * members. */
 void pgrp_check_orphan(struct process *p, i32 pgid, struct process *parent);
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interval timers (setitimer(2)) and CPU-time limits. ITIMER_REAL is a timer; VIRTUAL and PROF are moments on the
- * process's user and total CPU time, looked at by the tick of whatever CPU runs a thread of it. sighand->lock guards
- * the values.
+ * Interval timers (setitimer(2)) and CPU-time limits. ITIMER_REAL is a timer; VIRTUAL and PROF are
+ * moments on the process's user and total CPU time, looked at by the tick of whatever CPU runs a
+ * thread of it. sighand->lock guards the values.
  */
 #include <linux/time.h>
 #include <task/clock.h>
@@ -72,7 +72,8 @@ static void cpu_timer_check(struct process *p, int n, int sig, u64 now)
 	signal_send_process(p, sig, NULL);
 }
 
-/* RLIMIT_CPU: SIGXCPU at the soft limit and each second after, SIGKILL at the hard one (getrlimit(2)). */
+/* RLIMIT_CPU: SIGXCPU at the soft limit and each second after, SIGKILL at the hard one
+ * (getrlimit(2)). */
 static void cpu_limit_check(struct process *p, u64 now)
 {
 	struct rlimit64 *l = &p->rlim[RLIMIT_CPU];
@@ -93,7 +94,8 @@ void cpu_timers_tick(struct task *t)
 
 	if (!p || (t->flags & (TF_KTHREAD | TF_EXITING)))
 		return;
-	if (likely(!p->cpu_timer[0] && !p->cpu_timer[1] && p->rlim[RLIMIT_CPU].rlim_cur == RLIM64_INFINITY))
+	if (likely(!p->cpu_timer[0] && !p->cpu_timer[1] &&
+		   p->rlim[RLIMIT_CPU].rlim_cur == RLIM64_INFINITY))
 		return;
 	process_times(p, &u, &s);
 	cpu_timer_check(p, 0, SIGVTALRM, u);

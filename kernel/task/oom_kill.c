@@ -16,8 +16,9 @@ static struct task *process_user(struct process *p)
 }
 
 /*
- * t->mm stays while task_lock is held. Only tried: the order is the other way round, and an interrupt on its holder's
- * CPU may want proc_lock. Who holds it runs, so it is passed over this once.
+ * t->mm stays while task_lock is held. Only tried: the order is the other way round, and an
+ * interrupt on its holder's CPU may want proc_lock. Who holds it runs, so it is passed over this
+ * once.
  */
 static i64 badness(struct process *p, struct task *t, u64 total, bool *dying)
 {
@@ -45,9 +46,10 @@ static void kill_victim(struct process *p, struct task *t, i64 points)
 		}
 		spin_unlock(&t->task_lock);
 	}
-	pr_err("out of memory: killing process %d (%s), %llu KiB anonymous, %llu KiB file, score %lld, oom_score_adj %d\n",
-	       p->pid, p->leader->comm, (unsigned long long)anon, (unsigned long long)file, (long long)points,
-	       p->oom_score_adj);
+	pr_err("out of memory: killing process %d (%s), %llu KiB anonymous, %llu KiB file, score "
+	       "%lld, oom_score_adj %d\n",
+	       p->pid, p->leader->comm, (unsigned long long)anon, (unsigned long long)file,
+	       (long long)points, p->oom_score_adj);
 	signal_send_process(p, SIGKILL, NULL);
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Process numbers: a bitmap of those in use, and a two-level table from number to struct pid. All under proc_lock. */
+/* Process numbers: a bitmap of those in use, and a two-level table from number to struct pid. All
+ * under proc_lock. */
 #include <base/alloc.h>
 #include <base/string.h>
 #include <mm/page.h>
 #include "internal.h"
 
 #define PID_LIMIT	32768u
-#define FIRST_AGAIN	300	/* after the first round the low numbers stay with those who had them at boot */
+#define FIRST_AGAIN                                                                                \
+	300 /* after the first round the low numbers stay with those who had them at boot */
 #define PER_PAGE	(PAGE_SIZE / sizeof(struct pid *))
 
 struct spinlock proc_lock = SPINLOCK_INIT;

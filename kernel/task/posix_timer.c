@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * POSIX timers. Each is on its process's list, under ptimer_lock (a mutex; the list is short and calls are rare). The expiry runs in interrupt
- * context and touches only the timer itself and the signal queues; deletion cancels and waits for it first.
- * An expiry while the last signal still waits is an overrun: it is counted, and reported when that signal is taken.
+ * POSIX timers. Each is on its process's list, under ptimer_lock (a mutex; the list is short and
+ * calls are rare). The expiry runs in interrupt context and touches only the timer itself and the
+ * signal queues; deletion cancels and waits for it first. An expiry while the last signal still
+ * waits is an overrun: it is counted, and reported when that signal is taken.
  */
 #include <base/alloc.h>
 #include <linux/time.h>
@@ -20,7 +21,8 @@ struct ptimer {
 	struct task *cpu_task;		/* CLOCK_THREAD_CPUTIME_ID: whose time; referenced */
 	u64 cpu_when;			/* CPU clocks: expiry on that clock; 0: disarmed */
 	u64 interval;
-	u32 missed, reported;		/* overruns since the signal was sent, atomic; of the last one taken */
+	u32 missed,
+		reported; /* overruns since the signal was sent, atomic; of the last one taken */
 };
 static struct mutex ptimer_lock = MUTEX_INIT(ptimer_lock);
 static struct slab_cache *cache;
@@ -59,7 +61,8 @@ static void notify(struct ptimer *pt)
 		signal_send_process(pt->proc, pt->sig, &info);
 }
 
-/* --- CPU clocks: looked at when they could have got there at the earliest, with every thread running ---------- */
+/* --- CPU clocks: looked at when they could have got there at the earliest, with every thread
+ * running ---------- */
 
 static bool on_cpu_clock(const struct ptimer *pt)
 {
@@ -73,7 +76,8 @@ static u64 cpu_now(struct ptimer *pt)
 
 static void cpu_arm(struct ptimer *pt, u64 now)
 {
-	u64 left = pt->cpu_when > now ? pt->cpu_when - now : 0, threads = pt->cpu_task ? 1 : max(pt->proc->nr_threads, 1u);
+	u64 left = pt->cpu_when > now ? pt->cpu_when - now : 0,
+	    threads = pt->cpu_task ? 1 : max(pt->proc->nr_threads, 1u);
 
 	timer_start(&pt->timer, clock_ns() + max(left / threads, 1000000ull));
 }
@@ -101,7 +105,8 @@ static void cpu_set(struct ptimer *pt, bool absolute, u64 value)
 	cpu_arm(pt, now);
 }
 
-/* --- clocks of time ---------------------------------------------------------------------------------------------- */
+/* --- clocks of time
+ * ---------------------------------------------------------------------------------------------- */
 
 static void expired(struct timer *t)
 {
@@ -155,7 +160,9 @@ static int set_target(struct ptimer *pt, const struct sigevent *ev)
 /* The C library names the caller's own CPU clocks as those of id 0 (clock.c, cpu_clock_read). */
 static int plain_clock(int clock)
 {
-	return clock == -6 ? CLOCK_PROCESS_CPUTIME_ID : clock == -2 ? CLOCK_THREAD_CPUTIME_ID : clock;
+	return clock == -6   ? CLOCK_PROCESS_CPUTIME_ID
+	       : clock == -2 ? CLOCK_THREAD_CPUTIME_ID
+			     : clock;
 }
 
 int ptimer_create(int which, const struct sigevent *ev)
@@ -210,7 +217,8 @@ int ptimer_create(int which, const struct sigevent *ev)
 static void read_timer(struct ptimer *pt, u64 *value, u64 *interval)
 {
 	bool cpu = on_cpu_clock(pt);
-	u64 now = cpu ? cpu_now(pt) : clock_ns(), when = cpu ? pt->cpu_when : READ_ONCE(pt->timer.when);
+	u64 now = cpu ? cpu_now(pt) : clock_ns(),
+	    when = cpu ? pt->cpu_when : READ_ONCE(pt->timer.when);
 	bool armed = cpu ? when != 0 : READ_ONCE(pt->timer.cpu) >= 0;
 
 	*interval = pt->interval;
@@ -239,7 +247,9 @@ int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u
 	} else if (value) {
 		clock_sleep_base(pt->clock, &offset);
 		WRITE_ONCE(pt->interval, interval);
-		timer_start(&pt->timer, !absolute ? clock_ns() + value : value > offset ? value - offset : 0);
+		timer_start(&pt->timer, !absolute	 ? clock_ns() + value
+					: value > offset ? value - offset
+							 : 0);
 	}
 	mutex_unlock(&ptimer_lock);
 	return 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Deferred freeing. A grace period is over when every CPU has passed a quiescent state since it began: a call of the
- * scheduler, or a tick that found user mode or preemptible kernel code (rq->qs counts them). One thread gathers the
- * callbacks of all CPUs, waits for a grace period, and runs them: so callbacks that were queued before the
- * gathering see every older reader gone. A CPU that makes no progress is asked to reschedule.
+ * Deferred freeing. A grace period is over when every CPU has passed a quiescent state since it
+ * began: a call of the scheduler, or a tick that found user mode or preemptible kernel code (rq->qs
+ * counts them). One thread gathers the callbacks of all CPUs, waits for a grace period, and runs
+ * them: so callbacks that were queued before the gathering see every older reader gone. A CPU that
+ * makes no progress is asked to reschedule.
  */
 #include <hal/sync.h>
 #include <base/init.h>
@@ -29,7 +30,8 @@ void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *))
 
 	head->fn = fn;
 	head->next = READ_ONCE(q->head);
-	while (!__atomic_compare_exchange_n(&q->head, &head->next, head, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&q->head, &head->next, head, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
 		;
 	__atomic_add_fetch(&rcu_pending, 1, __ATOMIC_RELAXED);
 	tick_start();
@@ -107,7 +109,10 @@ static void rcu_thread(void *arg)
 
 struct rcu_sync { struct rcu_head head; struct completion done; };
 
-static void rcu_sync_done(struct rcu_head *h) { complete(&container_of(h, struct rcu_sync, head)->done); }
+static void rcu_sync_done(struct rcu_head *h)
+{
+	complete(&container_of(h, struct rcu_sync, head)->done);
+}
 
 void synchronize_rcu(void)
 {

@@ -38,7 +38,8 @@ void rq_dequeue(struct rq *rq, struct task *t);
 void rq_resched(struct rq *rq, u32 cpu);
 /* The CPU where a waking t should run. Its run queue's lock is held. */
 u32 balance_select_cpu(const struct task *t);
-/* Moves one waiting task here from the CPU with most; rq is this CPU's, unlocked; interrupts off. True if it did. */
+/* Moves one waiting task here from the CPU with most; rq is this CPU's, unlocked; interrupts off.
+ * True if it did. */
 bool balance_pull(struct rq *rq, u32 cpu);
 /* The fields that a new policy or nice value decides. */
 void sched_set_weight(struct sched *s);
@@ -46,5 +47,8 @@ void sched_set_weight(struct sched *s);
 void tick_start(void);
 bool rcu_needs_tick(void);
 void rcu_tick(void);
-static inline bool is_rt(const struct task *t) { return t->sched.policy == 1 || t->sched.policy == 2; }
+static inline bool is_rt(const struct task *t)
+{
+	return t->sched.policy == 1 || t->sched.policy == 2;
+}
 #endif

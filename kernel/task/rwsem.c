@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reader-writer semaphore. count holds readers in steps of READER, the writer as WRITER, and QUEUED while anyone waits.
- * The fast paths succeed only when QUEUED is clear, so a waiting writer is not starved. Waiters stand in order of
- * arrival under lock; whoever releases with QUEUED set grants the lock to the head of the queue: one writer, or
- * all readers up to the next writer. A grant is made by the releaser on the waiter's behalf, so it cannot be stolen.
+ * Reader-writer semaphore. count holds readers in steps of READER, the writer as WRITER, and QUEUED
+ * while anyone waits. The fast paths succeed only when QUEUED is clear, so a waiting writer is not
+ * starved. Waiters stand in order of arrival under lock; whoever releases with QUEUED set grants
+ * the lock to the head of the queue: one writer, or all readers up to the next writer. A grant is
+ * made by the releaser on the waiter's behalf, so it cannot be stolen.
  */
 #include <hal/sync.h>
 #include <task/task.h>
@@ -22,7 +23,8 @@ void rwsem_init(struct rwsem *s)
 	list_init(&s->waiters);
 }
 
-/* Lets the waiter go. It may return and its stack frame vanish as soon as granted is seen: task is read first, and kept by a reference. */
+/* Lets the waiter go. It may return and its stack frame vanish as soon as granted is seen: task is
+ * read first, and kept by a reference. */
 static void grant(struct waiter *w)
 {
 	struct task *t = w->task;
@@ -101,7 +103,8 @@ bool read_trylock(struct rwsem *s)
 	i64 c = READ_ONCE(s->count);
 
 	while (!(c & (WRITER | QUEUED)))
-		if (__atomic_compare_exchange_n(&s->count, &c, c + READER, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&s->count, &c, c + READER, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return true;
 	return false;
 }

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The scheduler: a run queue for each CPU, real-time lists above a tree ordered by weighted run time.
+ * The scheduler: a run queue for each CPU, real-time lists above a tree ordered by weighted run
+ * time.
  *
  * Who may run a task is settled by one lock, the run queue's of the CPU in task.core.cpu:
- *  - A task sleeps in two steps: it stores its state (set_state), checks its condition, and calls schedule(), which
- *    takes it off the queue under the lock unless a waker has set the state back to running since.
- *  - The lock is held from the choice of the next task until the previous one's registers are saved: the next task
- *    releases it (finish_switch). So whoever holds the lock and sees a task that is not queued knows that its
- *    context is complete, and may enqueue it on another CPU after changing core.cpu.
- *  - A waker acts only if the state is one of those it names; it stores TASK_RUNNING under the lock, so two wakers
- *    never both enqueue.
- *  - curr stays out of the tree while it runs; a preempted task keeps its state and is put back whatever that state
- *    is, for it has not said that it is ready to sleep.
- * A CPU that must choose again has WORK_RESCHED set in its current task's work word, and an interrupt if it is another.
+ *  - A task sleeps in two steps: it stores its state (set_state), checks its condition, and calls
+ * schedule(), which takes it off the queue under the lock unless a waker has set the state back to
+ * running since.
+ *  - The lock is held from the choice of the next task until the previous one's registers are
+ * saved: the next task releases it (finish_switch). So whoever holds the lock and sees a task that
+ * is not queued knows that its context is complete, and may enqueue it on another CPU after
+ * changing core.cpu.
+ *  - A waker acts only if the state is one of those it names; it stores TASK_RUNNING under the
+ * lock, so two wakers never both enqueue.
+ *  - curr stays out of the tree while it runs; a preempted task keeps its state and is put back
+ * whatever that state is, for it has not said that it is ready to sleep. A CPU that must choose
+ * again has WORK_RESCHED set in its current task's work word, and an interrupt if it is another.
  */
 #include <base/printk.h>
 #include <base/string.h>
@@ -28,7 +31,8 @@ DEFINE_PER_CPU(struct rq, runqueues);
 u64 idle_cpus;
 struct task idle_tasks[MAX_CPUS] __aligned(64);
 
-/* --- weights ------------------------------------------------------------------------------------ */
+/* --- weights ------------------------------------------------------------------------------------
+ */
 
 /* 1024 * 1.25^-nice: each step is worth a quarter of the CPU. */
 static u32 nice_weight(int nice)
@@ -52,13 +56,18 @@ static u64 weighted(u64 ns, const struct sched *s)
 	return likely(s->weight == 1024) ? ns : ns * 1024 / s->weight;
 }
 
-/* --- the queue ------------------------------------------------------------------------------------ */
+/* --- the queue
+ * ------------------------------------------------------------------------------------ */
 
-static struct task *node_task(struct tree_node *n) { return container_of(n, struct task, sched.node); }
+static struct task *node_task(struct tree_node *n)
+{
+	return container_of(n, struct task, sched.node);
+}
 
 static bool vruntime_less(const struct tree_node *a, const struct tree_node *b)
 {
-	return (i64)(container_of(a, struct sched, node)->vruntime - container_of(b, struct sched, node)->vruntime) < 0;
+	return (i64)(container_of(a, struct sched, node)->vruntime -
+		     container_of(b, struct sched, node)->vruntime) < 0;
 }
 
 static void rt_insert(struct rq *rq, struct task *t, bool head)
@@ -115,7 +124,8 @@ struct rq *task_rq_lock(struct task *t)
 	}
 }
 
-/* --- accounting ------------------------------------------------------------------------------------ */
+/* --- accounting
+ * ------------------------------------------------------------------------------------ */
 
 /* Charges curr for the time since it was last charged. rq->lock held. */
 static void charge_curr(struct rq *rq, u64 now)
@@ -169,7 +179,8 @@ void sched_times(struct task *t, u64 *user, u64 *system)
 	*user = total - sys;
 }
 
-/* --- waking ------------------------------------------------------------------------------------------ */
+/* --- waking
+ * ------------------------------------------------------------------------------------------ */
 
 void rq_resched(struct rq *rq, u32 cpu)
 {
@@ -198,7 +209,8 @@ static bool preempts(const struct rq *rq, const struct task *t)
 	       (i64)(c->sched.vruntime - t->sched.vruntime) > (i64)weighted(WAKEUP_NS, &t->sched);
 }
 
-/* Puts t, off any queue and with core.cpu == cpu, on rq. A sleeper gets a small credit, never an old debt or fortune. */
+/* Puts t, off any queue and with core.cpu == cpu, on rq. A sleeper gets a small credit, never an
+ * old debt or fortune. */
 static void activate(struct rq *rq, u32 cpu, struct task *t)
 {
 	u64 floor = rq->min_vruntime - SLICE_NS;
@@ -212,10 +224,12 @@ static void activate(struct rq *rq, u32 cpu, struct task *t)
 		rq_resched(rq, cpu);
 }
 
-/* Moves the time base of t, which is on no queue, between CPUs. Both queues' min_vruntime may be read unlocked: a stale one costs fairness only. */
+/* Moves the time base of t, which is on no queue, between CPUs. Both queues' min_vruntime may be
+ * read unlocked: a stale one costs fairness only. */
 static void set_cpu(struct task *t, u32 to)
 {
-	t->sched.vruntime += READ_ONCE(cpu_rq(to)->min_vruntime) - READ_ONCE(cpu_rq(t->core.cpu)->min_vruntime);
+	t->sched.vruntime +=
+		READ_ONCE(cpu_rq(to)->min_vruntime) - READ_ONCE(cpu_rq(t->core.cpu)->min_vruntime);
 	t->core.percpu_off = percpu_offset[to];
 	WRITE_ONCE(t->core.cpu, to);
 }
@@ -240,7 +254,8 @@ bool wake_task(struct task *t, u32 mask)
 	struct rq *rq;
 	bool woken = false;
 
-	smp_mb();	/* what the waker wrote comes before its look at the state: pairs with set_state */
+	smp_mb(); /* what the waker wrote comes before its look at the state: pairs with set_state
+		   */
 	if (!(BIT(READ_ONCE(t->sched.state)) & mask))
 		return false;
 	flags = irq_save();
@@ -270,7 +285,10 @@ void sched_task_init(struct task *t)
 	struct sched *s = &t->sched;
 	const struct sched *p = &current->sched;
 
-	*s = (struct sched){ .state = TASK_RUNNING, .policy = SCHED_NORMAL, .affinity = ~0ull, .vruntime = p->vruntime };
+	*s = (struct sched){.state = TASK_RUNNING,
+			    .policy = SCHED_NORMAL,
+			    .affinity = ~0ull,
+			    .vruntime = p->vruntime};
 	if (!(current->flags & TF_KTHREAD)) {
 		s->policy = p->policy;
 		s->nice = p->nice;
@@ -299,7 +317,8 @@ void sched_start(struct task *t)
 	irq_restore(flags);
 }
 
-/* --- choosing and switching ---------------------------------------------------------------------------- */
+/* --- choosing and switching
+ * ---------------------------------------------------------------------------- */
 
 static struct task *pick_rt(struct rq *rq)
 {
@@ -385,7 +404,8 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 n
 	rq->switches++;
 	next->sched.started = now;
 	next->sched.running = true;
-	next->sched.slice_end = next->sched.sum_exec + (next->sched.policy == SCHED_RR ? RR_SLICE_NS : SLICE_NS);
+	next->sched.slice_end =
+		next->sched.sum_exec + (next->sched.policy == SCHED_RR ? RR_SLICE_NS : SLICE_NS);
 	if (unlikely(prev == rq->idle || next == rq->idle))
 		note_idle(rq, prev, next, now);
 	if (next->mm != rq->mm) {
@@ -494,7 +514,8 @@ void sched_yield_current(void)
 			irq_restore(flags);
 			return;
 		}
-		/* Behind the next one in line, so that it runs; not behind all, or a yielder would starve. */
+		/* Behind the next one in line, so that it runs; not behind all, or a yielder would
+		 * starve. */
 		t->sched.vruntime = max(t->sched.vruntime, node_task(n)->sched.vruntime);
 	}
 	arch_spin_unlock(&rq->lock);
@@ -510,7 +531,8 @@ void sched_exit(void)
 	BUG();
 }
 
-/* --- the tick ---------------------------------------------------------------------------------------------- */
+/* --- the tick
+ * ---------------------------------------------------------------------------------------------- */
 
 void sched_tick(bool user_mode)
 {
@@ -531,7 +553,8 @@ void sched_tick(bool user_mode)
 		t->sched.sys_ticks++;
 		rq->system_ns += TICK_NS;
 	}
-	if (rq->nr_queued > 1 && t->sched.sum_exec >= t->sched.slice_end && t->sched.policy != SCHED_FIFO) {
+	if (rq->nr_queued > 1 && t->sched.sum_exec >= t->sched.slice_end &&
+	    t->sched.policy != SCHED_FIFO) {
 		if (t->sched.policy == SCHED_RR) {
 			rt_remove(rq, t);
 			rt_insert(rq, t, false);
@@ -545,7 +568,8 @@ void sched_tick(bool user_mode)
 	}
 }
 
-/* --- policy and affinity -------------------------------------------------------------------------------------- */
+/* --- policy and affinity
+ * -------------------------------------------------------------------------------------- */
 
 int sched_set_policy(struct task *t, int policy, int nice, int rt_prio)
 {

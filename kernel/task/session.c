@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions and process groups. A group is the list in the struct pid of its number; a session is only a number that its
- * members keep in use. All under proc_lock.
+ * Sessions and process groups. A group is the list in the struct pid of its number; a session is
+ * only a number that its members keep in use. All under proc_lock.
  */
 #include "internal.h"
 
@@ -37,7 +37,8 @@ bool pgrp_exists_in_session(i32 pgid, i32 sid)
 {
 	struct pid *pid = pid_find(pgid);
 
-	return pid && !list_empty(&pid->group) && list_first(&pid->group, struct process, pgrp_link)->sid == sid;
+	return pid && !list_empty(&pid->group) &&
+	       list_first(&pid->group, struct process, pgrp_link)->sid == sid;
 }
 
 bool pgrp_orphaned(i32 pgid, const struct process *ignored)
@@ -79,7 +80,8 @@ static void send_group_locked(i32 pgid, int sig)
 		signal_send_process(p, sig, NULL);
 }
 
-/* p, a member of group pgid, was what kept it from being an orphan if parent (p's) is outside and in the session. */
+/* p, a member of group pgid, was what kept it from being an orphan if parent (p's) is outside and
+ * in the session. */
 void pgrp_check_orphan(struct process *p, i32 pgid, struct process *parent)
 {
 	if (parent->pgid == pgid || parent->sid != p->sid)

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sending signals. A signal waits in the pending set of a thread or of the process, with its siginfo in that set's queue
- * (a bit without an entry stands for a signal whose details found no room). Everything here is under sighand->lock.
+ * Sending signals. A signal waits in the pending set of a thread or of the process, with its
+ * siginfo in that set's queue (a bit without an entry stands for a signal whose details found no
+ * room). Everything here is under sighand->lock.
  *
- * A thread learns of it by WORK_SIGNAL, which stays set from the sending until signal_deliver has looked. A signal that
- * must end the process does so when it is sent: the process is marked PGF_EXITING with its status, and every thread gets
- * the SIGKILL bit, which no mask holds back.
+ * A thread learns of it by WORK_SIGNAL, which stays set from the sending until signal_deliver has
+ * looked. A signal that must end the process does so when it is sent: the process is marked
+ * PGF_EXITING with its status, and every thread gets the SIGKILL bit, which no mask holds back.
  */
 #include <base/alloc.h>
 #include <base/string.h>
 #include <hal/uaccess.h>
 #include "signal_internal.h"
 
-/* exec may give p handlers of its own; the old ones are freed after an RCU grace period, so the pointer is good meanwhile. */
+/* exec may give p handlers of its own; the old ones are freed after an RCU grace period, so the
+ * pointer is good meanwhile. */
 struct sighand *sighand_lock(struct process *p, u64 *flags)
 {
 	for (;;) {
@@ -34,7 +36,8 @@ bool signal_pending(struct task *t)
 {
 	if (!(READ_ONCE(t->core.work) & WORK_SIGNAL))
 		return false;
-	return ((READ_ONCE(t->pending.set) | READ_ONCE(t->proc->pending.set)) & ~t->blocked) || READ_ONCE(t->stop_pending);
+	return ((READ_ONCE(t->pending.set) | READ_ONCE(t->proc->pending.set)) & ~t->blocked) ||
+	       READ_ONCE(t->stop_pending);
 }
 
 bool signal_fatal_pending(struct task *t)
@@ -49,7 +52,8 @@ void signal_wake(struct task *t, u32 mask)
 		sched_kick(t);
 }
 
-/* --- queues ------------------------------------------------------------------------------------------- */
+/* --- queues
+ * ------------------------------------------------------------------------------------------- */
 
 static void free_entry(struct process *p, struct sigqueue *q)
 {
@@ -77,7 +81,8 @@ static void kernel_info(siginfo_t *to, int sig)
 	to->si_code = SI_KERNEL;
 }
 
-/* 0, or -EAGAIN where the sender must know that the details were lost (real-time signals by sigqueue). */
+/* 0, or -EAGAIN where the sender must know that the details were lost (real-time signals by
+ * sigqueue). */
 static int enqueue(struct process *p, struct sigpending *pend, int sig, const siginfo_t *info)
 {
 	bool must = sig < SIGRTMIN && (!info || info->si_code >= 0);
@@ -148,7 +153,8 @@ int signal_dequeue(sigmask_t set, siginfo_t *info)
 	return sig;
 }
 
-/* --- the process as a whole --------------------------------------------------------------------------------- */
+/* --- the process as a whole
+ * --------------------------------------------------------------------------------- */
 
 void signal_kill_thread_locked(struct task *t)
 {
@@ -171,7 +177,8 @@ void signal_kill_group_locked(struct process *p, int status)
 			signal_kill_thread_locked(t);
 }
 
-/* SIGCONT ends a stop whether or not it is caught, blocked or ignored; and each kind undoes the other's waiting ones. */
+/* SIGCONT ends a stop whether or not it is caught, blocked or ignored; and each kind undoes the
+ * other's waiting ones. */
 static void stop_or_continue(struct process *p, int sig)
 {
 	sigmask_t gone = sig == SIGCONT ? SIGS_STOP : SIGBIT(SIGCONT);
@@ -197,7 +204,8 @@ static void stop_or_continue(struct process *p, int sig)
 				atomic_or(&t->core.work, WORK_SIGNAL);
 }
 
-/* A stopped thread takes nothing but SIGKILL until it is continued, and then looks at all that waits. */
+/* A stopped thread takes nothing but SIGKILL until it is continued, and then looks at all that
+ * waits. */
 static bool accepts(const struct task *t, int sig)
 {
 	if (sig != SIGKILL && READ_ONCE(t->sched.state) == TASK_STOPPED)
@@ -228,8 +236,8 @@ static void announce(struct process *p, struct task *t, int sig)
 		t = choose_thread(p, sig);
 	if (!t)
 		return;
-	if (sig_default(s, sig) && !((SIGS_IGNORE | SIGS_STOP) & SIGBIT(sig)) && !(t->real_blocked & SIGBIT(sig)) &&
-	    !p->unkillable)
+	if (sig_default(s, sig) && !((SIGS_IGNORE | SIGS_STOP) & SIGBIT(sig)) &&
+	    !(t->real_blocked & SIGBIT(sig)) && !p->unkillable)
 		signal_kill_group_locked(p, sig);
 	else
 		signal_wake(t, WAKE_SIGNAL);
@@ -282,8 +290,14 @@ static int send(struct process *p, struct task *t, int sig, const siginfo_t *inf
 	return err;
 }
 
-int signal_send_process(struct process *p, int sig, const siginfo_t *info) { return send(p, NULL, sig, info); }
-int signal_send_task(struct task *t, int sig, const siginfo_t *info) { return send(t->proc, t, sig, info); }
+int signal_send_process(struct process *p, int sig, const siginfo_t *info)
+{
+	return send(p, NULL, sig, info);
+}
+int signal_send_task(struct task *t, int sig, const siginfo_t *info)
+{
+	return send(t->proc, t, sig, info);
+}
 
 int signal_send_pgrp(i32 pgid, int sig, const siginfo_t *info)
 {
@@ -323,7 +337,9 @@ void signal_force(int sig, int code, u64 addr)
 	sighand_unlock(s, flags);
 }
 
-/* --- the parent ------------------------------------------------------------------------------------------------- */
+/* --- the parent
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void child_info(struct process *p, int code, int status, siginfo_t *info)
 {

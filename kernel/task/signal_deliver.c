@@ -2,9 +2,10 @@
 /*
  * Receiving signals: what a thread does with them on its way to user mode.
  *
- * A stop of the whole process is begun by the thread that takes the stop signal: it marks every thread stop_pending and
- * counts them; each thread that sees its mark takes part by going to sleep in TASK_STOPPED, and the last one tells the
- * parent. SIGCONT clears marks and wakes the sleepers (signal.c).
+ * A stop of the whole process is begun by the thread that takes the stop signal: it marks every
+ * thread stop_pending and counts them; each thread that sees its mark takes part by going to sleep
+ * in TASK_STOPPED, and the last one tells the parent. SIGCONT clears marks and wakes the sleepers
+ * (signal.c).
  */
 #include <base/string.h>
 #include <hal/uaccess.h>
@@ -13,7 +14,9 @@
 #include <asm/unistd.h>
 #include "signal_internal.h"
 
-/* --- masks ------------------------------------------------------------------------------------------------ */
+/* --- masks
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Other threads may have to take what this one no longer accepts. */
 static void hand_on(struct process *p, struct task *from, sigmask_t which)
@@ -53,7 +56,7 @@ void signal_set_temporary_mask(sigmask_t mask)
 {
 	current->saved_mask = current->blocked;
 	current->restore_saved_mask = true;
-	atomic_or(&current->core.work, WORK_SIGNAL);	/* so that the mask comes back in any case */
+	atomic_or(&current->core.work, WORK_SIGNAL); /* so that the mask comes back in any case */
 	signal_set_blocked(mask);
 }
 
@@ -65,7 +68,9 @@ void signal_restore_mask(void)
 	signal_set_blocked(current->saved_mask);
 }
 
-/* --- stops -------------------------------------------------------------------------------------------------- */
+/* --- stops
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void begin_stop(struct process *p, int sig)
 {
@@ -123,7 +128,8 @@ void signal_leave_group(struct task *t)
 	hand_on(p, t, ~t->blocked);
 }
 
-/* --- system calls that a signal interrupted ------------------------------------------------------------------- */
+/* --- system calls that a signal interrupted
+ * ------------------------------------------------------------------- */
 
 static void end_or_restart(struct regs *r, const struct sigaction_k *sa)
 {
@@ -165,7 +171,9 @@ static void restart_without_handler(struct regs *r)
 	regs_forget_syscall(r);
 }
 
-/* --- handlers ------------------------------------------------------------------------------------------------------ */
+/* --- handlers
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void run_handler(struct regs *r, const struct ksignal *k)
 {
@@ -213,7 +221,8 @@ static enum verdict next_signal(struct process *p, struct sighand *s, struct ksi
 	return SIGS_STOP & SIGBIT(k->sig) ? STOP : DIE;
 }
 
-/* What was left to be told by this process itself, as its sender held the wrong locks. The lock is held and released if there was. */
+/* What was left to be told by this process itself, as its sender held the wrong locks. The lock is
+ * held and released if there was. */
 static bool told_news(struct process *p, struct sighand *s, u64 flags)
 {
 	u32 news = p->group_flags & (PGF_TELL_CONT | PGF_TELL_STOP);

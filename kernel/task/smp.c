@@ -27,8 +27,9 @@ void sched_init(void)
 }
 
 /*
- * The idle loop, entered by each CPU's idle task with interrupts off. arch_idle is entered with interrupts off, after the
- * look at the work word, and an interrupt that comes between wakes it at once: no wake-up is lost.
+ * The idle loop, entered by each CPU's idle task with interrupts off. arch_idle is entered with
+ * interrupts off, after the look at the work word, and an interrupt that comes between wakes it at
+ * once: no wake-up is lost.
  */
 __noreturn void idle_loop(void)
 {
@@ -38,7 +39,8 @@ __noreturn void idle_loop(void)
 		irq_disable();
 		WRITE_ONCE(rq->qs, rq->qs + 1);
 		atomic_or(&idle_cpus, BIT(cpu_id()));
-		if (!(READ_ONCE(current->core.work) & WORK_RESCHED) && !(nr_cpus > 1 && balance_pull(rq, cpu_id())))
+		if (!(READ_ONCE(current->core.work) & WORK_RESCHED) &&
+		    !(nr_cpus > 1 && balance_pull(rq, cpu_id())))
 			arch_idle();
 		irq_enable();		/* takes the interrupt */
 		if (READ_ONCE(current->core.work) & WORK_RESCHED)
@@ -46,7 +48,8 @@ __noreturn void idle_loop(void)
 	}
 }
 
-/* --- calls to other CPUs ------------------------------------------------------------------------------- */
+/* --- calls to other CPUs
+ * ------------------------------------------------------------------------------- */
 
 struct smp_request { void (*fn)(void *); void *arg; u64 left; };
 static struct smp_request *smp_slot;		/* one at a time, under smp_mutex */

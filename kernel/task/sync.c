@@ -2,14 +2,16 @@
 /*
  * Sleeping locks and wait queues on the scheduler (hal/sync.h).
  *
- * A wait entry is removed from its queue by its owner, except that the default wake function of an exclusive or plain
- * waiter leaves it queued: the owner's wait_finish removes it. A wake between wait_prepare and schedule is not lost:
- * it finds the entry queued, and the state set before the condition was checked.
+ * A wait entry is removed from its queue by its owner, except that the default wake function of an
+ * exclusive or plain waiter leaves it queued: the owner's wait_finish removes it. A wake between
+ * wait_prepare and schedule is not lost: it finds the entry queued, and the state set before the
+ * condition was checked.
  */
 #include <hal/sync.h>
 #include <task/task.h>
 
-/* --- wait queues ------------------------------------------------------------------------------------ */
+/* --- wait queues
+ * ------------------------------------------------------------------------------------ */
 
 void wait_queue_init(struct wait_queue *q)
 {
@@ -69,7 +71,7 @@ void wake_up_key(struct wait_queue *q, unsigned nr, u64 key)
 	struct wait_entry *e, *tmp;
 	u64 flags;
 
-	smp_mb();	/* the caller's change comes before the look for waiters: pairs with set_state */
+	smp_mb(); /* the caller's change comes before the look for waiters: pairs with set_state */
 	if (!wait_queue_active(q))
 		return;
 	flags = spin_lock_irqsave(&q->lock);
@@ -91,7 +93,8 @@ bool sleep_interrupted(enum task_sleep how)
 	return how != SLEEP_UNINTERRUPTIBLE && signal_fatal_pending(current);
 }
 
-/* --- timed sleep -------------------------------------------------------------------------------------- */
+/* --- timed sleep
+ * -------------------------------------------------------------------------------------- */
 
 struct sleeper { struct timer timer; struct task *task; };
 
@@ -122,7 +125,8 @@ bool schedule_until(u64 deadline)
 	return in_time;
 }
 
-/* --- mutex ---------------------------------------------------------------------------------------------- */
+/* --- mutex
+ * ---------------------------------------------------------------------------------------------- */
 
 void mutex_init(struct mutex *m)
 {
@@ -166,7 +170,8 @@ void mutex_unlock(struct mutex *m)
 
 bool mutex_held(const struct mutex *m) { return m->owner == current; }
 
-/* --- completion ---------------------------------------------------------------------------------------------- */
+/* --- completion
+ * ---------------------------------------------------------------------------------------------- */
 
 void completion_init(struct completion *c)
 {
@@ -175,8 +180,8 @@ void completion_init(struct completion *c)
 }
 
 /*
- * done is set under the queue's lock, and the waiter takes that lock before it returns: the completion may live on the
- * waiter's stack.
+ * done is set under the queue's lock, and the waiter takes that lock before it returns: the
+ * completion may live on the waiter's stack.
  */
 void complete(struct completion *c)
 {

@@ -2,8 +2,9 @@
 /*
  * Allocation and the last reference of tasks and processes.
  *
- * Who keeps whom: a task holds its process; a process holds its leader until it is reaped (process_release breaks that
- * circle). The running task itself owns one reference on its struct, which the scheduler drops after the last switch.
+ * Who keeps whom: a task holds its process; a process holds its leader until it is reaped
+ * (process_release breaks that circle). The running task itself owns one reference on its struct,
+ * which the scheduler drops after the last switch.
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -18,7 +19,9 @@ static struct slab_cache *task_cache, *process_cache, *sighand_cache;
 const struct pidfd_ops *pidfd_ops;
 
 static struct sighand kernel_sighand = {
-	.ref = { 1 }, .lock = SPINLOCK_INIT, .signalfd_wait = WAIT_QUEUE_INIT(kernel_sighand.signalfd_wait),
+	.ref = {1},
+	.lock = SPINLOCK_INIT,
+	.signalfd_wait = WAIT_QUEUE_INIT(kernel_sighand.signalfd_wait),
 };
 struct process kernel_process = {
 	.ref = { 1 },
@@ -38,7 +41,8 @@ struct process kernel_process = {
 
 struct arch_task *task_arch(struct task *t) { return &t->arch; }
 
-/* --- parts ------------------------------------------------------------------------------------------ */
+/* --- parts
+ * ------------------------------------------------------------------------------------------ */
 
 void task_part_register(const struct task_part *p)
 {
@@ -71,7 +75,8 @@ void parts_process_exit(struct process *p)
 			parts[i]->process_exit(p);
 }
 
-/* --- tasks -------------------------------------------------------------------------------------------- */
+/* --- tasks
+ * -------------------------------------------------------------------------------------------- */
 
 struct task *task_alloc(void)
 {
@@ -125,7 +130,8 @@ struct task *task_alloc_kernel(const char *name)
 	return t;
 }
 
-/* --- processes ------------------------------------------------------------------------------------------ */
+/* --- processes
+ * ------------------------------------------------------------------------------------------ */
 
 struct sighand *sighand_alloc(void)
 {

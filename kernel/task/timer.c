@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timers: a tree for each CPU, ordered by time, and one hardware comparator. The comparator is set to the earliest of the
- * first timer and the tick; it is moved only when something earlier comes, so a cancelled timer costs at most one
- * spurious interrupt. The tick runs only while the CPU is not idle.
+ * Timers: a tree for each CPU, ordered by time, and one hardware comparator. The comparator is set
+ * to the earliest of the first timer and the tick; it is moved only when something earlier comes,
+ * so a cancelled timer costs at most one spurious interrupt. The tick runs only while the CPU is
+ * not idle.
  *
- * A timer belongs to the queue in timer.cpu, under that queue's lock; its function runs unlocked with running set, so
- * that timer_cancel_sync can wait for it. A timer may be restarted or freed by its own function.
+ * A timer belongs to the queue in timer.cpu, under that queue's lock; its function runs unlocked
+ * with running set, so that timer_cancel_sync can wait for it. A timer may be restarted or freed by
+ * its own function.
  */
 #include <hal/sync.h>
 #include <task/clock.h>
@@ -19,11 +21,13 @@ struct timer_queue {
 	u64 next_tick;		/* ~0: off */
 	struct timer *running;
 };
-static DEFINE_PER_CPU(struct timer_queue, timer_queues) = { .lock = SPINLOCK_INIT, .programmed = ~0ull, .next_tick = ~0ull };
+static DEFINE_PER_CPU(struct timer_queue, timer_queues) = {
+	.lock = SPINLOCK_INIT, .programmed = ~0ull, .next_tick = ~0ull};
 
 static bool timer_less(const struct tree_node *a, const struct tree_node *b)
 {
-	return container_of(a, struct timer, node)->when < container_of(b, struct timer, node)->when;
+	return container_of(a, struct timer, node)->when <
+	       container_of(b, struct timer, node)->when;
 }
 
 void timer_init(struct timer *t, void (*fn)(struct timer *))

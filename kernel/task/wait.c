@@ -32,13 +32,16 @@ static void describe(const struct process *c, int code, int status, struct wait_
 	res->status = status;
 }
 
-static bool take_zombie(const struct wait_req *r, struct process *c, struct wait_result *res, struct process **dead)
+static bool take_zombie(const struct wait_req *r, struct process *c, struct wait_result *res,
+			struct process **dead)
 {
 	struct rusage_k *kids = &current->proc->dead_children;
 
 	if (!c->zombie || !(r->options & WEXITED))
 		return false;
-	describe(c, c->exit_code & 0x7f ? (c->exit_code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED, c->exit_code, res);
+	describe(c,
+		 c->exit_code & 0x7f ? (c->exit_code & 0x80 ? CLD_DUMPED : CLD_KILLED) : CLD_EXITED,
+		 c->exit_code, res);
 	res->usage = c->dead_threads;
 	if (r->options & WNOWAIT)
 		return true;
@@ -58,7 +61,9 @@ static bool take_zombie(const struct wait_req *r, struct process *c, struct wait
 /* A stop or a continuation that nobody has been told of yet. */
 static bool take_news(const struct wait_req *r, struct process *c, struct wait_result *res)
 {
-	u32 wanted = (r->options & WSTOPPED ? PGF_STOP_NEWS : 0) | (r->options & WCONTINUED ? PGF_CONT_NEWS : 0), got;
+	u32 wanted = (r->options & WSTOPPED ? PGF_STOP_NEWS : 0) |
+		     (r->options & WCONTINUED ? PGF_CONT_NEWS : 0),
+	    got;
 	u64 flags;
 	struct sighand *s;
 
@@ -106,7 +111,8 @@ i64 task_wait(const struct wait_req *r, struct wait_result *res)
 	i64 ret = try_wait(r, res, &dead);
 
 	if (ret == 0 && !(r->options & WNOHANG)) {
-		long err = wait_event_interruptible(&current->proc->wait_children, (ret = try_wait(r, res, &dead)) != 0);
+		long err = wait_event_interruptible(&current->proc->wait_children,
+						    (ret = try_wait(r, res, &dead)) != 0);
 
 		if (err && ret == 0)
 			ret = err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a task does before it returns to user mode (hal/cpu.h calls exit_to_user until no work is left). */
+/* What a task does before it returns to user mode (hal/cpu.h calls exit_to_user until no work is
+ * left). */
 #include <hal/sync.h>
 #include <hal/uaccess.h>
 #include "internal.h"
@@ -7,7 +8,8 @@
 void task_work_add(struct task *t, struct task_work *w)
 {
 	w->next = READ_ONCE(t->works);
-	while (!__atomic_compare_exchange_n(&t->works, &w->next, w, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&t->works, &w->next, w, true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
 		;
 	atomic_or(&t->core.work, WORK_NOTIFY);
 	if (t != current)
@@ -20,7 +22,9 @@ static void run_works(struct task *t)
 
 	atomic_and(&t->core.work, ~WORK_NOTIFY);
 	if (t->set_child_tid) {
-		(void)put_user(t->tid, t->set_child_tid);	/* clone(2): a bad pointer is the child's own loss */
+		(void)put_user(
+			t->tid,
+			t->set_child_tid); /* clone(2): a bad pointer is the child's own loss */
 		t->set_child_tid = NULL;
 	}
 	for (w = atomic_xchg(&t->works, NULL); w; w = next) {	/* pushed last first */

@@ -9,7 +9,8 @@
 
 struct slab_cache;
 
-/* size 1 B..4 MiB. NULL when memory is out. Aligned to 16 bytes (to size where size is a power of two <= 4096). */
+/* size 1 B..4 MiB. NULL when memory is out. Aligned to 16 bytes (to size where size is a power of
+ * two <= 4096). */
 void *kmalloc(size_t size) __must_check;
 void *kzalloc(size_t size) __must_check;
 void *kmalloc_atomic(size_t size) __must_check;	/* never sleeps, may dip into reserves */
@@ -19,7 +20,8 @@ void *kcalloc(size_t n, size_t size) __must_check;
 char *kstrdup(const char *s) __must_check;
 void *kmemdup(const void *p, size_t size) __must_check;
 
-/* A cache of objects of one size; counted by name in /proc/slabinfo and by the audit. ctor may be NULL; it runs at each allocation. */
+/* A cache of objects of one size; counted by name in /proc/slabinfo and by the audit. ctor may be
+ * NULL; it runs at each allocation. */
 struct slab_cache *slab_create(const char *name, size_t size, size_t align);
 void *slab_alloc(struct slab_cache *c) __must_check;		/* not zeroed */
 void *slab_zalloc(struct slab_cache *c) __must_check;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Checks of what must be true. A broken one stops the machine with the reason; user input is never asserted. */
+/* Checks of what must be true. A broken one stops the machine with the reason; user input is never
+ * asserted. */
 #ifndef BASE_ASSERT_H
 #define BASE_ASSERT_H
 #include <base/types.h>

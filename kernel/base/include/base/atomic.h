@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Atomic integers and reference counts. Unless a name says otherwise an operation is ordered both ways. */
+/* Atomic integers and reference counts. Unless a name says otherwise an operation is ordered both
+ * ways. */
 #ifndef BASE_ATOMIC_H
 #define BASE_ATOMIC_H
 #include <base/assert.h>
@@ -45,7 +46,8 @@ static inline bool ref_get_unless_zero(ref_t *r)
 	i32 n = __atomic_load_n(&r->v, __ATOMIC_RELAXED);
 
 	while (n > 0)
-		if (__atomic_compare_exchange_n(&r->v, &n, n + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&r->v, &n, n + 1, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return true;
 	return false;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Named bit fields: FIELD(lo, width) is a mask; field_get and field_put move values in and out of it. */
+/* Named bit fields: FIELD(lo, width) is a mask; field_get and field_put move values in and out of
+ * it. */
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
 #include <base/types.h>

@@ -16,8 +16,14 @@ static inline void list_insert_between(struct list *n, struct list *prev, struct
 	next->prev = n;
 	prev->next = n;
 }
-static inline void list_add(struct list *head, struct list *n) { list_insert_between(n, head, head->next); }
-static inline void list_add_tail(struct list *head, struct list *n) { list_insert_between(n, head->prev, head); }
+static inline void list_add(struct list *head, struct list *n)
+{
+	list_insert_between(n, head, head->next);
+}
+static inline void list_add_tail(struct list *head, struct list *n)
+{
+	list_insert_between(n, head->prev, head);
+}
 /* Removes n and leaves it an empty list, so that list_empty(n) tells that it is on none. */
 static inline void list_del(struct list *n)
 {
@@ -70,7 +76,8 @@ static inline void hlist_del(struct hnode *n)
 		n->next->pprev = n->pprev;
 	n->pprev = NULL;
 }
-#define hlist_for_each(pos, head, member) \
-	for (struct hnode *_n = READ_ONCE((head)->first); \
-	     _n && (pos = container_of(_n, __typeof__(*pos), member), true); _n = READ_ONCE(_n->next))
+#define hlist_for_each(pos, head, member)                                                          \
+	for (struct hnode *_n = READ_ONCE((head)->first);                                          \
+	     _n && (pos = container_of(_n, __typeof__(*pos), member), true);                       \
+	     _n = READ_ONCE(_n->next))
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The C library's memory and string functions that the kernel has (lib/string.c; memcpy, memset: arch/arm64). */
+/* The C library's memory and string functions that the kernel has (lib/string.c; memcpy, memset:
+ * arch/arm64). */
 #ifndef BASE_STRING_H
 #define BASE_STRING_H
 #include <base/types.h>

@@ -9,7 +9,8 @@ int irq_init(void);
 void irq_init_cpu(void);		/* each further CPU, interrupts off */
 /* For /proc/interrupts: false if nothing is registered there. */
 bool irq_stats(u32 irq, u32 cpu, const char **name, u64 *count);
-/* Words of the kernel command line: the value of NAME=value, or "" for NAME alone, or NULL. The last one wins. */
+/* Words of the kernel command line: the value of NAME=value, or "" for NAME alone, or NULL. The
+ * last one wins. */
 const char *cmdline_word(const char *name);
 extern const char *machine_cmdline;
 #endif

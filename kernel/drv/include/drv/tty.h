@@ -2,10 +2,11 @@
 /*
  * Terminals: one struct tty for a serial line, a virtio console, or the slave side of a pty.
  *
- * Bytes from the line go through tty_receive (any context) into the input ring, edited and echoed as termios says;
- * bytes to the line go through the output ring, from which the driver, or the pty's master, takes them with tty_take.
- * tty->lock (spin, irq-safe) guards both rings, termios and window size. Controlling-terminal state (sid, pgid here
- * and process.tty) is guarded by proc_lock. Order: proc_lock is never taken inside tty->lock.
+ * Bytes from the line go through tty_receive (any context) into the input ring, edited and echoed
+ * as termios says; bytes to the line go through the output ring, from which the driver, or the
+ * pty's master, takes them with tty_take. tty->lock (spin, irq-safe) guards both rings, termios and
+ * window size. Controlling-terminal state (sid, pgid here and process.tty) is guarded by proc_lock.
+ * Order: proc_lock is never taken inside tty->lock.
  */
 #ifndef DRV_TTY_H
 #define DRV_TTY_H
@@ -20,7 +21,8 @@
 
 struct tty;
 struct tty_ops {
-	/* The rings changed: output may be there (tty_take), or room for input (tty_receive_room). Unlocked, any context. */
+	/* The rings changed: output may be there (tty_take), or room for input (tty_receive_room).
+	 * Unlocked, any context. */
 	void (*start)(struct tty *t);
 	/* The last open file is gone. May be NULL. */
 	void (*closed)(struct tty *t);
@@ -72,13 +74,18 @@ void tty_set_winsize(struct tty *t, const struct winsize_abi *w);
 /* The line is gone: readers get EOF, writers EIO, the session SIGHUP. Sleeps not. */
 void tty_hangup(struct tty *t);
 
-/* --- inside drv/tty*.c ------------------------------------------------------------------------------- */
-static inline u32 tty_out_room(const struct tty *t) { return TTY_RING - (t->out_head - t->out_tail); }
+/* --- inside drv/tty*.c
+ * ------------------------------------------------------------------------------- */
+static inline u32 tty_out_room(const struct tty *t)
+{
+	return TTY_RING - (t->out_head - t->out_tail);
+}
 static inline bool tty_flag(u32 flags, u32 f) { return flags & f; }
 #define L_FLAG(t, f) ((t)->termios.c_lflag & (f))
 #define I_FLAG(t, f) ((t)->termios.c_iflag & (f))
 #define O_FLAG(t, f) ((t)->termios.c_oflag & (f))
-/* One input character, edited and echoed. lock held. Returns the signal to send to the foreground group, or 0. */
+/* One input character, edited and echoed. lock held. Returns the signal to send to the foreground
+ * group, or 0. */
 int ldisc_input(struct tty *t, u8 c);
 /* One output character with post-processing. lock held. False: no room, nothing was written. */
 bool ldisc_output(struct tty *t, u8 c);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtio devices and split virtqueues (VIRTIO 1.2, sections 2.7 and 4.2). A driver matches a device ID; the transport finds
- * devices and calls its probe. Queue functions: the caller serialises each queue; callbacks run in interrupt context.
+ * Virtio devices and split virtqueues (VIRTIO 1.2, sections 2.7 and 4.2). A driver matches a device
+ * ID; the transport finds devices and calls its probe. Queue functions: the caller serialises each
+ * queue; callbacks run in interrupt context.
  */
 #ifndef DRV_VIRTIO_H
 #define DRV_VIRTIO_H
@@ -62,7 +63,8 @@ struct virtqueue {
 	void *tokens[VIRTQ_MAX];
 };
 /* Makes queue index of d; ERR_PTR(-ENOENT, -ENOMEM). callback may be NULL. */
-struct virtqueue *virtq_create(struct virtio_device *d, u32 index, virtq_fn callback, void *private);
+struct virtqueue *virtq_create(struct virtio_device *d, u32 index, virtq_fn callback,
+			       void *private);
 /* Offers out segments (device reads) then in segments (device writes) as one chain; -ENOSPC. */
 int virtq_add(struct virtqueue *q, const struct virtq_seg *seg, u32 out, u32 in, void *token);
 void virtq_kick(struct virtqueue *q);

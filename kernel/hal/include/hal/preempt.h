@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The running task and its preemption count. struct thread_core is the first member of struct task (task/task.h);
- * arch finds it in a register. Kernel code is preemptible where the count is 0 and interrupts are on.
+ * The running task and its preemption count. struct thread_core is the first member of struct task
+ * (task/task.h); arch finds it in a register. Kernel code is preemptible where the count is 0 and
+ * interrupts are on.
  */
 #ifndef HAL_PREEMPT_H
 #define HAL_PREEMPT_H
@@ -9,18 +10,19 @@
 
 struct task;
 
-/* Work to be done before the next return to user mode; bits of thread_core.work, set atomically by anyone. */
+/* Work to be done before the next return to user mode; bits of thread_core.work, set atomically by
+ * anyone. */
 #define WORK_RESCHED	BIT(0)
 #define WORK_SIGNAL	BIT(1)		/* a signal may be pending, or task must stop or die */
 #define WORK_NOTIFY	BIT(2)		/* task_work: run what is queued on the task */
 #define WORK_FP		BIT(3)		/* user FP registers are not loaded on this CPU */
-#define WORK_REGS	BIT(4)		/* arch: the user frame was rewritten, the return must load all of it */
-#define WORK_SYSTRACE	BIT(8)		/* every system call takes the slow path (tracing, later ptrace) */
+#define WORK_REGS BIT(4) /* arch: the user frame was rewritten, the return must load all of it */
+#define WORK_SYSTRACE BIT(8) /* every system call takes the slow path (tracing, later ptrace) */
 #define WORK_ON_EXIT	0xff		/* mask: what the return path looks at */
 
 struct thread_core {
 	u64 work;		/* WORK_*; atomic */
-	u32 preempt_count;	/* own CPU only; also counts interrupt nesting in PREEMPT_IRQ units */
+	u32 preempt_count; /* own CPU only; also counts interrupt nesting in PREEMPT_IRQ units */
 	u32 cpu;		/* the CPU it runs on; changes only while it does not run */
 	u64 percpu_off;		/* of that CPU: this_cpu(var) is at &var + percpu_off */
 	void *stack;		/* lowest address of the kernel stack */
@@ -28,7 +30,7 @@ struct thread_core {
 #define PREEMPT_IRQ	0x10000u
 #define KSTACK_SIZE	(16 * 1024ul)	/* aligned to twice its size, guard page below */
 
-#include <arch/current.h>	/* struct thread_core *current_core(void); inlined, one instruction */
+#include <arch/current.h> /* struct thread_core *current_core(void); inlined, one instruction */
 
 static inline struct task *current_task(void) { return (struct task *)current_core(); }
 #define current current_task()
@@ -58,8 +60,8 @@ static inline bool in_interrupt(void) { return current_core()->preempt_count >= 
 void might_sleep(void);
 
 /*
- * Per-CPU variables: DEFINE_PER_CPU(type, name) makes one for each CPU, zeroed or with its initialiser.
- * Use this_cpu only with preemption off.
+ * Per-CPU variables: DEFINE_PER_CPU(type, name) makes one for each CPU, zeroed or with its
+ * initialiser. Use this_cpu only with preemption off.
  */
 #define DEFINE_PER_CPU(type, name) __section(".percpu") __typeof__(type) name
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) name

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page-table entries: pt and mm speak in struct leaf; only arch knows bits. arch/pte.h is the codec; arch/fake uses
- * the real bits over host memory. Software bits that the codec carries: exclusive (T3), special (no struct page).
+ * Page-table entries: pt and mm speak in struct leaf; only arch knows bits. arch/pte.h is the
+ * codec; arch/fake uses the real bits over host memory. Software bits that the codec carries:
+ * exclusive (T3), special (no struct page).
  */
 #ifndef HAL_PTE_H
 #define HAL_PTE_H
@@ -17,7 +18,8 @@ struct leaf {
 	paddr_t pa;
 	u8 level;		/* 3: 4 KiB, 2: 2 MiB, 1: 1 GiB */
 	u8 type;		/* enum mem_type */
-	bool read, write, exec, user;	/* write: the mapping may be written (dirty-managed or dirty) */
+	bool read, write, exec,
+		user; /* write: the mapping may be written (dirty-managed or dirty) */
 	bool dirty, young;
 	bool exclusive;		/* T3 */
 	bool special;
@@ -36,19 +38,17 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *   paddr_t pte_table(pte_t)
  *   bool pte_table_ro(pte_t), pte_t pte_table_set_ro(pte_t, bool)   APTable (T1)
  *   pte_t pte_none(void); bool pte_is_none(pte_t)
- *   fast predicates on leaves: pte_present, pte_young, pte_dirty, pte_write, pte_exclusive, pte_cont, pte_pfn
- *   fast edits, valid on any leaf: pte_wrprotect, pte_mkold, pte_mkyoung, pte_mkdirty, pte_mkclean, pte_mkwrite,
- *       pte_mkexclusive, pte_clear_exclusive, pte_mkcont, pte_clear_cont, pte_advance(pte, n) (next n pages,
- *           same attributes)
- *   pte_t pte_modify(pte_t, pte_t perm)             read, execute and user access from perm; write access goes,
- *       the rest stays
+ *   fast predicates on leaves: pte_present, pte_young, pte_dirty, pte_write, pte_exclusive,
+ * pte_cont, pte_pfn fast edits, valid on any leaf: pte_wrprotect, pte_mkold, pte_mkyoung,
+ * pte_mkdirty, pte_mkclean, pte_mkwrite, pte_mkexclusive, pte_clear_exclusive, pte_mkcont,
+ * pte_clear_cont, pte_advance(pte, n) (next n pages, same attributes) pte_t pte_modify(pte_t, pte_t
+ * perm)             read, execute and user access from perm; write access goes, the rest stays
  *   pte_t pte_load(pte_t *), void pte_store(pte_t *, pte_t)          single-copy atomic, release
  *   pte_t pte_xchg(pte_t *, pte_t), bool pte_cas(pte_t *, pte_t *old, pte_t new)
- *   bool pte_settled(pte_t)    hardware has no bit left to set in this leaf: with the node locked a plain store
- *       may replace it
- *   void pte_publish(void)     orders stores of new valid entries before later accesses (dsb ishst; isb where needed)
- *   CONT_PTES 16               entries of a contiguous block at level 3 and 2
- *   bool arch_hw_af, arch_hw_dbm; int arch_bbm_level      CPU features
+ *   bool pte_settled(pte_t)    hardware has no bit left to set in this leaf: with the node locked a
+ * plain store may replace it void pte_publish(void)     orders stores of new valid entries before
+ * later accesses (dsb ishst; isb where needed) CONT_PTES 16               entries of a contiguous
+ * block at level 3 and 2 bool arch_hw_af, arch_hw_dbm; int arch_bbm_level      CPU features
  */
 #include <arch/pte.h>
 #endif

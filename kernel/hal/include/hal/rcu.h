@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Deferred freeing. A reader section is a stretch with preemption off; what a reader may still see is freed after
- * every CPU has passed through a context switch, user mode or idle (task/rcu.c; host: arch/fake).
+ * Deferred freeing. A reader section is a stretch with preemption off; what a reader may still see
+ * is freed after every CPU has passed through a context switch, user mode or idle (task/rcu.c;
+ * host: arch/fake).
  */
 #ifndef HAL_RCU_H
 #define HAL_RCU_H
@@ -11,7 +12,8 @@
 struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *); };
 static inline void rcu_read_lock(void) { preempt_disable(); }
 static inline void rcu_read_unlock(void) { preempt_enable(); }
-/* Calls fn(head) in thread context after a grace period. Any context. head lives inside the object. */
+/* Calls fn(head) in thread context after a grace period. Any context. head lives inside the object.
+ */
 void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *));
 void synchronize_rcu(void);			/* sleeps for a grace period */
 void rcu_barrier(void);				/* sleeps until every call_rcu so far has run */

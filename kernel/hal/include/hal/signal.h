@@ -9,13 +9,21 @@
 
 struct regs;
 typedef u64 sigmask_t;				/* bit n-1 is signal n, 1..64 */
-struct sigaction_k { u64 handler; u64 flags; u64 restorer; sigmask_t mask; };	/* the ABI's layout on arm64 */
+struct sigaction_k {
+	u64 handler;
+	u64 flags;
+	u64 restorer;
+	sigmask_t mask;
+}; /* the ABI's layout on arm64 */
 /* A signal that has been taken off the queue and is to be delivered to a handler. */
 struct ksignal { int sig; siginfo_t info; struct sigaction_k sa; };
 
-/* Pushes a frame and points r at the handler; oldmask goes into the frame. vdso: address of the vDSO image, whose
- * rt_sigreturn is used without SA_RESTORER. Of the current task; may sleep. 0 or -EFAULT. */
-int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask, const stack_t *altstack, u64 vdso);
-/* Restores registers and FP from the frame at the user's SP; fills mask and altstack. 0 or -EFAULT. */
+/* Pushes a frame and points r at the handler; oldmask goes into the frame. vdso: address of the
+ * vDSO image, whose rt_sigreturn is used without SA_RESTORER. Of the current task; may sleep. 0 or
+ * -EFAULT. */
+int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask,
+		      const stack_t *altstack, u64 vdso);
+/* Restores registers and FP from the frame at the user's SP; fills mask and altstack. 0 or -EFAULT.
+ */
 int arch_signal_return(struct regs *r, sigmask_t *mask, stack_t *altstack);
 #endif

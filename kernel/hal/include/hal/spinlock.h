@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spinlocks: preemption is off while one is held. A lock that an interrupt also takes is taken with the _irq forms.
- * Order: docs/locking.md.
+ * Spinlocks: preemption is off while one is held. A lock that an interrupt also takes is taken with
+ * the _irq forms. Order: docs/locking.md.
  */
 #ifndef HAL_SPINLOCK_H
 #define HAL_SPINLOCK_H
 #include <base/atomic.h>
 #include <hal/preempt.h>
-#include <arch/spin.h>	/* arch: struct spinlock, SPINLOCK_INIT, arch_spin_lock/trylock/unlock, arch_spin_is_locked */
+#include <arch/spin.h> /* arch: struct spinlock, SPINLOCK_INIT, arch_spin_lock/trylock/unlock, arch_spin_is_locked */
 /* arch: u64 irq_save(void), void irq_restore(u64), irq_disable, irq_enable, bool irqs_disabled */
 #include <arch/irqflags.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sleeping synchronisation: a platform service like the rest of hal: implemented by task/sync.c on
- * the scheduler and by arch/fake on the host (seeded switching). None may be used from an interrupt except wake_*.
+ * the scheduler and by arch/fake on the host (seeded switching). None may be used from an interrupt
+ * except wake_*.
  */
 #ifndef HAL_SYNC_H
 #define HAL_SYNC_H
@@ -18,8 +19,8 @@ struct wait_queue { struct spinlock lock; struct list waiters; };
 
 struct wait_entry;
 /*
- * Called with q->lock held, interrupts off; key is what the waker passed (poll: the ready events). Returns true if it
- * woke an exclusive waiter. The default wakes entry->task.
+ * Called with q->lock held, interrupts off; key is what the waker passed (poll: the ready events).
+ * Returns true if it woke an exclusive waiter. The default wakes entry->task.
  */
 typedef bool (*wait_fn)(struct wait_entry *e, unsigned mode, u64 key);
 struct wait_entry {
@@ -30,26 +31,29 @@ struct wait_entry {
 };
 
 void wait_queue_init(struct wait_queue *q);
-static inline bool wait_queue_active(const struct wait_queue *q) { return !list_empty(&q->waiters); }
+static inline bool wait_queue_active(const struct wait_queue *q)
+{
+	return !list_empty(&q->waiters);
+}
 void wait_entry_init(struct wait_entry *e);	/* the current task, default wake */
 void wait_add(struct wait_queue *q, struct wait_entry *e);
 void wait_remove(struct wait_queue *q, struct wait_entry *e);	/* also if it is not queued */
 
 enum task_sleep { SLEEP_RUNNING, SLEEP_INTERRUPTIBLE, SLEEP_UNINTERRUPTIBLE, SLEEP_KILLABLE };
-/* Queues e if it is not, and marks the current task asleep; the caller then checks its condition and calls
- * schedule(). */
+/* Queues e if it is not, and marks the current task asleep; the caller then checks its condition
+ * and calls schedule(). */
 void wait_prepare(struct wait_queue *q, struct wait_entry *e, enum task_sleep how);
 void wait_finish(struct wait_queue *q, struct wait_entry *e);
-/* Wakes all non-exclusive and up to nr exclusive waiters (nr 0: all). Any context. Orders before the wake what the
- * caller wrote. */
+/* Wakes all non-exclusive and up to nr exclusive waiters (nr 0: all). Any context. Orders before
+ * the wake what the caller wrote. */
 void wake_up_key(struct wait_queue *q, unsigned nr, u64 key);
 static inline void wake_up(struct wait_queue *q) { wake_up_key(q, 1, 0); }
 static inline void wake_up_all(struct wait_queue *q) { wake_up_key(q, 0, 0); }
 
 /* Gives up the CPU; returns at once if a wake-up came since the task was marked asleep. */
 void schedule(void);
-/* As schedule(), but wakes at the latest at deadline (ns, monotonic; ~0 never). Returns false if the deadline
- * passed. */
+/* As schedule(), but wakes at the latest at deadline (ns, monotonic; ~0 never). Returns false if
+ * the deadline passed. */
 bool schedule_until(u64 deadline);
 /* A signal is pending that how should be interrupted by. */
 bool sleep_interrupted(enum task_sleep how);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLB invalidation. All forms broadcast to every CPU (inner shareable) and end with DSB; those before which page
- * tables were changed begin with DSB ISHST. Statistics: tlb_stats counts instructions issued, per CPU.
+ * TLB invalidation. All forms broadcast to every CPU (inner shareable) and end with DSB; those
+ * before which page tables were changed begin with DSB ISHST. Statistics: tlb_stats counts
+ * instructions issued, per CPU.
  */
 #ifndef HAL_TLB_H
 #define HAL_TLB_H
@@ -9,8 +10,8 @@
 
 enum tlb_depth { TLB_LAST_LEVEL, TLB_ALL_LEVELS };	/* T8: table changes need TLB_ALL_LEVELS */
 
-/* User addresses [start, end), page aligned, of asid; stride is the leaf size (PAGE_SIZE, PMD_SIZE) for the non-
- * range form. */
+/* User addresses [start, end), page aligned, of asid; stride is the leaf size (PAGE_SIZE, PMD_SIZE)
+ * for the non- range form. */
 void tlb_inval_range(u16 asid, u64 start, u64 end, u64 stride, enum tlb_depth depth);
 void tlb_inval_page(u16 asid, u64 va, enum tlb_depth depth);
 void tlb_inval_asid(u16 asid);

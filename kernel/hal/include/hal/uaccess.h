@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Access to user memory of the current address space. Every routine checks that the range lies in the user half;
- * a fault that mm cannot serve ends the access (exception table). May sleep, so no spinlock is held, unless the
- * caller is in a pagefault_disable section, where an absent page counts as bad at once.
+ * Access to user memory of the current address space. Every routine checks that the range lies in
+ * the user half; a fault that mm cannot serve ends the access (exception table). May sleep, so no
+ * spinlock is held, unless the caller is in a pagefault_disable section, where an absent page
+ * counts as bad at once.
  */
 #ifndef HAL_UACCESS_H
 #define HAL_UACCESS_H
@@ -13,7 +14,8 @@
 size_t copy_from_user(void *dst, const void __user *src, size_t n) __must_check;
 size_t copy_to_user(void __user *dst, const void *src, size_t n) __must_check;
 size_t clear_user(void __user *dst, size_t n) __must_check;
-/* Length without NUL, or -EFAULT, or -ENAMETOOLONG when there is none in max bytes. dst gets the NUL. */
+/* Length without NUL, or -EFAULT, or -ENAMETOOLONG when there is none in max bytes. dst gets the
+ * NUL. */
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t max) __must_check;
 ssize_t strnlen_user(const char __user *src, size_t max) __must_check;
 
@@ -27,9 +29,10 @@ ssize_t strnlen_user(const char __user *src, size_t max) __must_check;
 })
 #define put_user(val, uptr) arch_put_user((u64)(val), (uptr), sizeof(*(uptr)))
 
-/* Atomic on a 4-byte aligned user word, for futexes. 0, -EFAULT, -EAGAIN (cas: *old holds what was there). */
+/* Atomic on a 4-byte aligned user word, for futexes. 0, -EFAULT, -EAGAIN (cas: *old holds what was
+ * there). */
 int user_cas32(u32 __user *p, u32 *old, u32 new);
-int user_xchg_op32(u32 __user *p, int op, u32 arg, u32 *old);	/* op: FUTEX_OP_SET ADD OR ANDN XOR */
+int user_xchg_op32(u32 __user *p, int op, u32 arg, u32 *old); /* op: FUTEX_OP_SET ADD OR ANDN XOR */
 
 void pagefault_disable(void);
 void pagefault_enable(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The vDSO: an ELF shared object in the kernel image, and the page of data that it reads, which is mapped right
- * below it. */
+/* The vDSO: an ELF shared object in the kernel image, and the page of data that it reads, which is
+ * mapped right below it. */
 #ifndef HAL_VDSO_H
 #define HAL_VDSO_H
 #include <base/types.h>

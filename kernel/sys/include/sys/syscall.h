@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * System calls. SYSCALL(name) defines i64 sys_name(const u64 *a): a[0..5] are the argument registers x0..x5, the result
- * is a value or negative errno. sys/table.c lists number, function and, for docs/abi.md, what is and is not done.
+ * System calls. SYSCALL(name) defines i64 sys_name(const u64 *a): a[0..5] are the argument
+ * registers x0..x5, the result is a value or negative errno. sys/table.c lists number, function
+ * and, for docs/abi.md, what is and is not done.
  */
 #ifndef SYS_SYSCALL_H
 #define SYS_SYSCALL_H

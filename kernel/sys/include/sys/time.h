@@ -6,7 +6,8 @@
 #include <linux/time.h>
 
 #define NSEC_PER_SEC 1000000000ull
-/* A struct __kernel_timespec; 0, -EFAULT, -EINVAL (negative, or nanoseconds out of range). Saturates. */
+/* A struct __kernel_timespec; 0, -EFAULT, -EINVAL (negative, or nanoseconds out of range).
+ * Saturates. */
 int timespec_from_user(const void __user *p, u64 *ns);
 int timespec_to_user(void __user *p, u64 ns);
 /* A struct timeval, microseconds. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ABI's clocks, interval timers and POSIX timers (task/clock.c, itimer.c, posix_timer.c). Times are ns. */
+/* The ABI's clocks, interval timers and POSIX timers (task/clock.c, itimer.c, posix_timer.c). Times
+ * are ns. */
 #ifndef TASK_CLOCK_H
 #define TASK_CLOCK_H
 #include <base/types.h>
@@ -7,9 +8,11 @@
 struct process;
 struct task;
 
-/* What the clock reads now. -EINVAL: no such clock (or no such process for a CPU clock made of a pid). */
+/* What the clock reads now. -EINVAL: no such clock (or no such process for a CPU clock made of a
+ * pid). */
 int clock_read(int clock, u64 *ns);
-/* The clock can be slept on or armed; *offset: what to take from its time to get clock_ns(). CPU clocks: -EOPNOTSUPP. */
+/* The clock can be slept on or armed; *offset: what to take from its time to get clock_ns(). CPU
+ * clocks: -EOPNOTSUPP. */
 int clock_sleep_base(int clock, u64 *offset);
 u64 process_cpu_ns(struct process *p);
 /* User and system time of all live and dead threads of p. */

@@ -5,13 +5,14 @@
 #include <base/types.h>
 #include <asm/siginfo.h>
 
-
-/* ev NULL: SIGALRM with the id as value. Returns the id, -EINVAL, -EAGAIN, -ENOMEM, -EOPNOTSUPP (CPU clocks). */
+/* ev NULL: SIGALRM with the id as value. Returns the id, -EINVAL, -EAGAIN, -ENOMEM, -EOPNOTSUPP
+ * (CPU clocks). */
 int ptimer_create(int clock, const struct sigevent *ev);
 int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u64 *old_interval);
 int ptimer_get(int id, u64 *value, u64 *interval);
 int ptimer_overrun(int id);
 int ptimer_delete(int id);
-/* A signal with SI_TIMER was taken off the current process's queue: fills in its overruns. Sleeps. */
+/* A signal with SI_TIMER was taken off the current process's queue: fills in its overruns. Sleeps.
+ */
 void ptimer_taken(siginfo_t *info);
 #endif

@@ -8,12 +8,17 @@
 
 struct task;
 
-enum task_state {		/* task.sched.state */
-	TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_KILLABLE, TASK_STOPPED, TASK_DEAD,
+enum task_state { /* task.sched.state */
+		  TASK_RUNNING,
+		  TASK_INTERRUPTIBLE,
+		  TASK_UNINTERRUPTIBLE,
+		  TASK_KILLABLE,
+		  TASK_STOPPED,
+		  TASK_DEAD,
 };
 
-struct sched {			/* under the run queue's lock of the CPU in core.cpu unless said otherwise */
-	u32 state;		/* enum task_state; set by the task itself, cleared to RUNNING by wakers */
+struct sched { /* under the run queue's lock of the CPU in core.cpu unless said otherwise */
+	u32 state; /* enum task_state; set by the task itself, cleared to RUNNING by wakers */
 	bool queued;		/* on a run queue */
 	bool running;		/* on a CPU; cleared when its context is saved */
 	u8 policy;		/* SCHED_OTHER, BATCH, IDLE, FIFO, RR */
@@ -25,30 +30,35 @@ struct sched {			/* under the run queue's lock of the CPU in core.cpu unless sai
 	u64 slice_end;		/* sum_exec at which the slice is over */
 	u64 started;		/* clock_ns when it last got the CPU */
 	u64 sum_exec;		/* ns run in all */
-	u64 user_ticks, sys_ticks;	/* what ticks found it doing: the ratio that splits sum_exec */
+	u64 user_ticks, sys_ticks; /* what ticks found it doing: the ratio that splits sum_exec */
 	u64 utime, stime;	/* ns as last reported; never go back (sched_times) */
 	u64 nvcsw, nivcsw;
 	struct list link;
 	struct tree_node node;
 };
 
-void sched_init(void);				/* boot CPU: the boot context becomes its idle task */
+void sched_init(void); /* boot CPU: the boot context becomes its idle task */
 /* Puts a new task (made with state TASK_RUNNING, never run) on a run queue. */
 void sched_start(struct task *t);
-/* Makes t runnable if its state is one of mask (BIT(enum task_state)). True if it was asleep. Any context. */
+/* Makes t runnable if its state is one of mask (BIT(enum task_state)). True if it was asleep. Any
+ * context. */
 bool wake_task(struct task *t, u32 mask);
 #define WAKE_NORMAL	(BIT(TASK_INTERRUPTIBLE) | BIT(TASK_UNINTERRUPTIBLE) | BIT(TASK_KILLABLE))
 #define WAKE_SIGNAL	BIT(TASK_INTERRUPTIBLE)
 #define WAKE_KILL	(BIT(TASK_INTERRUPTIBLE) | BIT(TASK_KILLABLE) | BIT(TASK_STOPPED))
-/* Marks the current task asleep (with the barrier a condition check needs); schedule() then sleeps. */
+/* Marks the current task asleep (with the barrier a condition check needs); schedule() then sleeps.
+ */
 void set_state(enum task_state s);
 void sched_yield_current(void);
 int sched_set_policy(struct task *t, int policy, int nice, int rt_prio);
 int sched_set_affinity(struct task *t, u64 mask);	/* -EINVAL: no CPU left; migrates at once */
-void sched_kick(struct task *t);		/* if it runs in user mode on another CPU, makes it look at its work bits now */
-/* Ends the current task: it is never scheduled again; its stack and struct go after the switch, by task_put. */
+void sched_kick(struct task *t); /* if it runs in user mode on another CPU, makes it look at its
+				    work bits now */
+/* Ends the current task: it is never scheduled again; its stack and struct go after the switch, by
+ * task_put. */
 __noreturn void sched_exit(void);
-/* The current task leaves its address space for mm (NULL: none) and loads it. References are the caller's business. */
+/* The current task leaves its address space for mm (NULL: none) and loads it. References are the
+ * caller's business. */
 struct mm;
 void sched_use_mm(struct mm *mm);
 void sched_loadavg(u64 avg[3]);			/* Linux's fixed point, 11 fraction bits */

@@ -25,8 +25,8 @@ struct sighand {
 struct sigqueue { struct list link; siginfo_t info; };	/* link: sigpending.queue */
 struct sigpending { sigmask_t set; struct list queue; };
 
-
-/* Sends to one thread or to the process; info NULL: kernel-made (SI_KERNEL). 0, -ESRCH (gone), -EAGAIN (queue limit). Any context. */
+/* Sends to one thread or to the process; info NULL: kernel-made (SI_KERNEL). 0, -ESRCH (gone),
+ * -EAGAIN (queue limit). Any context. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *info);
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
 /* All members of process group pgid / session; 0, -ESRCH. */
@@ -43,7 +43,8 @@ struct sighand *sighand_lock(struct process *p, u64 *flags);
 void sighand_unlock(struct sighand *s, u64 flags);
 /* A new blocked mask for the current task; SIGKILL and SIGSTOP stay out. */
 void signal_set_blocked(sigmask_t mask);
-/* ppoll, sigsuspend: mask until the system call is over; a handler's frame then restores the one before. */
+/* ppoll, sigsuspend: mask until the system call is over; a handler's frame then restores the one
+ * before. */
 void signal_set_temporary_mask(sigmask_t mask);
 void signal_restore_mask(void);			/* at once, when the call ends without a signal */
 /* Begins the end of the whole process with a wait status; sighand->lock held. */
@@ -52,14 +53,17 @@ void signal_kill_group_locked(struct process *p, int status);
 void signal_deliver(struct regs *r);
 /* One thread: pretends SIGKILL. sighand->lock held. */
 void signal_kill_thread_locked(struct task *t);
-/* t begins to exit: takes no part in stops, hands on what was meant for any thread. sighand->lock held. */
+/* t begins to exit: takes no part in stops, hands on what was meant for any thread. sighand->lock
+ * held. */
 void signal_leave_group(struct task *t);
 /* Would a signal from the current task to p be allowed? 0 or -EPERM. proc_lock held. */
 int signal_may_send(struct process *p, int sig);
 /* Takes a signal of set that is pending for the current task; 0 if none. sighand->lock held. */
 int signal_dequeue(sigmask_t set, siginfo_t *info);
-/* Drops the signals of which from q, one of p's or of its threads'. sighand->lock held, or nobody can reach q. */
+/* Drops the signals of which from q, one of p's or of its threads'. sighand->lock held, or nobody
+ * can reach q. */
 void signal_flush(struct process *p, struct sigpending *q, sigmask_t which);
-/* Tells p's parent that p stopped, continued (CLD_*) or died. proc_lock held. Returns true if the parent does not care for the zombie. */
+/* Tells p's parent that p stopped, continued (CLD_*) or died. proc_lock held. Returns true if the
+ * parent does not care for the zombie. */
 bool signal_tell_parent(struct process *p, int code, int status);
 #endif

@@ -2,9 +2,9 @@
 /*
  * Tasks (threads) and processes (thread groups).
  *
- * Locks (order in docs/locking.md): proc_lock (spin, irq-safe) guards the process tree: children, sibling, parent links, pgrp and
- * session membership, thread lists, exit states and pid lookups. process.sighand->lock guards signals. Everything
- * else says its own.
+ * Locks (order in docs/locking.md): proc_lock (spin, irq-safe) guards the process tree: children,
+ * sibling, parent links, pgrp and session membership, thread lists, exit states and pid lookups.
+ * process.sighand->lock guards signals. Everything else says its own.
  */
 #ifndef TASK_TASK_H
 #define TASK_TASK_H
@@ -54,9 +54,10 @@ struct task {
 	i32 tid;
 	struct pid *pid;
 	u32 flags;			/* TF_*: own task only */
-	struct list thread_link;	/* proc->threads; changed with proc_lock and sighand->lock held */
-	bool dead;			/* has exited; a dead leader stays listed until the process is reaped. sighand->lock */
-	struct mm *mm;			/* NULL: kernel thread. Changed by the task itself under task_lock */
+	struct list thread_link; /* proc->threads; changed with proc_lock and sighand->lock held */
+	bool dead; /* has exited; a dead leader stays listed until the process is reaped.
+		      sighand->lock */
+	struct mm *mm; /* NULL: kernel thread. Changed by the task itself under task_lock */
 	struct files *files;		/* task_lock to look at another's */
 	struct fs_ctx *fs;
 	const struct cred *cred;	/* own: rcu_assign; others: rcu */
@@ -67,7 +68,8 @@ struct task {
 	struct sigpending pending;
 	sigmask_t blocked, saved_mask;
 	sigmask_t real_blocked;		/* in sigtimedwait: what was blocked before it */
-	bool restore_saved_mask;	/* saved_mask comes back when the system call is over: signal_set_saved_mask */
+	bool restore_saved_mask; /* saved_mask comes back when the system call is over:
+				    signal_set_saved_mask */
 	bool stop_pending;		/* has yet to take part in the group stop; sighand->lock */
 	stack_t altstack;
 	/* what restart_syscall does */
@@ -77,7 +79,8 @@ struct task {
 	int exit_code;			/* wait status */
 	u32 __user *clear_child_tid;
 	void __user *robust_list;
-	u32 __user *set_child_tid;	/* CLONE_CHILD_SETTID: stored by the child on its way to user mode */
+	u32 __user *
+		set_child_tid; /* CLONE_CHILD_SETTID: stored by the child on its way to user mode */
 	bool vfork_child;		/* the parent waits on vfork_done until the mm is let go */
 	struct completion vfork_done;
 	int pdeath_signal;
@@ -98,7 +101,7 @@ struct process {
 	ref_t ref;
 	i32 pid;			/* of the leader: tgid */
 	struct task *leader;		/* referenced until reaped */
-	struct list threads;		/* read under proc_lock or sighand->lock, changed under both */
+	struct list threads; /* read under proc_lock or sighand->lock, changed under both */
 	u32 nr_threads;			/* those that are not dead; same */
 	u32 nr_live;			/* those that have not begun to exit; sighand->lock */
 	struct process *parent;		/* proc_lock, or rcu */
@@ -114,7 +117,7 @@ struct process {
 	struct sighand *sighand;
 	struct sigpending pending;	/* for any thread; sighand->lock */
 	u32 group_flags;		/* PG_*; sighand->lock */
-	struct task *exec_task;		/* PG_EXEC: the thread that waits for the others to be gone */
+	struct task *exec_task; /* PG_EXEC: the thread that waits for the others to be gone */
 	u32 nr_sigqueued;		/* queued siginfos, atomic: RLIMIT_SIGPENDING */
 	bool unkillable;		/* init: signals without a handler do nothing */
 	int group_exit_code;
@@ -123,7 +126,8 @@ struct process {
 
 	int exit_code;			/* wait status once a zombie */
 	bool zombie, reaped;
-	struct wait_queue wait_children;	/* wait4 by our threads; woken when a child changes state */
+	struct wait_queue
+		wait_children; /* wait4 by our threads; woken when a child changes state */
 	struct wait_queue pidfd_wait;
 	struct rlimit64 rlim[RLIM_NLIMITS];	/* task_lock of the leader */
 	struct rusage_k dead_threads, dead_children;	/* sighand->lock; proc_lock */
@@ -171,7 +175,8 @@ struct task *process_leader(struct process *p);
 
 /* The slabs of this layer; called before the first task is made, and before sched_init. */
 void task_init(void);
-/* A task of the kernel's own process (pid 0) with stack, name and sched_task_init done, not started: task/task.c. */
+/* A task of the kernel's own process (pid 0) with stack, name and sched_task_init done, not
+ * started: task/task.c. */
 struct task *task_alloc_kernel(const char *name);
 /* The idle tasks, by CPU; [0] is the boot context (arch's entry code points SP_EL0 at it). */
 extern struct task idle_tasks[MAX_CPUS];
@@ -179,9 +184,16 @@ extern struct task idle_tasks[MAX_CPUS];
 struct task *kthread_start(void (*fn)(void *), void *arg, const char *name);
 
 /* fork, clone, clone3 decoded. Returns the new tid or negative errno. */
-struct clone_req { u64 flags; i32 __user *pidfd, *child_tid, *parent_tid; int exit_signal; u64 stack, tls; i32 set_tid; };
+struct clone_req {
+	u64 flags;
+	i32 __user *pidfd, *child_tid, *parent_tid;
+	int exit_signal;
+	u64 stack, tls;
+	i32 set_tid;
+};
 i64 task_clone(const struct clone_req *req);
-/* CLONE_PIDFD: fs makes the descriptor (registered by sys/pidfd.c). prepare returns a reserved descriptor or -errno. */
+/* CLONE_PIDFD: fs makes the descriptor (registered by sys/pidfd.c). prepare returns a reserved
+ * descriptor or -errno. */
 struct pidfd_ops {
 	int (*prepare)(struct process *p, void **cookie);
 	void (*install)(int fd, void *cookie);
@@ -192,21 +204,34 @@ extern const struct pidfd_ops *pidfd_ops;
 __noreturn void task_exit(int status);
 __noreturn void task_exit_group(int status);
 
-/* Ends every other thread and makes the current one the leader. 0 or -EAGAIN (somebody else does), -EINTR (killed). */
+/* Ends every other thread and makes the current one the leader. 0 or -EAGAIN (somebody else does),
+ * -EINTR (killed). */
 int task_dethread(void) __must_check;
 /* Gives the current process signal handlers of its own if it shares them. 0, -ENOMEM. Sleeps. */
 int task_unshare_sighand(void) __must_check;
-/* The current task leaves its address space for mm (NULL: at exit): wakes a vfork parent, clears the child tid. Sleeps. */
+/* The current task leaves its address space for mm (NULL: at exit): wakes a vfork parent, clears
+ * the child tid. Sleeps. */
 void task_replace_mm(struct mm *mm);
-/* Makes init: a process of one thread, pid 1, with mm (taken over) that starts at pc with sp. By a kernel thread, once. */
+/* Makes init: a process of one thread, pid 1, with mm (taken over) that starts at pc with sp. By a
+ * kernel thread, once. */
 struct task *task_start_init(struct mm *mm, const char *comm, u64 pc, u64 sp);
 
 /* wait4, waitid. */
-struct wait_req { int type; i32 id; struct process *pidfd; u32 options; };	/* P_ALL P_PID P_PGID P_PIDFD; W* */
-struct wait_result { i32 pid; u32 uid; int code, status; struct rusage_k usage; };	/* code: CLD_*; status: a wait status */
+struct wait_req {
+	int type;
+	i32 id;
+	struct process *pidfd;
+	u32 options;
+}; /* P_ALL P_PID P_PGID P_PIDFD; W* */
+struct wait_result {
+	i32 pid;
+	u32 uid;
+	int code, status;
+	struct rusage_k usage;
+}; /* code: CLD_*; status: a wait status */
 /* The pid, 0 (WNOHANG and none ready), -ECHILD, -ERESTARTSYS. */
 i64 task_wait(const struct wait_req *req, struct wait_result *res);
-void process_usage(struct process *p, struct rusage_k *u);	/* all threads, dead ones included */
+void process_usage(struct process *p, struct rusage_k *u); /* all threads, dead ones included */
 void task_usage(struct task *t, struct rusage_k *u);
 
 /* Sessions and process groups. Results as the system calls'. */
@@ -217,10 +242,12 @@ bool pgrp_orphaned(i32 pgid, const struct process *ignored);
 bool pid_exists(i32 nr);	/* as a process, thread, group or session; proc_lock held */
 bool pgrp_exists_in_session(i32 pgid, i32 sid);
 
-/* Subsystem parts of a task that come and go with it: fs registers files and fs_ctx so that task does not depend on fs. */
+/* Subsystem parts of a task that come and go with it: fs registers files and fs_ctx so that task
+ * does not depend on fs. */
 struct task_part {
-	int (*clone)(struct task *child, struct task *parent, u64 clone_flags);	/* 0 or -errno; undone by exit on the child */
-	void (*exit)(struct task *t);		/* sleeps; t is current, or a child whose clone failed */
+	int (*clone)(struct task *child, struct task *parent,
+		     u64 clone_flags); /* 0 or -errno; undone by exit on the child */
+	void (*exit)(struct task *t); /* sleeps; t is current, or a child whose clone failed */
 	void (*process_exit)(struct process *p);	/* the last thread is going: tty hang-up */
 };
 void task_part_register(const struct task_part *p);	/* at boot; p stays */
@@ -234,7 +261,11 @@ bool in_group(u32 gid);			/* fsgid or supplementary */
 /* The current process's soft limit. */
 static inline u64 rlimit(int which) { return READ_ONCE(current->proc->rlim[which].rlim_cur); }
 void cred_put(const struct cred *c);
-static inline const struct cred *cred_get(const struct cred *c) { ref_get(&((struct cred *)c)->ref); return c; }
+static inline const struct cred *cred_get(const struct cred *c)
+{
+	ref_get(&((struct cred *)c)->ref);
+	return c;
+}
 /* The credentials of another task, referenced. */
 const struct cred *task_cred_get(struct task *t);
 /* setuid and exec: what capabilities become when user ids change from old's. */

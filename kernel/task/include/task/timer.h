@@ -17,7 +17,8 @@ void timer_init(struct timer *t, void (*fn)(struct timer *));
 void timer_start(struct timer *t, u64 when);	/* re-arms if armed; any context */
 /* ns between ticks of a CPU that is not idle */
 #define TICK_NS 4000000ull
-bool timer_cancel(struct timer *t);		/* true if it was armed; fn may still be running on another CPU */
+bool timer_cancel(
+	struct timer *t); /* true if it was armed; fn may still be running on another CPU */
 void timer_cancel_sync(struct timer *t);	/* and waits until fn is not running; not from fn */
 
 /* CLOCK_REALTIME = clock_ns() + offset. */
@@ -26,5 +27,5 @@ u64 realtime_ns(void);
 struct wait_queue *clock_set_queue(void);
 /* The data page of the vDSO (arch): CLOCK_REALTIME minus CLOCK_MONOTONIC, ns. */
 void vdso_set_realtime_offset(u64 ns);
-void realtime_set(u64 ns);			/* settimeofday: updates vDSO data, wakes TFD_TIMER_CANCEL_ON_SET */
+void realtime_set(u64 ns); /* settimeofday: updates vDSO data, wakes TFD_TIMER_CANCEL_ON_SET */
 #endif
