@@ -89,7 +89,7 @@ class Apt:
         if done.returncode and not may_fail:
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
             lines = [l for l in lines if l.startswith("E:")] or lines
-            raise Error("%s: %s" % (" ".join(argv[:2]), " ".join(lines[:3]) or "failed"))
+            raise Error("%s: %s" % (" ".join(argv[:2]), " ".join(lines[:2])[:300] or "failed"))
         return done.stdout.decode("utf-8", "replace")
 
     def update(self, force=False):
@@ -106,8 +106,8 @@ class Apt:
             if have:
                 base.warn("package lists not refreshed (%s)" % error)
                 return
-            raise Error("no network, and Debian's package lists for %s are not cached (%s)"
-                        % (self.suite, error))
+            raise Error("Debian's package lists for %s (%s) are not cached and cannot be fetched; is there a network? (%s)"
+                        % (self.suite, self.arch, error))
         with open(stamp, "w") as f:
             f.write("ok\n")
 
@@ -142,6 +142,7 @@ class Apt:
             return [os.path.join(store, w[0]) for w in wanted]
 
     def fetch_debs(self, names, no_depends, store):
+        """Fetches what is missing; if the mirror's pool is newer than our lists, with new ones."""
         def fetch():
             if no_depends:
                 self.tool("apt-get", "download", "-qq", *names, cwd=store)
@@ -150,10 +151,13 @@ class Apt:
                           *names)
         try:
             fetch()
-        except Error as error:	# lists older than the mirror's pool: once more with new ones
-            say("trying again with new package lists (%s)" % error)
+        except Error as error:
+            say("trying again with new package lists (%s)" % str(error)[:200])
             self.update(force=True)
-            fetch()
+            try:
+                fetch()
+            except Error:
+                raise Error("not cached, and cannot be downloaded; is there a network? Wanted: " + " ".join(names))
 
     def depends(self, name):
         """The packages that NAME depends on directly."""

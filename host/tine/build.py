@@ -5,13 +5,16 @@ import re
 import subprocess
 import sys
 
-from . import base, deps
+from . import base, deps, fetch
 from .base import BUILD, TOP, Error, say
 
 
 def image():
     """The path of the kernel image, built if it is not up to date."""
     deps.need(deps.BUILD)
+    if not os.path.exists(base.cache("src", ".done")):	# make would, too, but its errors hide ours
+        for name in fetch.SOURCES:
+            fetch.source(name)
     make("image", "building the kernel")
     return os.path.join(BUILD, "Image")
 
