@@ -15,10 +15,22 @@ struct zone {
 	u64 reserve;				/* pages that only ALLOC_ATOMIC may take */
 };
 extern struct zone zone;
+/* The state of a descriptor that nobody holds. */
+static inline void page_reset(struct page *p, u32 flags, u32 order)
+{
+	p->flags = flags;
+	p->order = (u8)order;
+	p->kind = 0;
+	p->aux = 0;
+	p->refcount.v = 0;
+	p->mapcount.v = 0;
+}
+
 void buddy_init(void);
 /* With zone.lock held: a block off the lists, header zeroed but for its order; NULL if none. */
 struct page *buddy_take(u32 order);
 void buddy_give(struct page *p, u32 order);	/* merges; zone.lock held */
+void buddy_give_run(pfn_t start, pfn_t end);	/* as buddy_give_range; zone.lock held */
 /* Gives [start, end) in blocks as large as alignment allows. The descriptors hold no state that matters. */
 void buddy_give_range(pfn_t start, pfn_t end);
 

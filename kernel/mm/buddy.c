@@ -15,19 +15,9 @@ void buddy_init(void)
 		list_init(&zone.free[i]);
 }
 
-static inline void set_header(struct page *p, u32 flags, u32 order)
-{
-	p->flags = flags;
-	p->order = (u8)order;
-	p->kind = 0;
-	p->aux = 0;
-	p->refcount.v = 0;
-	p->mapcount.v = 0;
-}
-
 static inline void insert_block(struct page *p, u32 order)
 {
-	set_header(p, 1u << PG_BUDDY, order);
+	page_reset(p, 1u << PG_BUDDY, order);
 	list_add(&zone.free[order], &p->lru);
 	zone.nonempty |= 1u << order;
 }
@@ -54,7 +44,7 @@ struct page *buddy_take(u32 order)
 		o--;
 		insert_block(folio_page((struct folio *)p, 1u << o), o);
 	}
-	set_header(p, 0, order);
+	page_reset(p, 0, order);
 	zone.nr_free -= 1ull << order;
 	return p;
 }
@@ -77,10 +67,8 @@ void buddy_give(struct page *p, u32 order)
 	insert_block(pfn_to_page(pfn), order);
 }
 
-void buddy_give_range(pfn_t start, pfn_t end)
+void buddy_give_run(pfn_t start, pfn_t end)
 {
-	u64 flags = spin_lock_irqsave(&zone.lock);
-
 	while (start < end) {
 		u32 order = min(start ? (u32)__builtin_ctzll(start) : MAX_ORDER, ilog2(end - start));
 
@@ -88,5 +76,12 @@ void buddy_give_range(pfn_t start, pfn_t end)
 		buddy_give(pfn_to_page(start), order);
 		start += 1ull << order;
 	}
+}
+
+void buddy_give_range(pfn_t start, pfn_t end)
+{
+	u64 flags = spin_lock_irqsave(&zone.lock);
+
+	buddy_give_run(start, end);
 	spin_unlock_irqrestore(&zone.lock, flags);
 }

@@ -19,11 +19,11 @@ struct pcp {
 static struct { struct pcp list[PCP_ORDERS]; } __aligned(64) pcps[MAX_CPUS];
 /* Blocks at which a list is full, and that move at a time. The high orders are for bursts only. */
 static u16 pcp_high[PCP_ORDERS] = { 32, 8, 8, 2, 2 };
-static u16 pcp_batch[PCP_ORDERS] = { 16, 4, 4, 1, 1 };
+static u16 pcp_batch[PCP_ORDERS] = { 16, 4, 4, 1, 1 };	/* powers of two */
 
 void pcp_set_limits(u64 pages)
 {
-	u64 high = clamp(pages / 512, 32ull, 256ull);
+	u64 high = 1ull << ilog2(clamp(pages / 512, 32ull, 256ull));
 
 	for (u32 o = 0; o < PCP_ORDERS; o++) {
 		u64 n = max(high >> (o ? o + 1 : 0), 2ull);
@@ -68,19 +68,43 @@ static struct page *take_locked(u32 order, u32 flags)
 	return buddy_take(order);
 }
 
+/*
+ * A batch of blocks as one block of a higher order, cut up so that they are handed out by ascending address: what is
+ * mapped together then lies together. NULL if there is none, or it would break into the reserve.
+ */
+static struct page *refill_cut(struct pcp *l, u32 order)
+{
+	u32 n = pcp_batch[order];
+	struct page *p = take_locked(order + ilog2(n), 0);
+
+	if (!p)
+		return NULL;
+	while (--n) {
+		struct page *q = folio_page((struct folio *)p, n << order);
+
+		page_reset(q, 0, order);
+		pcp_push(l, q);
+	}
+	p->order = (u8)order;
+	return p;
+}
+
 /* One block for the caller and a batch for this CPU's list. Interrupts off. */
 static struct page *refill(struct pcp *l, u32 order, u32 flags)
 {
 	struct page *p;
 
 	spin_lock(&zone.lock);
-	p = take_locked(order, flags);
-	for (u32 n = pcp_batch[order]; p && n > 1; n--) {
-		struct page *more = take_locked(order, 0);
+	p = refill_cut(l, order);
+	if (!p) {
+		p = take_locked(order, flags);
+		for (u32 n = pcp_batch[order]; p && n > 1; n--) {
+			struct page *more = take_locked(order, 0);
 
-		if (!more)
-			break;
-		pcp_push(l, more);
+			if (!more)
+				break;
+			pcp_push(l, more);
+		}
 	}
 	arch_spin_unlock(&zone.lock);
 	preempt_enable_no_resched();
@@ -160,12 +184,42 @@ struct folio *folio_alloc(u32 order, u32 flags)
 	return (struct folio *)p;
 }
 
+/* The list's first blocks as far as they are neighbours, at most n of them; returns how many, and where they lie. */
+static u32 pop_run(struct pcp *l, u32 order, u32 n, struct page **first)
+{
+	struct page *lo = pcp_pop(l), *hi = folio_page((struct folio *)lo, 1u << order);
+	u32 run = 1;
+
+	while (run < n && l->head) {
+		struct page *p = l->head;
+
+		if (folio_page((struct folio *)p, 1u << order) == lo)
+			lo = p;
+		else if (p == hi)
+			hi = folio_page((struct folio *)p, 1u << order);
+		else
+			break;
+		pcp_pop(l);
+		run++;
+	}
+	*first = lo;
+	return run;
+}
+
 /* Moves n blocks of a list back to the buddy lists. Interrupts off. */
 static void spill(struct pcp *l, u32 order, u32 n)
 {
 	spin_lock(&zone.lock);
-	while (n-- && l->head)
-		buddy_give(pcp_pop(l), order);
+	while (n && l->head) {
+		struct page *p;
+		u32 run = pop_run(l, order, n, &p);
+
+		if (run == 1)
+			buddy_give(p, order);
+		else
+			buddy_give_run(page_to_pfn(p), page_to_pfn(p) + ((u64)run << order));
+		n -= run;
+	}
 	arch_spin_unlock(&zone.lock);
 	preempt_enable_no_resched();
 }
