@@ -15,6 +15,7 @@ struct proc_inode {
 	bool thread;			/* below task/ */
 	const struct proc_entry *entry;	/* NULL: the directory itself, or fd */
 	int fd;
+	u64 start, end;			/* map_files */
 };
 
 enum proc_in { IN_PID = 1, IN_TASK = 2, IN_BOTH = 3 };
@@ -47,6 +48,8 @@ bool proc_emit_nr(struct dir_context *ctx, i32 nr, u64 ino, u32 type);
 static inline u64 proc_ino(i32 nr, u32 n) { return ((u64)nr << 8) + n + 16; }
 
 extern const struct inode_ops proc_text_iops, proc_fd_iops, proc_fdinfo_iops, proc_task_iops;
+extern const struct inode_ops proc_map_files_iops;
+extern const struct file_ops proc_map_files_fops;
 extern const struct file_ops proc_fd_fops, proc_fdinfo_fops, proc_task_fops, proc_mem_fops, proc_pagemap_fops;
 
 /* --- contents --------------------------------------------------------------------------------- */

@@ -303,6 +303,7 @@ const struct proc_entry proc_entries[] = {
 	DIRECTORY("task", 0555, IN_PID, &proc_task_iops, &proc_task_fops),
 	DIRECTORY("fd", 0500, IN_BOTH, &proc_fd_iops, &proc_fd_fops),
 	DIRECTORY("fdinfo", 0555, IN_BOTH, &proc_fdinfo_iops, &proc_fdinfo_fops),
+	DIRECTORY("map_files", 0500, IN_PID, &proc_map_files_iops, &proc_map_files_fops),
 	GUARDED("environ", 0400, IN_BOTH, proc_show_environ),
 	GUARDED("auxv", 0400, IN_BOTH, proc_show_auxv),
 	TEXT("status", 0444, IN_BOTH, proc_show_status),
