@@ -158,6 +158,7 @@ static int show_stat(struct seq *s, void *arg)
 static int show_loadavg(struct seq *s, void *arg)
 {
 	u64 avg[3];
+	u32 running;
 
 	sched_loadavg(avg);
 	for (u32 i = 0; i < 3; i++) {
@@ -165,7 +166,8 @@ static int show_loadavg(struct seq *s, void *arg)
 
 		seq_printf(s, "%lu.%02lu ", v >> 11, (v & 2047) * 100 >> 11);
 	}
-	seq_printf(s, "%u/%u %d\n", max(sched_nr_running(), 1u), nr_tasks(), last_pid());
+	running = max(sched_nr_running(), 1u);		/* kernel threads too, which nr_tasks leaves out */
+	seq_printf(s, "%u/%u %d\n", running, max(nr_tasks(), running), last_pid());
 	return 0;
 }
 

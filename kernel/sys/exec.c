@@ -289,8 +289,9 @@ static void commit(struct exec *x)
 	task_replace_mm(x->mm);
 	x->mm = NULL;
 	t->set_child_tid = NULL;
-	reset_signals(t);
 	posix_timers_exit(p);
+	signal_flush_timers();
+	reset_signals(t);
 	fd_close_on_exec();
 	p->dumpable = true;
 	if (x->cred) {

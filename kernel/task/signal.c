@@ -74,6 +74,32 @@ void signal_flush(struct process *p, struct sigpending *pend, sigmask_t which)
 			free_entry(p, q);
 }
 
+static void flush_timers(struct process *p, struct sigpending *pend)
+{
+	struct sigqueue *q, *tmp;
+	sigmask_t gone = 0, left = 0;
+
+	list_for_each_safe(q, tmp, &pend->queue, link) {
+		if (q->info.si_code == SI_TIMER) {
+			gone |= SIGBIT(q->info.si_signo);
+			free_entry(p, q);
+		} else {
+			left |= SIGBIT(q->info.si_signo);
+		}
+	}
+	pend->set &= ~(gone & ~left);
+}
+
+void signal_flush_timers(void)
+{
+	u64 flags;
+	struct sighand *s = sighand_lock(current->proc, &flags);
+
+	flush_timers(current->proc, &current->proc->pending);
+	flush_timers(current->proc, &current->pending);
+	sighand_unlock(s, flags);
+}
+
 static void kernel_info(siginfo_t *to, int sig)
 {
 	memset(to, 0, sizeof(*to));

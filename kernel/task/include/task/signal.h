@@ -63,6 +63,9 @@ int signal_dequeue(sigmask_t set, siginfo_t *info);
 /* Drops the signals of which from q, one of p's or of its threads'. sighand->lock held, or nobody
  * can reach q. */
 void signal_flush(struct process *p, struct sigpending *q, sigmask_t which);
+/* Drops what the current process's POSIX timers have sent and nobody has taken: exec, after they
+ * are deleted. */
+void signal_flush_timers(void);
 /* Tells p's parent that p stopped, continued (CLD_*) or died. proc_lock held. Returns true if the
  * parent does not care for the zombie. */
 bool signal_tell_parent(struct process *p, int code, int status);
