@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files without a name in any directory: eventfd, epoll, pidfd share one inode; pipes, sockets and memfds have their
- * own. They all hang on mounts that are nowhere in the tree, and show as "anon_inode:[eventfd]", "pipe:[12]",
+ * Files without a name in any directory: eventfd, epoll, pidfd share one inode; pipes, sockets and
+ * memfds have their own. They all hang on mounts that are nowhere in the tree, and show as
+ * "anon_inode:[eventfd]", "pipe:[12]",
  * "/memfd:name (deleted)".
  */
 #include "internal.h"
@@ -14,7 +15,8 @@ static struct inode *anon_inode;
 
 int anon_init(void)
 {
-	struct super *sb = super_new(&anon_type, 0x09041934 /* ANON_INODE_FS_MAGIC */, NULL, SB_NOCACHE);
+	struct super *sb =
+		super_new(&anon_type, 0x09041934 /* ANON_INODE_FS_MAGIC */, NULL, SB_NOCACHE);
 	const struct fs_type *t = fs_find("tmpfs");
 	struct super *shm = t ? t->mount(t, "shm", "size=0,nr_inodes=0") : ERR_PTR(-ENODEV);
 
@@ -35,8 +37,8 @@ int anon_init(void)
 struct super *anon_super(void) { return anon_mount.sb; }
 
 /* A dentry that is its own root and carries the name that shows. Takes over i, also on failure. */
-static struct file *make_file(struct mount *m, struct inode *i, const char *name, const struct file_ops *ops, void *private,
-			      int flags)
+static struct file *make_file(struct mount *m, struct inode *i, const char *name,
+			      const struct file_ops *ops, void *private, int flags)
 {
 	struct file *f = file_alloc(flags);
 	struct dentry *d = f ? dentry_new(m->root, name, (u32)strlen(name)) : NULL;
@@ -63,7 +65,8 @@ struct file *anon_file(const char *name, const struct file_ops *ops, void *priva
 	return make_file(&anon_mount, inode_get(anon_inode), name, ops, private, flags);
 }
 
-struct file *anon_file_inode(struct inode *i, const char *name, const struct file_ops *ops, void *private, int flags)
+struct file *anon_file_inode(struct inode *i, const char *name, const struct file_ops *ops,
+			     void *private, int flags)
 {
 	return make_file(&anon_mount, i, name, ops, private, flags);
 }
@@ -73,10 +76,11 @@ struct inode *anon_inode_new(u32 mode)
 	return inode_new(anon_mount.sb, mode);
 }
 
-/* --- memory as a file ------------------------------------------------------------------------------------------- */
+/* --- memory as a file ------------------------------------------------------------------ */
 struct file *shm_file(const char *name, u64 size, u32 mode)
 {
-	struct inode *i = shm_mount.root->inode->ops->tmpfile(shm_mount.root->inode, S_IFREG | mode);
+	struct inode *i =
+		shm_mount.root->inode->ops->tmpfile(shm_mount.root->inode, S_IFREG | mode);
 	struct file *f;
 
 	if (IS_ERR(i))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Changing what stat shows: mode, owner, size, times; and the changes that reading and writing bring. */
+/* Changing what stat shows: mode, owner, size, times; and the changes that reading and writing
+ * bring. */
 #include "internal.h"
 #include <linux/mount.h>
 
@@ -22,7 +23,8 @@ void file_accessed(struct file *f)
 
 	if (f->flags & O_NOATIME || mflags & (MS_NOATIME | MS_RDONLY))
 		return;
-	if (likely(time_before(i->mtime, i->atime) && time_before(i->ctime, i->atime) && !(mflags & MS_STRICTATIME))) {
+	if (likely(time_before(i->mtime, i->atime) && time_before(i->ctime, i->atime) &&
+		   !(mflags & MS_STRICTATIME))) {
 		if (likely((i64)(realtime_ns() / 1000000000u) - i->atime.sec < DAY))
 			return;
 	}

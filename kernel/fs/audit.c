@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the file layer recounts: cached names by walking the hash table, unused ones by their list, tmpfs' pages and
- * inodes from its files, references to open files from every descriptor table.
+ * What the file layer recounts: cached names by walking the hash table, unused ones by their list,
+ * tmpfs' pages and inodes from its files, references to open files from every descriptor table.
  */
 #include "internal.h"
 #include "files.h"
@@ -16,16 +16,21 @@ static int audit_dentries(struct audit_report *r)
 
 	dcache_recount(&c);
 	ok = c.hashed <= c.total && c.on_lru == c.lru_counter && !c.bad_lru && !c.bad_parent;
-	audit_say(r, ok, "dentries", "%llu in all, %llu hashed, %llu unused (%llu on the list)%s%s", (unsigned long long)c.total,
-		  (unsigned long long)c.hashed, (unsigned long long)c.lru_counter, (unsigned long long)c.on_lru,
-		  c.bad_lru ? ", a dead one on the list" : "", c.bad_parent ? ", one below no directory" : "");
+	audit_say(r, ok, "dentries", "%llu in all, %llu hashed, %llu unused (%llu on the list)%s%s",
+		  (unsigned long long)c.total, (unsigned long long)c.hashed,
+		  (unsigned long long)c.lru_counter, (unsigned long long)c.on_lru,
+		  c.bad_lru ? ", a dead one on the list" : "",
+		  c.bad_parent ? ", one below no directory" : "");
 	return 0;
 }
 
-/* --- tmpfs --------------------------------------------------------------------------------------------------- */
+/* --- tmpfs
+ * ---------------------------------------------------------------------------------------------------
+ */
 struct tmpfs_sum { struct super *sb; u64 pages, inodes, linked; };
 
-/* Files with several names are seen several times: only single links and directories tell exactly. */
+/* Files with several names are seen several times: only single links and directories tell exactly.
+ */
 static void add_dentry(struct dentry *d, void *arg)
 {
 	struct tmpfs_sum *s = arg;
@@ -52,9 +57,12 @@ static void audit_tmpfs(struct super *sb, void *arg)
 	dcache_for_each(add_dentry, &s);
 	s.inodes++;		/* the root is not hashed */
 	ok = s.pages <= blocks && s.inodes <= inodes;
-	audit_say(r, ok, "tmpfs", "%u: %llu pages charged, %llu in named files; %llu inodes, %llu named, %llu further links", sb->dev,
-		  (unsigned long long)blocks, (unsigned long long)s.pages, (unsigned long long)inodes,
-		  (unsigned long long)s.inodes, (unsigned long long)s.linked);
+	audit_say(r, ok, "tmpfs",
+		  "%u: %llu pages charged, %llu in named files; %llu inodes, %llu named, %llu "
+		  "further links",
+		  sb->dev, (unsigned long long)blocks, (unsigned long long)s.pages,
+		  (unsigned long long)inodes, (unsigned long long)s.inodes,
+		  (unsigned long long)s.linked);
 }
 
 static int audit_supers(struct audit_report *r)
@@ -63,10 +71,13 @@ static int audit_supers(struct audit_report *r)
 	return 0;
 }
 
-/* --- open files -------------------------------------------------------------------------------------------------- */
+/* --- open files
+ * --------------------------------------------------------------------------------------------------
+ */
 struct table_sum { u64 tables, slots, distinct; bool bad; };
 
-/* A file's references are at least those of the tables that were seen so far: f->audit counts them. */
+/* A file's references are at least those of the tables that were seen so far: f->audit counts them.
+ */
 static void table_pass(struct files *fs, struct table_sum *s, bool clear)
 {
 	spin_lock(&fs->lock);
@@ -115,9 +126,11 @@ static int audit_files(struct audit_report *r)
 	all_tables(&s, true);
 	s = (struct table_sum){ 0 };
 	all_tables(&s, false);
-	audit_say(r, !s.bad && s.distinct <= open, "files", "%llu open, %llu in %llu descriptors of %llu unshared tables%s",
-		  (unsigned long long)open, (unsigned long long)s.distinct, (unsigned long long)s.slots,
-		  (unsigned long long)s.tables, s.bad ? "; one has too few references" : "");
+	audit_say(r, !s.bad && s.distinct <= open, "files",
+		  "%llu open, %llu in %llu descriptors of %llu unshared tables%s",
+		  (unsigned long long)open, (unsigned long long)s.distinct,
+		  (unsigned long long)s.slots, (unsigned long long)s.tables,
+		  s.bad ? "; one has too few references" : "");
 	audit_say(r, true, "inodes", "%llu", (unsigned long long)inodes_count());
 	return 0;
 }

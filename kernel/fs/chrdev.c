@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Character devices by number. An inode of type S_IFCHR finds its driver here when it is first opened. */
+/* Character devices by number. An inode of type S_IFCHR finds its driver here when it is first
+ * opened. */
 #include "internal.h"
 
 struct chrdev {
@@ -23,13 +24,18 @@ static struct chrdev *find(u32 rdev)
 	return NULL;
 }
 
-int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *ops, void *private)
+int chrdev_register(u32 major, u32 minor, const char *name, u32 mode, const struct file_ops *ops,
+		    void *private)
 {
 	struct chrdev *c = kzalloc(sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct chrdev){ .rdev = mkdev(major, minor), .mode = mode, .name = name, .ops = ops, .private = private };
+	*c = (struct chrdev){.rdev = mkdev(major, minor),
+			     .mode = mode,
+			     .name = name,
+			     .ops = ops,
+			     .private = private};
 	spin_lock(&chrdev_lock);
 	if (find(c->rdev)) {
 		spin_unlock(&chrdev_lock);

@@ -2,15 +2,17 @@
 /*
  * The dentry cache.
  *
- * Every cached name is in one hash table, by parent and name. Lookups walk a bucket under RCU and take no lock;
- * changes to a bucket are made under one of BUCKET_LOCKS spinlocks. A dentry's inode is set before it is hashed and
- * never changes: a name that comes into being gets a new dentry, a name that goes is unhashed and dies with its last
- * user. Only rename changes a living dentry's name and parent: under rename_lock, with rename_seq odd. Who walked
- * several names without locks checks rename_seq afterwards and, if it moved, walks again with references and locks.
+ * Every cached name is in one hash table, by parent and name. Lookups walk a bucket under RCU and
+ * take no lock; changes to a bucket are made under one of BUCKET_LOCKS spinlocks. A dentry's inode
+ * is set before it is hashed and never changes: a name that comes into being gets a new dentry, a
+ * name that goes is unhashed and dies with its last user. Only rename changes a living dentry's
+ * name and parent: under rename_lock, with rename_seq odd. Who walked several names without locks
+ * checks rename_seq afterwards and, if it moved, walks again with references and locks.
  *
- * count: users. At 0 a hashed dentry stays for the next lookup, on the LRU list, until the list is too long or memory
- * is short; an unhashed one is freed. Freeing begins with count 0 -> DENTRY_DEAD; only one can win that, and dget_live
- * fails from then on. tmpfs keeps one count for each linked name, so its names are never unused.
+ * count: users. At 0 a hashed dentry stays for the next lookup, on the LRU list, until the list is
+ * too long or memory is short; an unhashed one is freed. Freeing begins with count 0 ->
+ * DENTRY_DEAD; only one can win that, and dget_live fails from then on. tmpfs keeps one count for
+ * each linked name, so its names are never unused.
  */
 #include "internal.h"
 #include <mm/reclaim.h>
@@ -54,7 +56,7 @@ void dcache_init(void)
 	shrinker_register(&dcache_shrinker);
 }
 
-/* --- hashing ----------------------------------------------------------------------------------------- */
+/* --- hashing --------------------------------------------------------------------------- */
 u32 name_hash(const struct dentry *parent, const char *name, u32 *len)
 {
 	u64 h = (u64)parent >> 6;
@@ -76,9 +78,13 @@ static u32 hash_len(const struct dentry *parent, const char *name, u32 len)
 }
 
 static struct hlist *bucket(u32 hash) { return &buckets[hash & bucket_mask]; }
-static struct spinlock *lock_of(u32 hash) { return &bucket_lock[hash & bucket_mask & (BUCKET_LOCKS - 1)]; }
+static struct spinlock *lock_of(u32 hash)
+{
+	return &bucket_lock[hash & bucket_mask & (BUCKET_LOCKS - 1)];
+}
 
-/* name holds no NUL within len, so comparing stops at the end of d's name whatever a rename makes of d->len. */
+/* name holds no NUL within len, so comparing stops at the end of d's name whatever a rename makes
+ * of d->len. */
 static inline bool same_name(const struct dentry *d, const char *name, u32 len)
 {
 	const char *s = READ_ONCE(d->name);
@@ -121,13 +127,14 @@ static bool hash_out(struct dentry *d)
 	return was;
 }
 
-/* --- references ---------------------------------------------------------------------------------------- */
+/* --- references ------------------------------------------------------------------------ */
 bool dget_live(struct dentry *d)
 {
 	i32 n = atomic_read(&d->count);
 
 	while (n >= 0)
-		if (__atomic_compare_exchange_n(&d->count.v, &n, n + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&d->count.v, &n, n + 1, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return true;
 	return false;
 }
@@ -186,7 +193,8 @@ static struct dentry *dentry_kill(struct dentry *d)
 	return parent;
 }
 
-/* Takes unused dentries off the list's old end and marks up to n dead; they are chained by d->lru into dead. */
+/* Takes unused dentries off the list's old end and marks up to n dead; they are chained by d->lru
+ * into dead. */
 static u64 lru_collect(u64 n, u32 keep, struct list *dead)
 {
 	u64 got = 0, looked = 0;
@@ -313,7 +321,9 @@ struct dentry *dget_parent(struct dentry *d)
 	}
 }
 
-/* --- making ------------------------------------------------------------------------------------------------ */
+/* --- making
+ * ------------------------------------------------------------------------------------------------
+ */
 static struct dentry *dentry_alloc(const char *name, u32 len)
 {
 	struct dentry *d = slab_zalloc(dentry_cache);
@@ -430,7 +440,9 @@ void dentry_unhash(struct dentry *d)
 	spin_unlock(&d->parent->lock);
 }
 
-/* --- renaming -------------------------------------------------------------------------------------------------- */
+/* --- renaming
+ * --------------------------------------------------------------------------------------------------
+ */
 int dentry_move_prepare(struct dname_prep *p, struct dentry *o, struct dentry *n, bool exchange)
 {
 	p->a = oname_new(n->name, n->len);
@@ -479,7 +491,8 @@ static void move_sibling(struct dentry *d, struct dentry *from, struct dentry *t
 	spin_unlock(&to->lock);
 }
 
-/* Both parents' inode locks are held for writing. References to the parents move with the children. */
+/* Both parents' inode locks are held for writing. References to the parents move with the children.
+ */
 void dentry_move(struct dname_prep *p, struct dentry *o, struct dentry *n, bool exchange)
 {
 	struct dentry *op = o->parent, *np = n->parent;
@@ -521,7 +534,7 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *top)
 	return true;
 }
 
-/* --- the end of a file system -------------------------------------------------------------------------------------- */
+/* --- the end of a file system ---------------------------------------------------------- */
 static struct dentry *first_child(struct dentry *d)
 {
 	struct dentry *c = NULL;
@@ -533,7 +546,8 @@ static struct dentry *first_child(struct dentry *d)
 	return c;
 }
 
-/* Waits until only the file system's own pin is left: a shrinker may still hold a reference for a moment. */
+/* Waits until only the file system's own pin is left: a shrinker may still hold a reference for a
+ * moment. */
 static void wait_unused(struct dentry *d, i32 pins)
 {
 	for (u32 tries = 0; atomic_read(&d->count) != pins; tries++) {
@@ -570,7 +584,9 @@ void dcache_drop_super(struct super *sb)
 	sb->root = NULL;
 }
 
-/* --- the audit ---------------------------------------------------------------------------------------------------------- */
+/* --- the audit
+ * ----------------------------------------------------------------------------------------------------------
+ */
 void dcache_for_each(void (*fn)(struct dentry *d, void *arg), void *arg)
 {
 	for (u32 b = 0; b <= bucket_mask; b++) {

@@ -13,7 +13,7 @@ static struct super *devtmpfs_mount(const struct fs_type *t, const char *source,
 	return dev_super;
 }
 
-static struct fs_type devtmpfs_type = { .name = "devtmpfs", .mount = devtmpfs_mount, .nodev = true };
+static struct fs_type devtmpfs_type = {.name = "devtmpfs", .mount = devtmpfs_mount, .nodev = true};
 
 /* name in dir, made (with mode and rdev) if it is not there: referenced. ERR_PTR. */
 static struct dentry *get_or_make(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A path's text, from its end backwards: names and parents stand still under rename_lock, mounts under RCU. */
+/* A path's text, from its end backwards: names and parents stand still under rename_lock, mounts
+ * under RCU. */
 #include "internal.h"
 
 struct text { char *start, *at; bool failed; };
@@ -34,7 +35,8 @@ static bool climb(struct text *t, struct path p, const struct path *root)
 /* Pipes, sockets, anon inodes: the name as it is. */
 static bool nameless(const struct path *p)
 {
-	return p->mnt != root_mount && !p->mnt->parent && p->dentry->flags & DF_UNLINKED && p->dentry != p->mnt->root;
+	return p->mnt != root_mount && !p->mnt->parent && p->dentry->flags & DF_UNLINKED &&
+	       p->dentry != p->mnt->root;
 }
 
 char *path_to_string(const struct path *p, char *buf, size_t size)

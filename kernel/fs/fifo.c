@@ -71,7 +71,8 @@ int fifo_open(struct inode *i, struct file *f)
 {
 	u32 mode = f->mode & (FMODE_READ | FMODE_WRITE);
 	struct pipe *p = inode_pipe(i);
-	bool waits = i->sb != pipefs;	/* a nameless pipe opened again through /proc: its data may have outlived its writers */
+	/* A nameless pipe opened again through /proc: its data may have outlived its writers. */
+	bool waits = i->sb != pipefs;
 	int err = 0;
 
 	if (!p)

@@ -2,13 +2,15 @@
 /*
  * Descriptor tables.
  *
- * A table has one user unless CLONE_FILES shared it. Only users install and close, so a lone user reads its table
- * without the lock and borrows files from it (struct fdref); where there are several, the lock is held to look a file
- * up and a reference is taken. Others (/proc) look at a task's table under its task_lock and the table's lock, and
- * always take a reference. The arrays grow under the lock; since a borrower is then the only user, and others hold the
- * lock, the old ones are freed at once.
+ * A table has one user unless CLONE_FILES shared it. Only users install and close, so a lone user
+ * reads its table without the lock and borrows files from it (struct fdref); where there are
+ * several, the lock is held to look a file up and a reference is taken. Others (/proc) look at a
+ * task's table under its task_lock and the table's lock, and always take a reference. The arrays
+ * grow under the lock; since a borrower is then the only user, and others hold the lock, the old
+ * ones are freed at once.
  *
- * open_map: descriptors in use, reserved ones among them (their slot is NULL). cloexec_map: to be closed by exec.
+ * open_map: descriptors in use, reserved ones among them (their slot is NULL). cloexec_map: to be
+ * closed by exec.
  */
 #include "internal.h"
 #include "files.h"
@@ -47,7 +49,7 @@ static void files_free(struct files *fs)
 	slab_free(files_cache, fs);
 }
 
-/* --- growing: one allocation holds the slots and both maps ----------------------------------------------------- */
+/* --- growing: one allocation holds the slots and both maps ----------------------------- */
 static struct file **table_alloc(u32 size)
 {
 	return kzalloc(size * sizeof(struct file *) + 2 * (size / 8));
@@ -93,7 +95,9 @@ static int grow(struct files *fs, u32 fd)
 	return 0;
 }
 
-/* --- lookup ------------------------------------------------------------------------------------------------------ */
+/* --- lookup
+ * ------------------------------------------------------------------------------------------------------
+ */
 static inline struct file *slot(struct files *fs, int fd)
 {
 	return (u32)fd < fs->size ? fs->slots[fd] : NULL;
@@ -163,7 +167,7 @@ struct file *fd_get(int fd)
 	return r.file;
 }
 
-/* --- reserving and installing --------------------------------------------------------------------------------------- */
+/* --- reserving and installing ---------------------------------------------------------- */
 static inline bool map_test(const u64 *map, u32 n) { return map[n / 64] >> (n % 64) & 1; }
 static inline void map_set(u64 *map, u32 n) { map[n / 64] |= BIT(n % 64); }
 static inline void map_clear(u64 *map, u32 n) { map[n / 64] &= ~BIT(n % 64); }
@@ -270,7 +274,9 @@ int fd_publish(struct file *f, int flags)
 	return fd;
 }
 
-/* --- closing ----------------------------------------------------------------------------------------------------------- */
+/* --- closing
+ * -----------------------------------------------------------------------------------------------------------
+ */
 static void close_file(struct file *f)
 {
 	if (f->ops && f->ops->flush && !(f->mode & FMODE_PATH))
@@ -356,7 +362,9 @@ void fd_close_on_exec(void)
 	spin_unlock(&fs->lock);
 }
 
-/* --- dup ------------------------------------------------------------------------------------------------------------------ */
+/* --- dup
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 int fd_dup(struct file *f, int from, int flags)
 {
 	int fd;
@@ -418,7 +426,9 @@ int fd_cloexec(int fd, int set)
 	return was;
 }
 
-/* --- tasks ------------------------------------------------------------------------------------------------------------------ */
+/* --- tasks
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 /* The highest used word's end: what a copy must hold. from->lock held. */
 static u32 used_size(const struct files *from)
 {
@@ -442,7 +452,8 @@ static void copy_slots(struct files *to, const struct files *from, u32 n)
 			if (f)
 				to->slots[fd] = file_get(f);
 			else
-				set &= ~BIT(fd % 64);	/* reserved by another thread: not the child's */
+				set &= ~BIT(fd %
+					    64); /* reserved by another thread: not the child's */
 		}
 		to->open_map[w] = set;
 	}
@@ -521,7 +532,8 @@ void files_exit(struct task *t)
 		files_put(fs);
 }
 
-/* A table of the current task's own: exec, close_range(CLOSE_RANGE_UNSHARE), unshare(CLONE_FILES). */
+/* A table of the current task's own: exec, close_range(CLOSE_RANGE_UNSHARE), unshare(CLONE_FILES).
+ */
 int files_unshare(void)
 {
 	struct files *old = current->files, *fs;
@@ -538,7 +550,9 @@ int files_unshare(void)
 	return 0;
 }
 
-/* --- /proc -------------------------------------------------------------------------------------------------------------------- */
+/* --- /proc
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 struct file *task_fd_get(struct task *t, int fd)
 {
 	struct file *f = NULL;

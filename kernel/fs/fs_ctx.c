@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Root, working directory and umask of tasks. Tasks made with CLONE_FS share one fs_ctx. A task without one (kernel
- * threads, and init before it forks) uses init_fs. Under RCU a walk starts from root and cwd without references: the
- * old path is released only after a grace period.
+ * Root, working directory and umask of tasks. Tasks made with CLONE_FS share one fs_ctx. A task
+ * without one (kernel threads, and init before it forks) uses init_fs. Under RCU a walk starts from
+ * root and cwd without references: the old path is released only after a grace period.
  */
 #include "internal.h"
 #include "fs_ctx.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The file layer's start: caches, built-in file systems, the root, and how tasks get descriptors and directories. */
+/* The file layer's start: caches, built-in file systems, the root, and how tasks get descriptors
+ * and directories. */
 #include "internal.h"
 #include "files.h"
 #include "fs_ctx.h"

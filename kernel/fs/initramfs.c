@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The initrd becomes the root file system: concatenated newc archives, each plain or gzip. Parsing is lib's; here
- * entries become files. A damaged archive is refused where the damage begins; what came before stays.
+ * The initrd becomes the root file system: concatenated newc archives, each plain or gzip. Parsing
+ * is lib's; here entries become files. A damaged archive is refused where the damage begins; what
+ * came before stays.
  */
 #include "internal.h"
 #include <base/printk.h>
 #include <lib/cpio.h>
 #include <lib/gunzip.h>
 
-/* First name of each file with several: later entries of the same device and inode are links to it. */
+/* First name of each file with several: later entries of the same device and inode are links to it.
+ */
 struct hardlink { struct hardlink *next; u32 ino, major, minor; char name[]; };
 
 struct unpack {
@@ -34,7 +36,10 @@ static int link_to_earlier(struct unpack *u, const struct cpio_entry *e)
 		h = kmalloc(sizeof(*h) + n);
 		if (!h)
 			return -ENOMEM;
-		*h = (struct hardlink){ .next = u->links, .ino = e->ino, .major = e->dev_major, .minor = e->dev_minor };
+		*h = (struct hardlink){.next = u->links,
+				       .ino = e->ino,
+				       .major = e->dev_major,
+				       .minor = e->dev_minor};
 		memcpy(h->name, e->name, n);
 		u->links = h;
 		return 1;
@@ -112,7 +117,8 @@ static int begin_file(struct unpack *u, const struct cpio_entry *e)
 	return 0;
 }
 
-/* One file that cannot be made does not keep the others from being there; running out of memory does. */
+/* One file that cannot be made does not keep the others from being there; running out of memory
+ * does. */
 static int on_entry(void *arg, const struct cpio_entry *e)
 {
 	struct unpack *u = arg;
@@ -220,7 +226,9 @@ int initramfs_unpack(const void *data, size_t len)
 	}
 	if (err)
 		pr_err("initrd: %s after %u files (error %d): the rest is ignored\n",
-		       u->cpio.problem ? u->cpio.problem : err == -ENOMEM || err == -ENOSPC ? "out of memory" : "damaged gzip data",
+		       u->cpio.problem			  ? u->cpio.problem
+		       : err == -ENOMEM || err == -ENOSPC ? "out of memory"
+							  : "damaged gzip data",
 		       u->files, err);
 	else
 		pr_info("initrd: %u files\n", u->files);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inodes: life, permission, what stat shows. Freed after a grace period, since RCU walks read modes and owners. */
+/* Inodes: life, permission, what stat shows. Freed after a grace period, since RCU walks read modes
+ * and owners. */
 #include "internal.h"
 #include <fs/fd.h>
 #include <linux/mount.h>
@@ -69,7 +70,7 @@ void inode_put(struct inode *i)
 	call_rcu(&i->rcu, inode_free_rcu);
 }
 
-/* --- permission -------------------------------------------------------------------------------------------- */
+/* --- permission ------------------------------------------------------------------------ */
 static int mode_permission(const struct inode *i, u32 may)
 {
 	const struct cred *c = current_cred();
@@ -112,13 +113,16 @@ void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode)
 		i->gid = dir->gid;
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
-		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !in_group(i->gid) && !capable(CAP_FSETID))
+		else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !in_group(i->gid) &&
+			 !capable(CAP_FSETID))
 			mode &= ~(u32)S_ISGID;
 	}
 	i->mode = mode;
 }
 
-/* --- stat ------------------------------------------------------------------------------------------------------ */
+/* --- stat
+ * ------------------------------------------------------------------------------------------------------
+ */
 void inode_stat(struct inode *i, struct kstat *st)
 {
 	st->dev = i->sb ? mkdev(0, i->sb->dev) : 0;

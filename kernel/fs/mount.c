@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The mount tree. A mount covers a dentry of its parent mount; walks find it in a hash table by (parent, dentry)
- * under RCU. mount_mutex serialises changes of the tree; readers of the hash need RCU only.
+ * The mount tree. A mount covers a dentry of its parent mount; walks find it in a hash table by
+ * (parent, dentry) under RCU. mount_mutex serialises changes of the tree; readers of the hash need
+ * RCU only.
  *
- * References: one of the tree itself, one for each path, file and child mount. An ordinary umount drops the tree's
- * reference only while there is no other than its caller's. A walk that found the mount a moment before may still get
- * one: then, as after a lazy umount, the mount is out of the tree and lives until its last user lets go.
+ * References: one of the tree itself, one for each path, file and child mount. An ordinary umount
+ * drops the tree's reference only while there is no other than its caller's. A walk that found the
+ * mount a moment before may still get one: then, as after a lazy umount, the mount is out of the
+ * tree and lives until its last user lets go.
  */
 #include "internal.h"
 #include <fs/mount.h>
@@ -277,7 +279,8 @@ void path_statfs(const struct path *p, struct statfs64 *st)
 	st->f_frsize = PAGE_SIZE;
 	st->f_namelen = NAME_MAX_BYTES;
 	st->f_fsid.val[0] = (int)sb->dev;
-	/* ST_VALID and the mount flags: the low MS_ bits have the values of ST_RDONLY, ST_NOSUID, ST_NODEV, ST_NOEXEC. */
+	/* ST_VALID and the mount flags: the low MS_ bits have the values of ST_RDONLY, ST_NOSUID,
+	 * ST_NODEV, ST_NOEXEC. */
 	st->f_flags = 0x20 | (p->mnt->flags & 0xf) | (p->mnt->flags & (MS_NOATIME | MS_NODIRATIME));
 	if (p->mnt->flags & MS_RELATIME)
 		st->f_flags |= 0x1000;
@@ -285,7 +288,9 @@ void path_statfs(const struct path *p, struct statfs64 *st)
 		sb->ops->statfs(sb, st);
 }
 
-/* --- /proc/mounts ------------------------------------------------------------------------------------------------ */
+/* --- /proc/mounts
+ * ------------------------------------------------------------------------------------------------
+ */
 static void show_escaped(struct seq *s, const char *t)
 {
 	for (; *t; t++)
@@ -298,8 +303,9 @@ static void show_escaped(struct seq *s, const char *t)
 static void show_flags(struct seq *s, u32 f)
 {
 	seq_printf(s, "%s%s%s%s%s%s%s", f & MS_RDONLY ? "ro" : "rw", f & MS_NOSUID ? ",nosuid" : "",
-		   f & MS_NODEV ? ",nodev" : "", f & MS_NOEXEC ? ",noexec" : "", f & MS_NOATIME ? ",noatime" : "",
-		   f & MS_NODIRATIME ? ",nodiratime" : "", f & MS_RELATIME ? ",relatime" : "");
+		   f & MS_NODEV ? ",nodev" : "", f & MS_NOEXEC ? ",noexec" : "",
+		   f & MS_NOATIME ? ",noatime" : "", f & MS_NODIRATIME ? ",nodiratime" : "",
+		   f & MS_RELATIME ? ",relatime" : "");
 }
 
 static void show_options(struct seq *s, struct super *sb)
@@ -358,7 +364,9 @@ void mounts_show(struct seq *s, bool mountinfo)
 	kfree(buf);
 }
 
-/* --- boot ------------------------------------------------------------------------------------------------------------ */
+/* --- boot
+ * ------------------------------------------------------------------------------------------------------------
+ */
 int rootfs_init(void)
 {
 	const struct fs_type *t = fs_find("tmpfs");

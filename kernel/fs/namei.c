@@ -2,10 +2,11 @@
 /*
  * Path names.
  *
- * lookup_fast walks under RCU through what the dcache holds, takes no references, and gives up (FAST_UNKNOWN) at
- * anything out of the ordinary: a name not cached, a long or magic symlink, file systems that must be asked, an error
- * other than a name that surely does not exist. The caller then walks again with references and locks (struct walk),
- * which can do everything and names the error.
+ * lookup_fast walks under RCU through what the dcache holds, takes no references, and gives up
+ * (FAST_UNKNOWN) at anything out of the ordinary: a name not cached, a long or magic symlink, file
+ * systems that must be asked, an error other than a name that surely does not exist. The caller
+ * then walks again with references and locks (struct walk), which can do everything and names the
+ * error.
  */
 #include "walk.h"
 
@@ -13,10 +14,11 @@
 #define FAST_LINKS 8
 #define FAST_LINK_BYTES 128
 
-/* --- the fast walk ------------------------------------------------------------------------------------------- */
+/* --- the fast walk --------------------------------------------------------------------- */
 struct place { struct mount *m; struct dentry *d; };
 
-/* Root and start of the walk without references; false where another thread might be changing them. */
+/* Root and start of the walk without references; false where another thread might be changing them.
+ */
 static bool fast_start(int dirfd, bool absolute, struct place *root, struct place *at)
 {
 	struct fs_ctx *fs = current_fs();
@@ -79,18 +81,20 @@ static inline bool fast_dots(const char **name, struct place *at, const struct p
 	return true;
 }
 
-/* Texts of symlinks with the rest of the name behind; the one that is read is not the one that is written. */
+/* Texts of symlinks with the rest of the name behind; the one that is read is not the one that is
+ * written. */
 struct fast_links { u32 followed; char buf[2][FAST_LINK_BYTES]; };
 
 /* at is the symlink's directory. The new name, or NULL: not a plain link, too long, too many. */
-static const char *fast_follow(struct fast_links *l, const struct inode *i, const char *rest, struct place *at,
-			       const struct place *root)
+static const char *fast_follow(struct fast_links *l, const struct inode *i, const char *rest,
+			       struct place *at, const struct place *root)
 {
 	char *out = l->buf[l->followed & 1];
 	const char *text = i->private;
 	size_t n = i->mapping.size, r = strnlen(rest, FAST_LINK_BYTES);
 
-	if (!(i->flags & IF_LINKTEXT) || l->followed++ == FAST_LINKS || n + r + 1 >= FAST_LINK_BYTES)
+	if (!(i->flags & IF_LINKTEXT) || l->followed++ == FAST_LINKS ||
+	    n + r + 1 >= FAST_LINK_BYTES)
 		return NULL;
 	memcpy(out, text, n);
 	memcpy(out + n, rest, r + 1);	/* rest is empty or begins with a slash */
@@ -105,7 +109,8 @@ static bool names_stood_still(u32 seq)
 	return likely(READ_ONCE(rename_seq) == seq);
 }
 
-enum fast_result lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m, struct dentry **d)
+enum fast_result lookup_fast(int dirfd, const char *name, u32 flags, struct mount **m,
+			     struct dentry **d)
 {
 	u32 seq = load_acquire(&rename_seq);
 	struct fast_links links;
@@ -154,7 +159,8 @@ enum fast_result lookup_fast(int dirfd, const char *name, u32 flags, struct moun
 		}
 		at.d = next;
 	}
-	if (unlikely((slash || flags & LOOKUP_DIRECTORY) && !(at.d->flags & DF_DIR)) || !names_stood_still(seq))
+	if (unlikely((slash || flags & LOOKUP_DIRECTORY) && !(at.d->flags & DF_DIR)) ||
+	    !names_stood_still(seq))
 		return FAST_UNKNOWN;
 	*m = at.m;
 	*d = at.d;
@@ -178,7 +184,7 @@ static enum fast_result path_fast(int dirfd, const char *name, u32 flags, struct
 	return got;
 }
 
-/* --- the walk with references ---------------------------------------------------------------------------------- */
+/* --- the walk with references ---------------------------------------------------------- */
 static int start_at_fd(int dirfd, struct path *out)
 {
 	struct file *f = fd_get_any(dirfd);
@@ -318,7 +324,8 @@ static struct dentry *cached(struct dentry *dir, const char *name, u32 len)
 	return NULL;
 }
 
-/* The file system is asked and the answer cached. dir's inode->lock is held. NULL: there is no such name. */
+/* The file system is asked and the answer cached. dir's inode->lock is held. NULL: there is no such
+ * name. */
 static struct dentry *ask(struct dentry *dir, const char *name, u32 len)
 {
 	struct inode *di = dir->inode, *i;
@@ -538,7 +545,8 @@ int walk_finish(struct walk *w)
 		} else if (w->type == LAST_NORM) {
 			bool must_dir = w->trailing || w->flags & LOOKUP_DIRECTORY;
 
-			err = walk_step(w, w->last, w->last_len, w->trailing || w->flags & LOOKUP_FOLLOW, &again);
+			err = walk_step(w, w->last, w->last_len,
+					w->trailing || w->flags & LOOKUP_FOLLOW, &again);
 			if (!err && again) {
 				if (must_dir)
 					w->flags |= LOOKUP_DIRECTORY;
@@ -547,7 +555,8 @@ int walk_finish(struct walk *w)
 		}
 		if (err)
 			return err;
-		if ((w->trailing || w->flags & LOOKUP_DIRECTORY) && !(w->cur.dentry->flags & DF_DIR))
+		if ((w->trailing || w->flags & LOOKUP_DIRECTORY) &&
+		    !(w->cur.dentry->flags & DF_DIR))
 			return -ENOTDIR;
 		return 0;
 	}

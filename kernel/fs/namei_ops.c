@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Making, linking and removing names. The directory's inode->lock is held for writing from the look-up of the name to
- * the change. What is removed or linked is locked after its directory. A directory that was removed has DF_UNLINKED
- * set under its own lock, and nothing can be made in it from then on.
+ * Making, linking and removing names. The directory's inode->lock is held for writing from the
+ * look-up of the name to the change. What is removed or linked is locked after its directory. A
+ * directory that was removed has DF_UNLINKED set under its own lock, and nothing can be made in it
+ * from then on.
  */
 #include "walk.h"
 #include <linux/mount.h>
@@ -74,7 +75,8 @@ static int want_absent(struct walk *w, bool dir)
 	return err;
 }
 
-static int do_create(struct inode *di, struct dentry *d, u32 mode, u32 rdev, const char *target, struct inode **out)
+static int do_create(struct inode *di, struct dentry *d, u32 mode, u32 rdev, const char *target,
+		     struct inode **out)
 {
 	const struct inode_ops *ops = di->ops;
 
@@ -90,7 +92,8 @@ static int do_create(struct inode *di, struct dentry *d, u32 mode, u32 rdev, con
 	}
 }
 
-static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev, const char *target)
+static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev,
+				  const char *target)
 {
 	struct dentry *d = dentry_new(dir, name, len);
 	struct inode *i = NULL;
@@ -164,7 +167,9 @@ int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
 	return make(dirfd, name, mode & (S_IFMT | 07777), rdev, NULL);
 }
 
-/* --- link ------------------------------------------------------------------------------------------------------ */
+/* --- link
+ * ------------------------------------------------------------------------------------------------------
+ */
 /* di is locked. i becomes d's inode, one link more. */
 static int link_locked(struct inode *di, struct dentry *d, struct inode *i)
 {
@@ -205,7 +210,9 @@ int vfs_link(const struct path *old, int dirfd, const char *name)
 	return err;
 }
 
-/* --- unlink, rmdir ------------------------------------------------------------------------------------------------ */
+/* --- unlink, rmdir
+ * ------------------------------------------------------------------------------------------------
+ */
 /* Write permission on the directory, and in a sticky one ownership of it or the victim. */
 static int may_delete(struct mount *m, struct dentry *dir, struct inode *victim)
 {
@@ -214,7 +221,8 @@ static int may_delete(struct mount *m, struct dentry *dir, struct inode *victim)
 
 	if (err)
 		return err;
-	if (dir->inode->mode & S_ISVTX && victim->uid != uid && dir->inode->uid != uid && !capable(CAP_FOWNER))
+	if (dir->inode->mode & S_ISVTX && victim->uid != uid && dir->inode->uid != uid &&
+	    !capable(CAP_FOWNER))
 		return -EPERM;
 	return 0;
 }
@@ -288,7 +296,10 @@ static int remove_name(int dirfd, const char *name, bool dir)
 	if (err)
 		return err;
 	if (w.type != LAST_NORM) {
-		err = !dir ? -EISDIR : w.type == LAST_DOT ? -EINVAL : w.type == LAST_DOTDOT ? -ENOTEMPTY : -EBUSY;
+		err = !dir		      ? -EISDIR
+		      : w.type == LAST_DOT    ? -EINVAL
+		      : w.type == LAST_DOTDOT ? -ENOTEMPTY
+					      : -EBUSY;
 		names_end(&w);
 		return err;
 	}

@@ -17,7 +17,7 @@ void file_cache_init(void)
 
 u64 files_open(void) { return (u64)READ_ONCE(nr_files); }
 
-/* --- backing: struct file as mm maps it ------------------------------------------------------------------------ */
+/* --- backing: struct file as mm maps it ------------------------------------------------ */
 static struct file *file_of(struct backing *b) { return container_of(b, struct file, backing); }
 static void backing_get(struct backing *b) { file_get(file_of(b)); }
 static void backing_put(struct backing *b) { file_put(file_of(b)); }
@@ -54,10 +54,16 @@ static int backing_mmap(struct backing *b, struct vma *vma)
 }
 
 const struct backing_ops file_backing_ops = {
-	.get = backing_get, .put = backing_put, .id = backing_id, .path = backing_path, .mmap = backing_mmap,
+	.get = backing_get,
+	.put = backing_put,
+	.id = backing_id,
+	.path = backing_path,
+	.mmap = backing_mmap,
 };
 
-/* --- life ---------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ----------------------------------------------------------------------------------------------------------
+ */
 struct file *file_alloc(int flags)
 {
 	struct file *f = slab_zalloc(file_cache);
@@ -67,7 +73,7 @@ struct file *file_alloc(int flags)
 		return NULL;
 	ref_init(&f->ref);
 	f->flags = (u32)flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
-	f->mode = (u32)(flags + 1) & 3;		/* O_RDONLY, O_WRONLY, O_RDWR to FMODE_READ | FMODE_WRITE */
+	f->mode = (u32)(flags + 1) & 3; /* O_RDONLY, O_WRONLY, O_RDWR to FMODE_READ | FMODE_WRITE */
 	if ((flags & O_ACCMODE) == 3)
 		f->mode = 0;
 	f->backing.ops = &file_backing_ops;
@@ -122,7 +128,9 @@ void file_put(struct file *f)
 		file_last_put(f);
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------- */
+/* --- opening
+ * ----------------------------------------------------------------------------------------------------------
+ */
 /* Ends of which other parts of the kernel are in charge. */
 static const struct file_ops *ops_by_type(const struct inode *i)
 {
@@ -136,7 +144,8 @@ static int take_writer(struct inode *i)
 	do {
 		if (n < 0)
 			return -ETXTBSY;
-	} while (!__atomic_compare_exchange_n(&i->writers.v, &n, n + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&i->writers.v, &n, n + 1, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
 	return 0;
 }
 
@@ -279,7 +288,9 @@ struct file *file_open_path(const struct path *p, int flags)
 	return finish_open(f, p, flags, false);
 }
 
-/* --- O_CREAT ---------------------------------------------------------------------------------------------------------------- */
+/* --- O_CREAT
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 struct create { struct walk w; int flags; u32 mode; bool created; };
 
 /* The last component, with its directory's lock held: found, or made. ERR_PTR. */
@@ -350,14 +361,17 @@ static int create_walk(struct create *c)
 		if (err)
 			return err;
 		if (c->w.type != LAST_NORM)
-			return c->w.type == LAST_NONE && !(c->w.cur.dentry->flags & DF_DIR) ? 0 : -EISDIR;
+			return c->w.type == LAST_NONE && !(c->w.cur.dentry->flags & DF_DIR)
+				       ? 0
+				       : -EISDIR;
 		err = create_last(c, &again);
 		if (err || !again)
 			return err;
 	}
 }
 
-static struct file *open_create(int dirfd, const char *name, int flags, u32 mode, u32 lflags, struct file *f)
+static struct file *open_create(int dirfd, const char *name, int flags, u32 mode, u32 lflags,
+				struct file *f)
 {
 	struct create c = { .flags = flags, .mode = mode };
 	int err = walk_begin(&c.w, dirfd, name, lflags);
@@ -378,7 +392,9 @@ static struct file *open_create(int dirfd, const char *name, int flags, u32 mode
 	return finish_open(f, &p, flags, c.created);
 }
 
-/* --- O_TMPFILE ---------------------------------------------------------------------------------------------------------------- */
+/* --- O_TMPFILE
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 static int make_tmpfile(const struct path *dir, int flags, u32 mode, struct path *out)
 {
 	struct inode *di = dir->dentry->inode, *i;
@@ -407,7 +423,8 @@ static int make_tmpfile(const struct path *dir, int flags, u32 mode, struct path
 	return 0;
 }
 
-static struct file *open_tmpfile(int dirfd, const char *name, int flags, u32 mode, u32 lflags, struct file *f)
+static struct file *open_tmpfile(int dirfd, const char *name, int flags, u32 mode, u32 lflags,
+				 struct file *f)
 {
 	struct path dir, p;
 	int err = path_lookup(dirfd, name, lflags | LOOKUP_DIRECTORY, &dir);
@@ -457,7 +474,9 @@ struct file *file_open(int dirfd, const char *name, int flags, u32 mode)
 	return file_open_lookup(dirfd, name, flags, mode, 0);
 }
 
-/* --- programs being run ------------------------------------------------------------------------------------------------------- */
+/* --- programs being run
+ * -------------------------------------------------------------------------------------------------------
+ */
 int file_deny_write(struct file *f)
 {
 	i32 n = atomic_read(&f->inode->writers);
@@ -465,7 +484,8 @@ int file_deny_write(struct file *f)
 	do {
 		if (n > 0)
 			return -ETXTBSY;
-	} while (!__atomic_compare_exchange_n(&f->inode->writers.v, &n, n - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&f->inode->writers.v, &n, n - 1, true,
+					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	return 0;
 }
 

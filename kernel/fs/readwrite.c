@@ -78,7 +78,8 @@ ssize_t file_prw(struct file *f, struct uio *u, u64 pos, bool write)
 	return write ? file_write(f, u, &pos) : file_read(f, u, &pos);
 }
 
-/* RLIMIT_FSIZE and the file system's own limit: cuts u, or says why nothing can be written at pos. */
+/* RLIMIT_FSIZE and the file system's own limit: cuts u, or says why nothing can be written at pos.
+ */
 int write_limits(struct file *f, struct uio *u, u64 pos)
 {
 	u64 limit = rlimit(RLIMIT_FSIZE), max = f->inode->sb->max_bytes;
@@ -98,7 +99,9 @@ int write_limits(struct file *f, struct uio *u, u64 pos)
 	return 0;
 }
 
-/* --- seeking ------------------------------------------------------------------------------------------------- */
+/* --- seeking
+ * -------------------------------------------------------------------------------------------------
+ */
 static off64 seek_data(struct file *f, u64 off, bool data)
 {
 	struct mapping *m = f->backing.mapping;
@@ -158,7 +161,9 @@ off64 file_seek(struct file *f, off64 off, int whence)
 	return to;
 }
 
-/* --- listing ---------------------------------------------------------------------------------------------------- */
+/* --- listing
+ * ----------------------------------------------------------------------------------------------------
+ */
 int file_readdir(struct file *f, struct dir_context *ctx)
 {
 	struct inode *i = f->inode;
@@ -181,7 +186,9 @@ int file_readdir(struct file *f, struct dir_context *ctx)
 	return err;
 }
 
-/* --- others ---------------------------------------------------------------------------------------------------------- */
+/* --- others
+ * ----------------------------------------------------------------------------------------------------------
+ */
 int file_truncate(struct file *f, u64 size)
 {
 	struct iattr a = { .valid = ATTR_SIZE, .size = size };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rename. Two directories are locked in one order for everybody: an ancestor before what is below it, else by address;
- * that relation cannot change meanwhile because renames between directories hold rename_mutex.
+ * rename. Two directories are locked in one order for everybody: an ancestor before what is below
+ * it, else by address; that relation cannot change meanwhile because renames between directories
+ * hold rename_mutex.
  */
 #include "walk.h"
 #include <linux/fs.h>
@@ -134,8 +135,10 @@ static int rename_locked(struct rename *r)
 	struct dentry *n = r->to;
 	int err;
 
-	if (r->to == r->from || (present(r->to) && r->to->inode == r->from->inode && !(r->flags & RENAME_EXCHANGE)))
-		return r->flags & RENAME_NOREPLACE ? -EEXIST : 0;	/* two links to one file: nothing to do */
+	if (r->to == r->from ||
+	    (present(r->to) && r->to->inode == r->from->inode && !(r->flags & RENAME_EXCHANGE)))
+		return r->flags & RENAME_NOREPLACE ? -EEXIST
+						   : 0; /* two links to one file: nothing to do */
 	err = check(r);
 	if (err)
 		return err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What stat shows of a name or an open file. A cached name needs no reference: the inode is read under RCU. */
+/* What stat shows of a name or an open file. A cached name needs no reference: the inode is read
+ * under RCU. */
 #include "internal.h"
 #include <fs/stat.h>
 
@@ -44,12 +45,15 @@ void file_stat(struct file *f, struct kstat *st)
 	st->mnt_id = f->path.mnt ? f->path.mnt->id : 0;
 }
 
-/* --- access(2) ----------------------------------------------------------------------------------------------- */
+/* --- access(2)
+ * -----------------------------------------------------------------------------------------------
+ */
 int path_access(const struct path *p, u32 may)
 {
 	struct inode *i = p->dentry->inode;
 
-	if (may & MAY_WRITE && mount_readonly(p->mnt) && (S_ISREG(i->mode) || is_dir(i) || S_ISLNK(i->mode)))
+	if (may & MAY_WRITE && mount_readonly(p->mnt) &&
+	    (S_ISREG(i->mode) || is_dir(i) || S_ISLNK(i->mode)))
 		return -EROFS;
 	if (may & MAY_EXEC && S_ISREG(i->mode) && p->mnt->flags & 8 /* MS_NOEXEC */)
 		return -EACCES;
@@ -87,7 +91,7 @@ ssize_t path_readlink(const struct path *p, char *buf, size_t size, const char *
 	return IS_ERR(*text) ? PTR_ERR(*text) : (ssize_t)strlen(*text);
 }
 
-/* --- chmod, chown, utimes ----------------------------------------------------------------------------------------- */
+/* --- chmod, chown, utimes -------------------------------------------------------------- */
 int path_chmod(const struct path *p, u32 mode)
 {
 	struct inode *i = p->dentry->inode;
@@ -161,7 +165,9 @@ int path_truncate(const struct path *p, u64 size)
 	return err ? err : inode_resize(i, &a);
 }
 
-/* --- chdir, chroot ---------------------------------------------------------------------------------------------------- */
+/* --- chdir, chroot
+ * ----------------------------------------------------------------------------------------------------
+ */
 static int may_enter(const struct path *p)
 {
 	if (!is_dir(p->dentry->inode))

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tmpfs: names live in the dentry cache, contents in the page cache, nothing anywhere else. Each linked name holds one
- * count of its dentry (pinned), so SB_COMPLETE is true: what is not in the cache does not exist.
+ * tmpfs: names live in the dentry cache, contents in the page cache, nothing anywhere else. Each
+ * linked name holds one count of its dentry (pinned), so SB_COMPLETE is true: what is not in the
+ * cache does not exist.
  *
- * A directory gives each new entry a position one higher than any before (private2 counts), kept in dentry->pos; its
- * children list is in that order. So a listing that stops and goes on by position neither repeats nor loses an entry
- * that was there all the time, whatever comes and goes meanwhile.
+ * A directory gives each new entry a position one higher than any before (private2 counts), kept in
+ * dentry->pos; its children list is in that order. So a listing that stops and goes on by position
+ * neither repeats nor loses an entry that was there all the time, whatever comes and goes
+ * meanwhile.
  */
 #include "internal.h"
 #include "tmpfs.h"
@@ -16,7 +18,9 @@
 
 static struct tmpfs_sb *sb_of(const struct inode *i) { return i->sb->private; }
 
-/* --- limits ------------------------------------------------------------------------------------------------ */
+/* --- limits
+ * ------------------------------------------------------------------------------------------------
+ */
 static bool take(atomic64_t *used, u64 n, u64 max)
 {
 	if (likely((u64)__atomic_add_fetch(&used->v, (i64)n, __ATOMIC_RELAXED) <= max))
@@ -38,7 +42,9 @@ static int tmpfs_charge(struct mapping *m, i64 n)
 
 static const struct mapping_ops tmpfs_mapping_ops = { .keep = true, .charge = tmpfs_charge };
 
-/* --- inodes --------------------------------------------------------------------------------------------------- */
+/* --- inodes
+ * ---------------------------------------------------------------------------------------------------
+ */
 static void tmpfs_evict(struct inode *i)
 {
 	__atomic_sub_fetch(&sb_of(i)->used_inodes.v, 1, __ATOMIC_RELAXED);
@@ -73,7 +79,7 @@ struct inode *tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, u
 	return i;
 }
 
-/* --- directory entries; dir's lock is held for writing -------------------------------------------------------------- */
+/* --- directory entries; dir's lock is held for writing --------------------------------- */
 static u64 next_pos(struct inode *dir)
 {
 	u64 pos = (u64)dir->private2;
@@ -125,7 +131,8 @@ static int tmpfs_mknod(struct inode *dir, struct dentry *d, u32 mode, u32 rdev, 
 	return add_new(dir, d, mode, rdev, out);
 }
 
-static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target, struct inode **out)
+static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target,
+			 struct inode **out)
 {
 	char *text = kstrdup(target);
 	int err = text ? add_new(dir, d, S_IFLNK | 0777, 0, out) : -ENOMEM;
@@ -184,7 +191,8 @@ static int replace(struct inode *nd, struct dentry *n)
 	return is_dir(n->inode) ? tmpfs_rmdir(nd, n) : tmpfs_unlink(nd, n);
 }
 
-static int tmpfs_rename(struct inode *od, struct dentry *o, struct inode *nd, struct dentry *n, u32 flags)
+static int tmpfs_rename(struct inode *od, struct dentry *o, struct inode *nd, struct dentry *n,
+			u32 flags)
 {
 	bool exchange = flags & RENAME_EXCHANGE;
 	int err = exchange ? 0 : replace(nd, n);
@@ -227,8 +235,11 @@ const struct inode_ops tmpfs_dir_ops = {
 	.tmpfile = tmpfs_tmpfile, .evict = tmpfs_evict,
 };
 
-/* --- listing ------------------------------------------------------------------------------------------------------------ */
-/* The first child at or after pos, referenced. The directory's lock is held, so the list stands still. */
+/* --- listing
+ * ------------------------------------------------------------------------------------------------------------
+ */
+/* The first child at or after pos, referenced. The directory's lock is held, so the list stands
+ * still. */
 static struct dentry *child_from(struct dentry *dir, struct dentry *after, u64 pos)
 {
 	struct dentry *c, *found = NULL;
@@ -236,7 +247,8 @@ static struct dentry *child_from(struct dentry *dir, struct dentry *after, u64 p
 	spin_lock(&dir->lock);
 	c = after ? list_entry(after->sibling.next, struct dentry, sibling) :
 		    list_first(&dir->children, struct dentry, sibling);
-	for (; &c->sibling != &dir->children; c = list_entry(c->sibling.next, struct dentry, sibling))
+	for (; &c->sibling != &dir->children;
+	     c = list_entry(c->sibling.next, struct dentry, sibling))
 		if (c->pos >= pos && c->inode) {
 			found = dget(c);
 			break;
@@ -271,7 +283,8 @@ static int tmpfs_readdir(struct file *f, struct dir_context *ctx)
 			dput(prev);
 		prev = c;
 		ctx->pos = c->pos;
-		if (!ctx->emit(ctx, c->name, c->len, c->inode->ino, (c->inode->mode & S_IFMT) >> 12))
+		if (!ctx->emit(ctx, c->name, c->len, c->inode->ino,
+			       (c->inode->mode & S_IFMT) >> 12))
 			break;
 		ctx->pos = c->pos + 1;
 	}
@@ -282,7 +295,9 @@ static int tmpfs_readdir(struct file *f, struct dir_context *ctx)
 
 const struct file_ops tmpfs_dir_fops = { .readdir = tmpfs_readdir };
 
-/* --- mounting ------------------------------------------------------------------------------------------------------------- */
+/* --- mounting
+ * -------------------------------------------------------------------------------------------------------------
+ */
 static void tmpfs_statfs(struct super *s, struct statfs64 *st)
 {
 	struct tmpfs_sb *t = s->private;
@@ -301,7 +316,8 @@ static void tmpfs_kill(struct super *s)
 	kfree(s->private);
 }
 
-static const struct super_ops tmpfs_super_ops = { .statfs = tmpfs_statfs, .kill = tmpfs_kill, .options = tmpfs_show_options };
+static const struct super_ops tmpfs_super_ops = {
+	.statfs = tmpfs_statfs, .kill = tmpfs_kill, .options = tmpfs_show_options};
 
 static struct super *fill(const struct fs_type *t, struct tmpfs_sb *ts, u64 magic)
 {
@@ -342,5 +358,7 @@ struct super *tmpfs_mount(const struct fs_type *t, const char *source, const cha
 		kfree(ts);
 		return ERR_PTR(err);
 	}
-	return fill(t, ts, strcmp(t->name, "ramfs") ? 0x01021994 /* TMPFS_MAGIC */ : 0x858458f6 /* RAMFS_MAGIC */);
+	return fill(t, ts,
+		    strcmp(t->name, "ramfs") ? 0x01021994 /* TMPFS_MAGIC */
+					     : 0x858458f6 /* RAMFS_MAGIC */);
 }

@@ -82,4 +82,5 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	return err;
 }
 
-const struct file_ops tmpfs_file_ops = { .read = tmpfs_read, .write = tmpfs_write, .fallocate = tmpfs_fallocate };
+const struct file_ops tmpfs_file_ops = {
+	.read = tmpfs_read, .write = tmpfs_write, .fallocate = tmpfs_fallocate};

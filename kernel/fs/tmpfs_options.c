@@ -34,7 +34,10 @@ static bool size_in_pages(const char *s, const char *end, u64 *pages)
 		return p + 1 == end;
 	}
 	if (p < end)
-		shift = *p == 'k' || *p == 'K' ? 10 : *p == 'm' || *p == 'M' ? 20 : *p == 'g' || *p == 'G' ? 30 : 0;
+		shift = *p == 'k' || *p == 'K'	 ? 10
+			: *p == 'm' || *p == 'M' ? 20
+			: *p == 'g' || *p == 'G' ? 30
+						 : 0;
 	if (p < end && (!shift || ++p != end))
 		return false;
 	if (v > (~0ull >> 1) >> shift)
@@ -106,8 +109,10 @@ static bool one_option(struct tmpfs_sb *t, const char *opt, const char *end)
 		t->set_owner |= TMPFS_GID;
 		return small(v, end, 10, 0xfffffffe, &t->gid);
 	}
-	/* Accepted without effect here: there are no huge pages and no NUMA nodes to choose, and inode numbers have 64 bits. */
-	return is(opt, eq, "huge") || is(opt, eq, "mpol") || (end - opt == 7 && !memcmp(opt, "inode64", 7));
+	/* Accepted without effect here: there are no huge pages and no NUMA nodes to choose, and
+	 * inode numbers have 64 bits. */
+	return is(opt, eq, "huge") || is(opt, eq, "mpol") ||
+	       (end - opt == 7 && !memcmp(opt, "inode64", 7));
 }
 
 int tmpfs_parse_options(struct tmpfs_sb *t, const char *data)
@@ -143,7 +148,8 @@ int tmpfs_show_options(struct super *s, char *buf, size_t n)
 	if (t->asked_blocks)
 		at += snprintf(buf, n, ",size=%lluk", (unsigned long long)t->asked_blocks << 2);
 	if (t->asked_inodes)
-		at += snprintf(buf + at, n - (size_t)at, ",nr_inodes=%llu", (unsigned long long)t->asked_inodes);
+		at += snprintf(buf + at, n - (size_t)at, ",nr_inodes=%llu",
+			       (unsigned long long)t->asked_inodes);
 	if (t->mode != 01777)
 		at += snprintf(buf + at, n - (size_t)at, ",mode=%o", t->mode);
 	return at;

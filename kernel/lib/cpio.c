@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The archive as a state machine over bytes, so that it can be fed from a decompressor. Header (110 characters), name,
- * contents; name and contents are padded to multiples of 4. "TRAILER!!!" ends an archive; zeros, then another archive
- * or something else, may follow.
+ * The archive as a state machine over bytes, so that it can be fed from a decompressor. Header (110
+ * characters), name, contents; name and contents are padded to multiples of 4. "TRAILER!!!" ends an
+ * archive; zeros, then another archive or something else, may follow.
  */
 #include <base/errno.h>
 #include <base/string.h>
@@ -62,8 +62,17 @@ static int header_read(struct cpio *c)
 		if (!hex8(c->header + 6 + 8 * i, &v[i]))
 			return damaged(c, "bad number in a header");
 	*e = (struct cpio_entry){
-		.ino = v[0], .mode = v[1], .uid = v[2], .gid = v[3], .nlink = v[4], .mtime = v[5], .size = v[6],
-		.dev_major = v[7], .dev_minor = v[8], .rdev_major = v[9], .rdev_minor = v[10],
+		.ino = v[0],
+		.mode = v[1],
+		.uid = v[2],
+		.gid = v[3],
+		.nlink = v[4],
+		.mtime = v[5],
+		.size = v[6],
+		.dev_major = v[7],
+		.dev_minor = v[8],
+		.rdev_major = v[9],
+		.rdev_minor = v[10],
 	};
 	c->name_size = v[11];
 	if (!c->name_size || c->name_size > CPIO_NAME_MAX)
@@ -89,7 +98,8 @@ static int begin_entry(struct cpio *c)
 	return is_link(e->mode) ? 0 : c->ops->entry(c->arg, e);
 }
 
-/* The name is whole; padding, then contents. left of the padding state tells where to go by done. */
+/* The name is whole; padding, then contents. left of the padding state tells where to go by done.
+ */
 static int name_read(struct cpio *c)
 {
 	if (c->name[c->name_size - 1])
@@ -109,7 +119,8 @@ static int data_read(struct cpio *c)
 	if (is_link(c->e.mode)) {
 		c->target[c->e.size] = 0;
 		c->e.target = c->target;
-		err = strlen(c->target) == c->e.size ? c->ops->entry(c->arg, &c->e) : damaged(c, "NUL in a symlink");
+		err = strlen(c->target) == c->e.size ? c->ops->entry(c->arg, &c->e)
+						     : damaged(c, "NUL in a symlink");
 	}
 	go(c, CPIO_IN_PAD, padding(c));
 	return err;
@@ -159,7 +170,8 @@ static int take(struct cpio *c, const char *p, size_t n)
 	return 0;
 }
 
-/* Between archives: zeros are skipped; an archive begins with '0'. Returns false where something else is. */
+/* Between archives: zeros are skipped; an archive begins with '0'. Returns false where something
+ * else is. */
 static bool between(struct cpio *c, const char *p, size_t n, size_t *i)
 {
 	while (*i < n && !p[*i]) {

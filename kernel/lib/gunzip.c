@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A small wrapper: zlib's inflate with our allocator, a fixed output buffer, and lengths that fit its 32-bit counters. */
+/* A small wrapper: zlib's inflate with our allocator, a fixed output buffer, and lengths that fit
+ * its 32-bit counters. */
 #define Z_SOLO
 #include <zlib/zlib.h>
 #include <base/alloc.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System calls that change modes, owners and times; extended attributes, which no file system here has. */
+/* System calls that change modes, owners and times; extended attributes, which no file system here
+ * has. */
 #include <fs/stat.h>
 #include <hal/uaccess.h>
 #include <linux/fcntl.h>
@@ -67,7 +68,8 @@ SYSCALL(fchownat)
 
 	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	err = user_path((int)a[0], (const char __user *)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW), &p);
+	err = user_path((int)a[0], (const char __user *)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW),
+			&p);
 	if (err)
 		return err;
 	err = path_chown(&p, (u32)a[2], (u32)a[3]);
@@ -132,7 +134,8 @@ SYSCALL(utimensat)
 			fdref_put(r);
 		return err;
 	}
-	err = user_path((int)a[0], (const char __user *)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW), &p);
+	err = user_path((int)a[0], (const char __user *)a[1], flags, !(flags & AT_SYMLINK_NOFOLLOW),
+			&p);
 	if (err)
 		return err;
 	err = path_utimes(&p, &at);
@@ -140,7 +143,7 @@ SYSCALL(utimensat)
 	return err;
 }
 
-/* --- extended attributes ------------------------------------------------------------------------------------------ */
+/* --- extended attributes --------------------------------------------------------------- */
 static i64 no_xattr(const char __user *name, bool follow, i64 ret)
 {
 	struct path p;

@@ -28,7 +28,8 @@ static i64 set_flags(struct file *f, int arg)
 
 static bool works_on_path(u32 cmd)
 {
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD || cmd == F_SETFD || cmd == F_GETFL;
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_GETFD || cmd == F_SETFD ||
+	       cmd == F_GETFL;
 }
 
 static i64 file_fcntl(struct file *f, int fd, u32 cmd, u64 arg)
@@ -70,7 +71,9 @@ SYSCALL(fcntl)
 	return ret;
 }
 
-/* --- ioctl ------------------------------------------------------------------------------------------------------ */
+/* --- ioctl
+ * ------------------------------------------------------------------------------------------------------
+ */
 static i64 set_nonblock(struct file *f, const int __user *arg)
 {
 	int on;
@@ -89,7 +92,9 @@ static i64 regular_ioctl(struct file *f, u32 cmd, u64 arg)
 	if (cmd == FIONREAD && S_ISREG(f->inode->mode)) {
 		u64 size = f->inode->mapping.size;
 
-		return put_user((int)(size > f->pos ? size - f->pos : 0), (int __user *)arg) ? -EFAULT : 0;
+		return put_user((int)(size > f->pos ? size - f->pos : 0), (int __user *)arg)
+			       ? -EFAULT
+			       : 0;
 	}
 	if (cmd == FIGETBSZ && (S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode)))
 		return put_user((int)PAGE_SIZE, (int __user *)arg) ? -EFAULT : 0;

@@ -13,8 +13,10 @@
 #include <task/task.h>
 #include "rw.h"
 
-#define OPEN_FLAGS (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC | __O_SYNC | FASYNC | \
-	O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE)
+#define OPEN_FLAGS                                                                                 \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_DSYNC |     \
+	 __O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |       \
+	 O_CLOEXEC | O_PATH | __O_TMPFILE)
 #define PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
 static i64 open_name(int dirfd, const char *name, int flags, u32 mode, u32 lflags)
@@ -77,15 +79,17 @@ SYSCALL(openat)
 
 static u32 resolve_flags(u64 resolve)
 {
-	return (resolve & RESOLVE_NO_XDEV ? LOOKUP_NO_XDEV : 0) | (resolve & RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGIC : 0) |
-	       (resolve & RESOLVE_NO_SYMLINKS ? LOOKUP_NO_SYMLINKS : 0) | (resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0) |
+	return (resolve & RESOLVE_NO_XDEV ? LOOKUP_NO_XDEV : 0) |
+	       (resolve & RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGIC : 0) |
+	       (resolve & RESOLVE_NO_SYMLINKS ? LOOKUP_NO_SYMLINKS : 0) |
+	       (resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0) |
 	       (resolve & RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0);
 }
 
 static int check_how(const struct open_how *how)
 {
-	const u64 known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |
-			  RESOLVE_CACHED;
+	const u64 known = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |
+			  RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_CACHED;
 	int flags = (int)how->flags;
 
 	if (how->flags & ~(u64)OPEN_FLAGS || how->resolve & ~known)
@@ -97,7 +101,7 @@ static int check_how(const struct open_how *how)
 	if (flags & O_PATH && flags & ~PATH_FLAGS)
 		return -EINVAL;
 	if (how->resolve & RESOLVE_CACHED)
-		return -EAGAIN;		/* allowed to be unable to tell: the caller comes back without it */
+		return -EAGAIN; /* allowed to be unable to tell: the caller comes back without it */
 	return bad_flags(flags);
 }
 
@@ -116,8 +120,8 @@ SYSCALL(openat2)
 		err = check_how(&how);
 	if (err)
 		return err;
-	return open_user((int)a[0], (const char __user *)a[1], (int)how.flags, (u32)how.mode & ~current_umask(),
-			 resolve_flags(how.resolve));
+	return open_user((int)a[0], (const char __user *)a[1], (int)how.flags,
+			 (u32)how.mode & ~current_umask(), resolve_flags(how.resolve));
 }
 
 SYSCALL(close)
@@ -161,7 +165,7 @@ SYSCALL(dup3)
 	return fd_dup_to((int)a[0], (int)a[1], (int)a[2]);
 }
 
-/* --- read and write ------------------------------------------------------------------------------------------ */
+/* --- read and write -------------------------------------------------------------------- */
 static inline i64 rw_one(const u64 *a, bool write)
 {
 	struct fdref r = fdref_get((int)a[0]);
@@ -248,22 +252,26 @@ SYSCALL(writev)
 
 SYSCALL(preadv)
 {
-	return (i64)a[3] < 0 ? -EINVAL : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], false);
+	return (i64)a[3] < 0 ? -EINVAL
+			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], false);
 }
 
 SYSCALL(pwritev)
 {
-	return (i64)a[3] < 0 ? -EINVAL : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], true);
+	return (i64)a[3] < 0 ? -EINVAL
+			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], true);
 }
 
-/* RWF_HIPRI, DSYNC, SYNC are true by themselves of memory; NOWAIT and APPEND would need work: refused. */
+/* RWF_HIPRI, DSYNC, SYNC are true by themselves of memory; NOWAIT and APPEND would need work:
+ * refused. */
 static i64 rw_vec2(const u64 *a, bool write)
 {
 	if ((u32)a[5] & ~7u)
 		return -EOPNOTSUPP;
 	if ((i64)a[3] == -1)
 		return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, write);
-	return (i64)a[3] < 0 ? -EINVAL : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], write);
+	return (i64)a[3] < 0 ? -EINVAL
+			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], write);
 }
 
 SYSCALL(preadv2)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System calls on a file's contents as a whole: listing, resizing, writing back, advice, copying; memfd. */
+/* System calls on a file's contents as a whole: listing, resizing, writing back, advice, copying;
+ * memfd. */
 #include <base/alloc.h>
 #include <base/string.h>
 #include <fs/anon.h>
@@ -13,7 +14,9 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
-/* --- getdents64 ------------------------------------------------------------------------------------------------ */
+/* --- getdents64
+ * ------------------------------------------------------------------------------------------------
+ */
 struct dirent_head { u64 ino; i64 off; u16 reclen; u8 type; char name[]; } __packed;
 #define DIRENT_NAME 19
 
@@ -30,7 +33,10 @@ static bool emit(struct dir_context *ctx, const char *name, u32 len, u64 ino, u3
 {
 	struct dents *d = container_of(ctx, struct dents, ctx);
 	size_t size = align_up((size_t)DIRENT_NAME + len + 1, 8);
-	struct { struct dirent_head h; char pad[5]; } head = { .h = { .ino = ino, .reclen = (u16)size, .type = (u8)type } };
+	struct {
+		struct dirent_head h;
+		char pad[5];
+	} head = {.h = {.ino = ino, .reclen = (u16)size, .type = (u8)type}};
 	char tail[8] = { 0 };
 
 	if (size > d->left) {
@@ -39,7 +45,8 @@ static bool emit(struct dir_context *ctx, const char *name, u32 len, u64 ino, u3
 	}
 	if (d->prev && put_user(ctx->pos, (u64 __user *)&d->prev->off))
 		goto fault;
-	if (copy_to_user(d->at, &head, DIRENT_NAME) || copy_to_user(d->at + DIRENT_NAME, name, len) ||
+	if (copy_to_user(d->at, &head, DIRENT_NAME) ||
+	    copy_to_user(d->at + DIRENT_NAME, name, len) ||
 	    copy_to_user(d->at + DIRENT_NAME + len, tail, size - DIRENT_NAME - len))
 		goto fault;
 	d->prev = (struct dirent_head __user *)d->at;
@@ -71,7 +78,9 @@ SYSCALL(getdents64)
 	return ret;
 }
 
-/* --- sizes ------------------------------------------------------------------------------------------------------- */
+/* --- sizes
+ * -------------------------------------------------------------------------------------------------------
+ */
 SYSCALL(ftruncate)
 {
 	struct fdref r = fdref_get((int)a[0]);
@@ -96,7 +105,7 @@ SYSCALL(fallocate)
 	return ret;
 }
 
-/* --- writing back: memory is all the storage there is --------------------------------------------------------------- */
+/* --- writing back: memory is all the storage there is ---------------------------------- */
 static i64 sync_fd(int fd)
 {
 	struct fdref r = fdref_get(fd);
@@ -143,7 +152,8 @@ SYSCALL(sync_file_range)
 		return -EBADF;
 	if ((u32)a[3] & ~7u || (i64)a[1] < 0 || (i64)(a[1] + a[2]) < 0 || a[1] + a[2] < a[1])
 		ret = -EINVAL;
-	else if (!S_ISREG(r.file->inode->mode) && !S_ISDIR(r.file->inode->mode) && !S_ISLNK(r.file->inode->mode))
+	else if (!S_ISREG(r.file->inode->mode) && !S_ISDIR(r.file->inode->mode) &&
+		 !S_ISLNK(r.file->inode->mode))
 		ret = -ESPIPE;
 	fdref_put(r);
 	return ret;
@@ -178,7 +188,9 @@ SYSCALL(readahead)
 	return ret;
 }
 
-/* --- copy_file_range ---------------------------------------------------------------------------------------------------- */
+/* --- copy_file_range
+ * ----------------------------------------------------------------------------------------------------
+ */
 #define COPY_CHUNK (64 * 1024ul)
 
 static i64 copy_loop(struct file *in, u64 *ipos, struct file *out, u64 *opos, u64 len)
@@ -274,7 +286,9 @@ SYSCALL(copy_file_range)
 	return ret;
 }
 
-/* --- memfd ------------------------------------------------------------------------------------------------------------------ */
+/* --- memfd
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 #define MEMFD_NAME_MAX 249
 
 SYSCALL(memfd_create)
@@ -285,7 +299,8 @@ SYSCALL(memfd_create)
 	ssize_t n;
 
 	/* Sealing, huge pages and the exec seal are for later parts. */
-	if (flags & ~(u32)(MFD_CLOEXEC | 8u /* MFD_NOEXEC_SEAL */ | 16u /* MFD_EXEC */) || flags & 8u)
+	if (flags & ~(u32)(MFD_CLOEXEC | 8u /* MFD_NOEXEC_SEAL */ | 16u /* MFD_EXEC */) ||
+	    flags & 8u)
 		return -EINVAL;
 	n = strncpy_from_user(name + 7, (const char __user *)a[0], MEMFD_NAME_MAX + 1);
 	if (n < 0)

@@ -48,7 +48,8 @@ static i64 do_remount(const char *target, u32 flags, const char *data)
 	return err;
 }
 
-static i64 do_mount(const char *source, const char *target, const char __user *utype, u32 flags, const char *data)
+static i64 do_mount(const char *source, const char *target, const char __user *utype, u32 flags,
+		    const char *data)
 {
 	char type[TYPE_MAX];
 	ssize_t n;

@@ -30,7 +30,8 @@ SYSCALL(mknodat)
 
 	if (err)
 		return err;
-	err = vfs_mknod((int)a[0], n.s, (mode & S_IFMT) | (mode & 07777 & ~current_umask()), (u32)a[3]);
+	err = vfs_mknod((int)a[0], n.s, (mode & S_IFMT) | (mode & 07777 & ~current_umask()),
+			(u32)a[3]);
 	name_drop(&n);
 	return err;
 }
@@ -93,7 +94,8 @@ SYSCALL(linkat)
 		return -EINVAL;
 	err = flags & AT_EMPTY_PATH ? may_link_empty((int)a[0]) : 0;
 	if (!err)
-		err = user_path((int)a[0], (const char __user *)a[1], flags, flags & AT_SYMLINK_FOLLOW, &old);
+		err = user_path((int)a[0], (const char __user *)a[1], flags,
+				flags & AT_SYMLINK_FOLLOW, &old);
 	if (err)
 		return err;
 	err = name_get(&n, (const char __user *)a[3], false);
@@ -123,12 +125,14 @@ static i64 do_rename(int odir, const char __user *old, int ndir, const char __us
 
 SYSCALL(renameat)
 {
-	return do_rename((int)a[0], (const char __user *)a[1], (int)a[2], (const char __user *)a[3], 0);
+	return do_rename((int)a[0], (const char __user *)a[1], (int)a[2], (const char __user *)a[3],
+			 0);
 }
 
 SYSCALL(renameat2)
 {
-	return do_rename((int)a[0], (const char __user *)a[1], (int)a[2], (const char __user *)a[3], (u32)a[4]);
+	return do_rename((int)a[0], (const char __user *)a[1], (int)a[2], (const char __user *)a[3],
+			 (u32)a[4]);
 }
 
 SYSCALL(truncate)
@@ -146,7 +150,7 @@ SYSCALL(truncate)
 	return err;
 }
 
-/* --- where we are ---------------------------------------------------------------------------------------------- */
+/* --- where we are ---------------------------------------------------------------------- */
 SYSCALL(chdir)
 {
 	struct path p;

@@ -30,7 +30,9 @@ int user_path(int dirfd, const char __user *name, u32 atflags, bool follow, stru
 	return err;
 }
 
-/* --- stat ----------------------------------------------------------------------------------------------------- */
+/* --- stat
+ * -----------------------------------------------------------------------------------------------------
+ */
 static int put_stat(const struct kstat *k, struct stat __user *u)
 {
 	struct stat st = {
@@ -112,7 +114,8 @@ SYSCALL(statx)
 
 	if (mask & STATX__RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+	if (flags &
+	    ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	err = name_stat((int)a[0], (const char __user *)a[1], flags, &k);
 	if (err)
@@ -138,7 +141,9 @@ SYSCALL(statx)
 	return copy_to_user((void __user *)a[4], &x, sizeof(x)) ? -EFAULT : 0;
 }
 
-/* --- statfs ------------------------------------------------------------------------------------------------------ */
+/* --- statfs
+ * ------------------------------------------------------------------------------------------------------
+ */
 static i64 put_statfs(const struct path *p, void __user *u)
 {
 	struct statfs64 st;
@@ -171,14 +176,18 @@ SYSCALL(fstatfs)
 	return ret;
 }
 
-/* --- access --------------------------------------------------------------------------------------------------------- */
-/* access(2) asks for the real ids: with those as file system ids, and the capabilities a root of them would have. */
+/* --- access
+ * ---------------------------------------------------------------------------------------------------------
+ */
+/* access(2) asks for the real ids: with those as file system ids, and the capabilities a root of
+ * them would have. */
 static const struct cred *real_ids(void)
 {
 	const struct cred *old = current_cred();
 	struct cred *c;
 
-	if (old->uid == old->fsuid && old->gid == old->fsgid && (old->uid ? !old->cap_effective : old->cap_effective == old->cap_permitted))
+	if (old->uid == old->fsuid && old->gid == old->fsgid &&
+	    (old->uid ? !old->cap_effective : old->cap_effective == old->cap_permitted))
 		return NULL;
 	c = cred_prepare();
 	if (!c)
@@ -226,7 +235,9 @@ SYSCALL(faccessat2)
 	return do_access((int)a[0], (const char __user *)a[1], (u32)a[2], (u32)a[3]);
 }
 
-/* --- readlink, getcwd --------------------------------------------------------------------------------------------------- */
+/* --- readlink, getcwd
+ * ---------------------------------------------------------------------------------------------------
+ */
 static i64 do_readlink(const struct path *p, void __user *u, int size)
 {
 	char *buf = kmalloc(PATH_MAX_BYTES);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files under many hands: names made, moved and removed by several processes and threads at once, listings while the
- * directory changes, descriptor tables that threads share and that grow, mounts in use.
+ * Files under many hands: names made, moved and removed by several processes and threads at once,
+ * listings while the directory changes, descriptor tables that threads share and that grow, mounts
+ * in use.
  */
 #include "check.h"
 #include <dirent.h>
@@ -41,7 +42,8 @@ static void write_some(const char *name, unsigned *s)
 
 	if (fd < 0)
 		return;
-	if (pwrite(fd, data, rnd(s) % 5000, rnd(s) % 20000) < 0 || pread(fd, back, 100, rnd(s) % 20000) < 0)
+	if (pwrite(fd, data, rnd(s) % 5000, rnd(s) % 20000) < 0 ||
+	    pread(fd, back, 100, rnd(s) % 20000) < 0)
 		FAIL("file that was just opened: errno %d", errno);
 	if (rnd(s) % 4 == 0)
 		OK(ftruncate(fd, rnd(s) % 9000));
@@ -67,7 +69,8 @@ static void nameless(const char *name, unsigned *s)
 		return;
 	CHECK_EQ(write(fd, "x", 1), 1);
 	snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-	if (rnd(s) & 1 && linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW) && errno == EFAULT)
+	if (rnd(s) & 1 && linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW) &&
+	    errno == EFAULT)
 		FAIL("linkat");
 	OK(close(fd));
 }
@@ -115,7 +118,8 @@ static void *hand(void *arg)
 	return NULL;
 }
 
-/* Link counts of directories and files, counted again; then everything goes. Returns the subdirectories. */
+/* Link counts of directories and files, counted again; then everything goes. Returns the
+ * subdirectories. */
 static int count_and_remove(const char *path)
 {
 	char sub[4096];
@@ -152,12 +156,10 @@ TEST_TIMEOUT(many_hands, 60)
 	OK(mkdir("work", 0777));
 	for (int i = 0; i < 3; i++)
 		pid[i] = SPAWN(
-			pthread_t t;
-			OK(chdir("work"));
-			CHECK_EQ(pthread_create(&t, NULL, hand, (void *)(uintptr_t)(i * 7 + 100)), 0);
-			hand((void *)(uintptr_t)(i + 1));
-			CHECK_EQ(pthread_join(t, NULL), 0);
-		);
+			pthread_t t; OK(chdir("work"));
+			CHECK_EQ(pthread_create(&t, NULL, hand, (void *)(uintptr_t)(i * 7 + 100)),
+				 0);
+			hand((void *)(uintptr_t)(i + 1)); CHECK_EQ(pthread_join(t, NULL), 0););
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(check_wait(pid[i]), 0);
 	count_and_remove("work");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cpio and gunzip against archives made here: whole, in pieces of every size, cut off at every byte, and with random
- * bytes changed. Whatever comes in, the pieces must not change the result and nothing may be read or written outside.
+ * cpio and gunzip against archives made here: whole, in pieces of every size, cut off at every
+ * byte, and with random bytes changed. Whatever comes in, the pieces must not change the result and
+ * nothing may be read or written outside.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,9 +24,16 @@ void *kmalloc(size_t n) { return fail_at && --fail_at == 0 ? NULL : malloc(n); }
 void *kcalloc(size_t n, size_t size) { return fail_at && --fail_at == 0 ? NULL : calloc(n, size); }
 void kfree(const void *p) { free((void *)p); }
 
-/* --- an archive and what was read of one, as text ----------------------------------------------------------- */
+/* --- an archive and what was read of one, as text -------------------------------------- */
 struct bytes { unsigned char *p; size_t n; };
-struct seen { char text[SEEN_MAX]; size_t n; int err; const char *problem; bool complete; size_t used; };
+struct seen {
+	char text[SEEN_MAX];
+	size_t n;
+	int err;
+	const char *problem;
+	bool complete;
+	size_t used;
+};
 
 static void put(struct bytes *b, const void *p, size_t n)
 {
@@ -44,8 +52,8 @@ static void add(struct bytes *b, const char *name, unsigned mode, const void *da
 {
 	char head[CPIO_HEADER + 40];
 
-	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 7, mode, 1, 2, 1, 99, n, 0, 3, 4, 5,
-		 strlen(name) + 1, 0);
+	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x",
+		 7, mode, 1, 2, 1, 99, n, 0, 3, 4, 5, strlen(name) + 1, 0);
 	put(b, head, CPIO_HEADER);
 	put(b, name, strlen(name) + 1);
 	pad(b);
@@ -82,8 +90,9 @@ static int on_entry(void *arg, const struct cpio_entry *e)
 {
 	char line[9000];
 
-	say(arg, line, (size_t)snprintf(line, sizeof(line), "\n%s %o %u %u>%s:", e->name, e->mode, e->uid, e->rdev_minor,
-					e->target ? e->target : ""));
+	say(arg, line,
+	    (size_t)snprintf(line, sizeof(line), "\n%s %o %u %u>%s:", e->name, e->mode, e->uid,
+			     e->rdev_minor, e->target ? e->target : ""));
 	return 0;
 }
 
@@ -131,12 +140,15 @@ static void same(const struct seen *a, const struct seen *b)
 
 static struct seen one, two;
 
-/* --- cpio ------------------------------------------------------------------------------------------------------ */
+/* --- cpio
+ * ------------------------------------------------------------------------------------------------------
+ */
 static void reads_all(void **state)
 {
 	struct bytes b = sample();
-	char expect[600] = "\ndir 40755 1 5>:\ndir/empty 100644 1 5>:\ndir/file 100644 1 5>:some text"
-			   "\nlink 120777 1 5>dir/file:\ndev 20600 1 5>:\nsecond 100755 1 5>:";
+	char expect[600] =
+		"\ndir 40755 1 5>:\ndir/empty 100644 1 5>:\ndir/file 100644 1 5>:some text"
+		"\nlink 120777 1 5>dir/file:\ndev 20600 1 5>:\nsecond 100755 1 5>:";
 	size_t n = strlen(expect);
 
 	read_in_pieces(b.p, b.n, b.n, &one);
@@ -177,7 +189,8 @@ static void changed_bytes(void **state)
 	for (int i = 0; i < 20000; i++) {
 		memcpy(m, b.p, b.n);
 		for (int k = rand() % 4; k >= 0; k--)
-			m[rand() % (int)b.n] = (unsigned char)(rand() % 3 ? "0f7\0/"[rand() % 5] : rand());
+			m[rand() % (int)b.n] =
+				(unsigned char)(rand() % 3 ? "0f7\0/"[rand() % 5] : rand());
 		read_in_pieces(m, b.n, b.n, &one);
 		read_in_pieces(m, b.n, (size_t)(rand() % 130) + 1, &two);
 		assert_int_equal(one.err, two.err);
@@ -222,7 +235,9 @@ static void refuses(void **state)
 	free(b.p);
 }
 
-/* --- gzip --------------------------------------------------------------------------------------------------------- */
+/* --- gzip
+ * ---------------------------------------------------------------------------------------------------------
+ */
 static unsigned char gz_file[4096];
 static size_t gz_len;
 
@@ -303,9 +318,10 @@ static void unzip_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_all), cmocka_unit_test(cut_off), cmocka_unit_test(changed_bytes),
-		cmocka_unit_test(stops_between_archives), cmocka_unit_test(refuses),
-		cmocka_unit_test_setup(unzips, make_gz), cmocka_unit_test(unzip_damaged), cmocka_unit_test(unzip_without_memory),
+		cmocka_unit_test(reads_all),	 cmocka_unit_test(cut_off),
+		cmocka_unit_test(changed_bytes), cmocka_unit_test(stops_between_archives),
+		cmocka_unit_test(refuses),	 cmocka_unit_test_setup(unzips, make_gz),
+		cmocka_unit_test(unzip_damaged), cmocka_unit_test(unzip_without_memory),
 	};
 
 	return cmocka_run_group_tests_name("initrd", tests, NULL, NULL);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the descriptor system calls need beyond vfs.h (fs/files.c). All concern the current task's table. */
+/* What the descriptor system calls need beyond vfs.h (fs/files.c). All concern the current task's
+ * table. */
 #ifndef FS_FD_H
 #define FS_FD_H
 #include <fs/vfs.h>
 
-/* Another descriptor >= from for f: -EINVAL if from is beyond RLIMIT_NOFILE, -EMFILE, -ENOMEM. flags: O_CLOEXEC. */
+/* Another descriptor >= from for f: -EINVAL if from is beyond RLIMIT_NOFILE, -EMFILE, -ENOMEM.
+ * flags: O_CLOEXEC. */
 int fd_dup(struct file *f, int from, int flags);
 /* dup3's work, oldfd != newfd. */
 int fd_dup_to(int oldfd, int newfd, int flags);

@@ -8,7 +8,9 @@ struct seq;
 struct statfs64;
 
 /* MS_* bits that belong to one mount, as /proc/mounts shows them. */
-#define MOUNT_FLAGS	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+#define MOUNT_FLAGS                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | \
+	 MS_STRICTATIME)
 
 /* The type by name, or NULL. Types are never removed. */
 const struct fs_type *fs_find(const char *name);

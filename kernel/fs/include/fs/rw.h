@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading, writing, seeking, resizing open files, as the system calls need it (fs/readwrite.c). Errors by their man pages. */
+/* Reading, writing, seeking, resizing open files, as the system calls need it (fs/readwrite.c).
+ * Errors by their man pages. */
 #ifndef FS_RW_H
 #define FS_RW_H
 #include <fs/vfs.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Looking at and changing the attributes of names and files, with the permission checks of the system calls (fs/stat.c). */
+/* Looking at and changing the attributes of names and files, with the permission checks of the
+ * system calls (fs/stat.c). */
 #ifndef FS_STAT_H
 #define FS_STAT_H
 #include <fs/rw.h>

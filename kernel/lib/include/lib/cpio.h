@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* newc cpio archives (the initrd), read as a stream: pure, believes nothing it reads (lib/cpio.c; format: cpio(5)). */
+/* newc cpio archives (the initrd), read as a stream: pure, believes nothing it reads (lib/cpio.c;
+ * format: cpio(5)). */
 #ifndef LIB_CPIO_H
 #define LIB_CPIO_H
 #include <base/types.h>
@@ -40,8 +41,8 @@ struct cpio {
 
 void cpio_init(struct cpio *c, const struct cpio_ops *ops, void *arg);
 /*
- * Reads n bytes more. *used: all of them, or fewer where, between archives, something else than an archive begins.
- * 0, -EINVAL (c->problem), or what a callback returned.
+ * Reads n bytes more. *used: all of them, or fewer where, between archives, something else than an
+ * archive begins. 0, -EINVAL (c->problem), or what a callback returned.
  */
 int cpio_feed(struct cpio *c, const void *data, size_t n, size_t *used);
 /* Between archives: nothing is cut off. */
