@@ -13,13 +13,15 @@
 struct rcu_queue { struct rcu_head *head; };	/* atomic push; taken whole */
 static DEFINE_PER_CPU(struct rcu_queue, rcu_queues);
 static u32 rcu_pending;				/* callbacks queued and not yet gathered, atomic */
+static bool rcu_kicked;		/* the thread has been woken for them */
 static struct wait_queue rcu_wait = WAIT_QUEUE_INIT(rcu_wait);
 
 bool rcu_needs_tick(void) { return READ_ONCE(rcu_pending) != 0; }
 
+/* One CPU wakes the thread for each batch: all of them at every tick would fight for the queue's lock. */
 void rcu_tick(void)
 {
-	if (READ_ONCE(rcu_pending))
+	if (READ_ONCE(rcu_pending) && !READ_ONCE(rcu_kicked) && !atomic_xchg(&rcu_kicked, true))
 		wake_up(&rcu_wait);
 }
 
@@ -95,7 +97,8 @@ static void rcu_thread(void *arg)
 		struct rcu_head *h, *next;
 		u32 n;
 
-		wait_event(&rcu_wait, READ_ONCE(rcu_pending));
+		/* The flag is taken back where the thread is queued already: a kick that comes late wakes it again. */
+		wait_event(&rcu_wait, (atomic_xchg(&rcu_kicked, false), READ_ONCE(rcu_pending)));
 		h = gather(&n);
 		__atomic_sub_fetch(&rcu_pending, n, __ATOMIC_RELAXED);
 		wait_grace_period();
