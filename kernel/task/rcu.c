@@ -91,6 +91,12 @@ static void wait_grace_period(void)
 	smp_mb();
 }
 
+static u32 take_back_kick_and_look(void)
+{
+	(void)atomic_xchg(&rcu_kicked, false);
+	return READ_ONCE(rcu_pending);
+}
+
 static void rcu_thread(void *arg)
 {
 	for (;;) {
@@ -98,7 +104,7 @@ static void rcu_thread(void *arg)
 		u32 n;
 
 		/* The flag is taken back where the thread is queued already: a kick that comes late wakes it again. */
-		wait_event(&rcu_wait, (atomic_xchg(&rcu_kicked, false), READ_ONCE(rcu_pending)));
+		wait_event(&rcu_wait, take_back_kick_and_look());
 		h = gather(&n);
 		__atomic_sub_fetch(&rcu_pending, n, __ATOMIC_RELAXED);
 		wait_grace_period();
