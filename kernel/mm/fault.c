@@ -26,7 +26,6 @@
  */
 #include <linux/resource.h>
 #include <linux/capability.h>
-#include <mm/stat.h>
 #include "internal.h"
 
 #define FAULT_AROUND 16u	/* pages; a power of two */
@@ -165,7 +164,7 @@ static void set_file_pte(const struct site *s, pte_t *p, struct folio *f, pte_t 
 		folio_put(f);
 		return;
 	}
-	__atomic_fetch_add(&f->page.mapcount.v, 1, __ATOMIC_RELAXED);
+	file_mapped(f);
 	pte_store(p, e);
 	pt_count(s->node, 1);
 	rss_add(rss_counter(s->mm, f), 1);
@@ -305,9 +304,13 @@ static void replace_page(const struct site *s, struct folio *copy, struct folio 
 		rss_add(&s->mm->rss_anon, 1);
 	}
 	if (old) {
-		atomic_dec(&old->page.mapcount);
+		if (page_test(&old->page, PG_ANON))
+			atomic_dec(&old->page.mapcount);
+		else
+			file_unmapped(old);
 		folio_put(old);
 	}
+	mem_stat_add(STAT_COW, 1);
 }
 
 static enum fault_result copy_on_write(const struct site *s)

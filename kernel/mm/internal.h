@@ -5,6 +5,7 @@
 #include <base/errno.h>
 #include <mm/mapping.h>
 #include <mm/mm.h>
+#include <mm/stat.h>
 
 #define STACK_GUARD_PAGES 256ul
 #define GUARD_GAP (STACK_GUARD_PAGES << PAGE_SHIFT)
@@ -125,6 +126,17 @@ _Static_assert(offsetof(struct page, mapcount) == offsetof(struct page, refcount
 static inline void folio_map(struct folio *f, u32 n)
 {
 	__atomic_fetch_add((u64 *)&f->page.refcount, ((u64)n << 32) + n, __ATOMIC_RELAXED);
+}
+/* A page-cache page's leaves, for /proc/meminfo's Mapped: the first comes, the last goes. */
+static inline void file_mapped(struct folio *f)
+{
+	if (!__atomic_fetch_add(&f->page.mapcount.v, 1, __ATOMIC_RELAXED))
+		mem_stat_add(STAT_MAPPED, 1);
+}
+static inline void file_unmapped(struct folio *f)
+{
+	if (!__atomic_sub_fetch(&f->page.mapcount.v, 1, __ATOMIC_RELEASE))
+		mem_stat_add(STAT_MAPPED, -1);
 }
 /* One leaf less, and the reference it had. */
 static inline void folio_unmap_put(struct folio *f)

@@ -45,6 +45,11 @@ static __always_inline void take_leaf(struct zap *z, const struct vma *v, pte_t 
 	f = page_folio(p);
 	if (page_test(&f->page, PG_ANON)) {
 		z->anon++;
+		if (z->g.full) {
+			folio_unmap_put(f);
+			return;
+		}
+		atomic_dec(&f->page.mapcount);
 	} else {
 		/* A private mapping's clean page is never dirty: its first write makes a copy. */
 		if ((v->vm_flags & VM_SHARED) && pte_dirty(old))
@@ -55,13 +60,9 @@ static __always_inline void take_leaf(struct zap *z, const struct vma *v, pte_t 
 			z->shmem++;
 		else
 			z->file++;
+		file_unmapped(f);
 	}
-	if (z->g.full) {
-		folio_unmap_put(f);
-	} else {
-		atomic_dec(&f->page.mapcount);
-		pt_gather_folio(&z->g, f);
-	}
+	pt_gather_folio(&z->g, f);
 }
 
 void zap_leaf(struct zap *z, const struct vma *v, pte_t old) { take_leaf(z, v, old); }
