@@ -115,35 +115,35 @@ static bool expected(enum owner o, u64 *n)
 	return true;
 }
 
-static bool all_as_expected(const u64 *count)
+/* Both sides are taken together: saying so allocates, and would change what is said. */
+static bool take_counts(u64 *count, u64 *want, u64 *all)
 {
-	u64 want;
+	bool same = true;
 
+	memset(count, 0, NR_OWNERS * sizeof(*count));
+	*all = walk_pages(count_page, count);
 	for (u32 o = 0; o < NR_OWNERS; o++)
-		if (expected(o, &want) && count[o] != want)
-			return false;
-	return true;
+		if (!expected(o, &want[o]))
+			want[o] = ~0ull;
+		else
+			same &= count[o] == want[o];
+	return same;
 }
 
 static int audit_pages(struct audit_report *r)
 {
-	u64 count[NR_OWNERS], all = 0, want;
+	u64 count[NR_OWNERS], want[NR_OWNERS], all = 0;
 
-	for (u32 i = 0; i < TRIES; i++) {
-		memset(count, 0, sizeof(count));
-		all = walk_pages(count_page, count);
-		if (all_as_expected(count))
-			break;
+	for (u32 i = 0; i < TRIES && !take_counts(count, want, &all); i++)
 		pause_a_little();
-	}
 	for (u32 o = 0; o < NR_OWNERS; o++) {
-		bool known = expected(o, &want);
+		unsigned long long n = count[o];
 
-		if (!known)
-			audit_say(r, true, owner_name[o], "%llu pages", (unsigned long long)count[o]);
+		if (want[o] == ~0ull)
+			audit_say(r, true, owner_name[o], "%llu pages", n);
 		else
-			audit_say(r, count[o] == want, owner_name[o], "%llu pages, counted %llu",
-				  (unsigned long long)count[o], (unsigned long long)want);
+			audit_say(r, count[o] == want[o], owner_name[o], "%llu pages, counted %llu", n,
+				  (unsigned long long)want[o]);
 	}
 	audit_say(r, true, "pages", "%llu with a descriptor, %llu deferred", (unsigned long long)all,
 		  (unsigned long long)vmemmap_deferred());
