@@ -25,7 +25,8 @@ static const char *const owner_name[] = {
 static enum owner owner_of(const struct page *p)
 {
 	static const u8 by_kind[] = {
-		[PAGE_KMALLOC] = OWN_KMALLOC, [PAGE_KVM] = OWN_KVM, [PAGE_KSTACK] = OWN_KSTACK, [PAGE_KTABLE] = OWN_KTABLE,
+		[PAGE_KMALLOC] = OWN_KMALLOC, [PAGE_KVM] = OWN_KVM, [PAGE_KSTACK] = OWN_KSTACK,
+		[PAGE_KTABLE] = OWN_KTABLE,
 	};
 	u32 flags = READ_ONCE(p->flags), kind = p->kind;
 
@@ -92,7 +93,8 @@ static void pause_a_little(void)
 static bool expected(enum owner o, u64 *n)
 {
 	static const struct { u8 owner, stat; } counted[] = {
-		{ OWN_SLAB, STAT_SLAB }, { OWN_KMALLOC, STAT_KMALLOC }, { OWN_KVM, STAT_KVM }, { OWN_KSTACK, STAT_KSTACK },
+		{ OWN_SLAB, STAT_SLAB }, { OWN_KMALLOC, STAT_KMALLOC }, { OWN_KVM, STAT_KVM },
+		{ OWN_KSTACK, STAT_KSTACK },
 		{ OWN_KTABLE, STAT_KTABLES }, { OWN_TABLE, STAT_TABLES },
 		{ OWN_ANON, STAT_ANON },
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The allocator of fuzz targets: the host's, which AddressSanitizer watches. Every so-manieth allocation fails if asked. */
+/* The allocator of fuzz targets: the host's, which AddressSanitizer watches. One fails if asked. */
 #include <stdlib.h>
 #include <base/alloc.h>
 #include "host_alloc.h"

@@ -176,7 +176,8 @@ static void take_all(void)
 		bool ram = false;
 
 		for (u32 i = 0; i < early_banks.nr; i++)
-			ram |= page_to_phys(&f->page) >= early_banks.r[i].start && page_to_phys(&f->page) < early_banks.r[i].end;
+			ram |= page_to_phys(&f->page) >= early_banks.r[i].start &&
+			       page_to_phys(&f->page) < early_banks.r[i].end;
 		for (u32 i = 0; i < early_reserved.nr; i++)
 			ram &= page_to_phys(&f->page) < early_reserved.r[i].start ||
 			       page_to_phys(&f->page) >= early_reserved.r[i].end ||
@@ -358,7 +359,7 @@ static void guards(void **state)
 		pid_t pid = fork();
 
 		if (!pid) {
-			signal(SIGSEGV, SIG_DFL);	/* the framework would go on with the next test, in this process */
+			signal(SIGSEGV, SIG_DFL);	/* the framework's handler would go on with the next test */
 			guard_child(seed);
 			_exit(0);
 		}
@@ -367,7 +368,7 @@ static void guards(void **state)
 	}
 }
 
-/* --- the page cache against a flat file ----------------------------------------------------------------------------- */
+/* --- the page cache against a flat file --------------------------------------------------------------------- */
 
 #define FILE_MAX (300 * 1024ul)
 static char flat[FILE_MAX], buffer[FILE_MAX], disk[FILE_MAX];
@@ -518,7 +519,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(chacha_vector), cmocka_unit_test(radix_model), cmocka_unit_test(boot_layouts),
-		cmocka_unit_test(allocators), cmocka_unit_test(guards), cmocka_unit_test(page_cache), cmocka_unit_test(reclaim),
+		cmocka_unit_test(allocators), cmocka_unit_test(guards), cmocka_unit_test(page_cache),
+		cmocka_unit_test(reclaim),
 	};
 
 	return cmocka_run_group_tests_name("mem", tests, NULL, NULL);

@@ -36,7 +36,10 @@ void radix_pool_empty(struct radix_pool *p);
 
 /* The item, or NULL. */
 void *radix_find(const struct radix *t, u64 index);
-/* Fills out[0..n) with the items at first.., NULL where there is none; stops at a multiple of 64. Returns how many it looked at. */
+/*
+ * Fills out[0..n) with the items at first.., NULL where there is none; stops at a multiple of 64.
+ * Returns how many it looked at.
+ */
 u32 radix_find_run(const struct radix *t, u64 first, u32 n, void **out);
 /* The slot must be empty and the pool hold radix_need(t, index) nodes. */
 void radix_insert(struct radix *t, u64 index, void *item, struct radix_pool *p);

@@ -18,7 +18,10 @@ struct mapping_ops {
 	int (*read_folio)(struct mapping *m, struct folio *f);
 	/* The mapping's pages are memory themselves and must not be dropped when clean (tmpfs, memfd). */
 	bool keep;
-	/* Called before n pages are added to the mapping (n > 0: 0, or -ENOSPC refuses) and after they went (n < 0). NULL: no limit. Any lock may be held: must not sleep. */
+	/*
+	 * Called before n pages are added to the mapping (n > 0: 0, or -ENOSPC refuses) and after they went (n < 0).
+	 * NULL: no limit. Any lock may be held: must not sleep.
+	 */
 	int (*charge)(struct mapping *m, i64 n);
 };
 
@@ -27,7 +30,7 @@ struct mapping {
 	struct spinlock lock;
 	struct radix tree;		/* index -> struct folio * */
 	u64 nr_pages;
-	u64 size;			/* bytes; faults beyond it are SIGBUS. Changed with invalidate_lock held for writing. */
+	u64 size;			/* bytes; faults beyond are SIGBUS. Shrinks with invalidate_lock held for writing. */
 	struct rwsem invalidate_lock;	/* read: fault in or read; write: truncate, punch */
 	struct list vmas;		/* every VMA that maps it, linked by vma.share; under vma_lock */
 	struct spinlock vma_lock;
@@ -50,7 +53,10 @@ static inline void *folio_index_address(struct folio *f, u64 index)
 }
 /* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
 struct folio *mapping_get(struct mapping *m, u64 index);
-/* read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends size. The caller holds the inode lock for write. */
+/*
+ * read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends size; its caller holds
+ * the inode lock.
+ */
 ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos);
 ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos);
 /* New size; on shrink, pages beyond are unmapped everywhere, freed, and the tail of the last one zeroed. */

@@ -26,7 +26,7 @@ enum page_flag {		/* bit numbers in page.flags, changed atomically */
 	PG_ICACHE,		/* instruction fetches see its contents */
 };
 
-/* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios are told by mapping and PG_ANON. */
+/* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and PG_ANON tell. */
 enum page_kind { PAGE_OTHER, PAGE_KMALLOC, PAGE_KVM, PAGE_KSTACK, PAGE_KTABLE };
 
 struct page {
@@ -67,13 +67,25 @@ static inline void *page_address(const struct page *p) { return phys_to_virt(pag
 static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
 
 static inline bool page_test(const struct page *p, enum page_flag f) { return READ_ONCE(p->flags) & (1u << f); }
-static inline void page_set(struct page *p, enum page_flag f) { __atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_RELAXED); }
-static inline void page_clear(struct page *p, enum page_flag f) { __atomic_fetch_and(&p->flags, ~(1u << f), __ATOMIC_RELEASE); }
-static inline bool page_test_set(struct page *p, enum page_flag f) { return __atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_ACQ_REL) & (1u << f); }
+static inline void page_set(struct page *p, enum page_flag f)
+{
+	__atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_RELAXED);
+}
+static inline void page_clear(struct page *p, enum page_flag f)
+{
+	__atomic_fetch_and(&p->flags, ~(1u << f), __ATOMIC_RELEASE);
+}
+static inline bool page_test_set(struct page *p, enum page_flag f)
+{
+	return __atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_ACQ_REL) & (1u << f);
+}
 
 /* The folio a page belongs to. */
 static inline struct folio *page_folio(struct page *p) { return (struct folio *)(page_test(p, PG_TAIL) ? p->head : p); }
-static inline struct page *folio_page(struct folio *f, u32 n) { return (struct page *)((char *)f + (size_t)n * STRUCT_PAGE_SIZE); }
+static inline struct page *folio_page(struct folio *f, u32 n)
+{
+	return (struct page *)((char *)f + (size_t)n * STRUCT_PAGE_SIZE);
+}
 static inline u32 folio_order(const struct folio *f) { return f->page.order; }
 static inline u32 folio_nr_pages(const struct folio *f) { return 1u << f->page.order; }
 static inline void *folio_address(const struct folio *f) { return page_address(&f->page); }
@@ -82,13 +94,17 @@ static inline pfn_t folio_pfn(const struct folio *f) { return page_to_pfn(&f->pa
 /* --- the folio allocator (mm/folio.c): buddy lists, per-CPU lists for small orders -------------- */
 enum alloc_flag {
 	ALLOC_ZERO = 1, ALLOC_ATOMIC = 2 /* never sleeps, may use the reserve */,
-	ALLOC_NORECLAIM = 4 /* fail instead of reclaiming (large-order attempts) */, ALLOC_USER = 8 /* for user mode's pages */,
+	ALLOC_NORECLAIM = 4 /* fail instead of reclaiming (large-order attempts) */,
+	ALLOC_USER = 8 /* for user mode's pages */,
 };
 #define MAX_ORDER 10
 /* 2^order pages, aligned to their size, refcount 1, or NULL. Sleeps unless ALLOC_ATOMIC. */
 struct folio *folio_alloc(u32 order, u32 flags) __must_check;
 static inline void folio_get(struct folio *f) { ref_get(&f->page.refcount); }
-static inline void folio_get_many(struct folio *f, i32 n) { __atomic_fetch_add(&f->page.refcount.v, n, __ATOMIC_RELAXED); }
+static inline void folio_get_many(struct folio *f, i32 n)
+{
+	__atomic_fetch_add(&f->page.refcount.v, n, __ATOMIC_RELAXED);
+}
 void folio_free(struct folio *f);		/* refcount is 0; any context */
 static inline void folio_put(struct folio *f)
 {
