@@ -15,11 +15,13 @@ int elf_header(const void *hdr, size_t n, struct elf_plan *plan)
 	if (n < sizeof(e))
 		return -ENOEXEC;
 	memcpy(&e, hdr, sizeof(e));
-	if (memcmp(e.e_ident, ELFMAG, SELFMAG) || e.e_ident[EI_CLASS] != ELFCLASS64 || e.e_ident[EI_DATA] != ELFDATA2LSB)
+	if (memcmp(e.e_ident, ELFMAG, SELFMAG) || e.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    e.e_ident[EI_DATA] != ELFDATA2LSB)
 		return -ENOEXEC;
 	if (e.e_machine != EM_AARCH64 || (e.e_type != ET_EXEC && e.e_type != ET_DYN))
 		return -ENOEXEC;
-	if (e.e_phentsize != sizeof(Elf64_Phdr) || e.e_phnum == 0 || e.e_phnum > ELF_MAX_PHDRS_SIZE / sizeof(Elf64_Phdr))
+	if (e.e_phentsize != sizeof(Elf64_Phdr) || e.e_phnum == 0 ||
+	    e.e_phnum > ELF_MAX_PHDRS_SIZE / sizeof(Elf64_Phdr))
 		return -ENOEXEC;
 	if (e.e_phoff > ~0ull - ELF_MAX_PHDRS_SIZE)
 		return -ENOEXEC;
@@ -40,15 +42,21 @@ static int add_segment(const Elf64_Phdr *p, u64 limit, struct elf_plan *plan)
 		return 0;
 	if (plan->nr_segments == ELF_MAX_SEGMENTS || p->p_filesz > p->p_memsz)
 		return -ENOEXEC;
-	if (p->p_memsz > limit || p->p_vaddr > limit - p->p_memsz || (p->p_vaddr ^ p->p_offset) % PAGE)
+	if (p->p_memsz > limit || p->p_vaddr > limit - p->p_memsz ||
+	    (p->p_vaddr ^ p->p_offset) % PAGE)
 		return -ENOEXEC;
 	if (p->p_offset > (1ull << 62) || p->p_filesz > (1ull << 62))
 		return -ENOEXEC;
 	if (plan->nr_segments && p->p_vaddr < s[-1].vaddr + s[-1].memsz)
 		return -ENOEXEC;	/* the ABI wants them in ascending order */
 	*s = (struct elf_segment){
-		.vaddr = p->p_vaddr, .offset = p->p_offset, .filesz = p->p_filesz, .memsz = p->p_memsz,
-		.read = p->p_flags & PF_R, .write = p->p_flags & PF_W, .exec = p->p_flags & PF_X,
+		.vaddr = p->p_vaddr,
+		.offset = p->p_offset,
+		.filesz = p->p_filesz,
+		.memsz = p->p_memsz,
+		.read = p->p_flags & PF_R,
+		.write = p->p_flags & PF_W,
+		.exec = p->p_flags & PF_X,
 	};
 	end = align_up(p->p_vaddr + p->p_memsz, PAGE);
 	if (!plan->nr_segments++)

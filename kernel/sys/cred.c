@@ -13,7 +13,7 @@ SYSCALL(geteuid) { return current_cred()->euid; }
 SYSCALL(getgid) { return current_cred()->gid; }
 SYSCALL(getegid) { return current_cred()->egid; }
 
-/* --- users -------------------------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------- */
 
 static i64 finish_uid(struct cred *c, int err)
 {
@@ -72,7 +72,10 @@ SYSCALL(setreuid)
 	return finish_uid(c, err);
 }
 
-static bool one_of(u32 id, u32 x, u32 y, u32 z) { return id == KEEP || id == x || id == y || id == z; }
+static bool one_of(u32 id, u32 x, u32 y, u32 z)
+{
+	return id == KEEP || id == x || id == y || id == z;
+}
 
 SYSCALL(setresuid)
 {
@@ -80,8 +83,9 @@ SYSCALL(setresuid)
 	u32 r = (u32)a[0], e = (u32)a[1], s = (u32)a[2];
 	struct cred *c;
 
-	if (!capable(CAP_SETUID) && (!one_of(r, o->uid, o->euid, o->suid) || !one_of(e, o->uid, o->euid, o->suid) ||
-				     !one_of(s, o->uid, o->euid, o->suid)))
+	if (!capable(CAP_SETUID) &&
+	    (!one_of(r, o->uid, o->euid, o->suid) || !one_of(e, o->uid, o->euid, o->suid) ||
+	     !one_of(s, o->uid, o->euid, o->suid)))
 		return -EPERM;
 	c = cred_prepare();
 	if (!c)
@@ -102,11 +106,18 @@ static i64 put_three(const u64 *a, u32 x, u32 y, u32 z)
 	return put_user(x, (u32 __user *)a[0]) ?: put_user(y, (u32 __user *)a[1]) ?: put_user(z, (u32 __user *)a[2]);
 }
 
-SYSCALL(getresuid) { return put_three(a, current_cred()->uid, current_cred()->euid, current_cred()->suid); }
-SYSCALL(getresgid) { return put_three(a, current_cred()->gid, current_cred()->egid, current_cred()->sgid); }
+SYSCALL(getresuid)
+{
+	return put_three(a, current_cred()->uid, current_cred()->euid, current_cred()->suid);
+}
+SYSCALL(getresgid)
+{
+	return put_three(a, current_cred()->gid, current_cred()->egid, current_cred()->sgid);
+}
 
-#define CAPS_FS (BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | \
-		 BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MAC_OVERRIDE))
+#define CAPS_FS                                                                                    \
+	(BIT(CAP_CHOWN) | BIT(CAP_MKNOD) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) |      \
+	 BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MAC_OVERRIDE))
 
 /* Both return the old value whatever happens: setfsuid(2). */
 SYSCALL(setfsuid)
@@ -115,7 +126,8 @@ SYSCALL(setfsuid)
 	u32 id = (u32)a[0], old = o->fsuid;
 	struct cred *c;
 
-	if (id == old || id == KEEP || !(one_of(id, o->uid, o->euid, o->suid) || capable(CAP_SETUID)))
+	if (id == old || id == KEEP ||
+	    !(one_of(id, o->uid, o->euid, o->suid) || capable(CAP_SETUID)))
 		return old;
 	c = cred_prepare();
 	if (!c)
@@ -137,7 +149,8 @@ SYSCALL(setfsgid)
 	u32 id = (u32)a[0], old = o->fsgid;
 	struct cred *c;
 
-	if (id == old || id == KEEP || !(one_of(id, o->gid, o->egid, o->sgid) || capable(CAP_SETGID)))
+	if (id == old || id == KEEP ||
+	    !(one_of(id, o->gid, o->egid, o->sgid) || capable(CAP_SETGID)))
 		return old;
 	c = cred_prepare();
 	if (!c)
@@ -147,7 +160,7 @@ SYSCALL(setfsgid)
 	return old;
 }
 
-/* --- groups --------------------------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------------------------ */
 
 SYSCALL(setgid)
 {
@@ -199,8 +212,9 @@ SYSCALL(setresgid)
 	u32 r = (u32)a[0], e = (u32)a[1], s = (u32)a[2];
 	struct cred *c;
 
-	if (!capable(CAP_SETGID) && (!one_of(r, o->gid, o->egid, o->sgid) || !one_of(e, o->gid, o->egid, o->sgid) ||
-				     !one_of(s, o->gid, o->egid, o->sgid)))
+	if (!capable(CAP_SETGID) &&
+	    (!one_of(r, o->gid, o->egid, o->sgid) || !one_of(e, o->gid, o->egid, o->sgid) ||
+	     !one_of(s, o->gid, o->egid, o->sgid)))
 		return -EPERM;
 	c = cred_prepare();
 	if (!c)
@@ -226,7 +240,8 @@ SYSCALL(getgroups)
 	if (size) {
 		if ((u32)size < c->ngroups)
 			return -EINVAL;
-		if (c->ngroups && copy_to_user((void __user *)a[1], c->groups, c->ngroups * sizeof(u32)))
+		if (c->ngroups &&
+		    copy_to_user((void __user *)a[1], c->groups, c->ngroups * sizeof(u32)))
 			return -EFAULT;
 	}
 	return c->ngroups;
@@ -276,12 +291,13 @@ SYSCALL(setgroups)
 	return 0;
 }
 
-/* --- capabilities ------------------------------------------------------------------------------------------------ */
+/* --- capabilities ------------------------------------------------------------------------ */
 
 struct cap_header { u32 version; i32 pid; };
 struct cap_data { u32 effective, permitted, inheritable; };
 
-/* Number of struct cap_data of the version asked for; -EINVAL after storing the version we prefer. */
+/* Number of struct cap_data of the version asked for; -EINVAL after storing the version we prefer.
+ */
 static int cap_words(u64 uhdr, struct cap_header *h)
 {
 	if (copy_from_user(h, (void __user *)uhdr, sizeof(*h)))
@@ -313,8 +329,9 @@ SYSCALL(capget)
 		return -ESRCH;
 	c = task_cred_get(t ? t : current);
 	for (int i = 0; i < 2; i++)
-		d[i] = (struct cap_data){ (u32)(c->cap_effective >> (32 * i)), (u32)(c->cap_permitted >> (32 * i)),
-					  (u32)(c->cap_inheritable >> (32 * i)) };
+		d[i] = (struct cap_data){(u32)(c->cap_effective >> (32 * i)),
+					 (u32)(c->cap_permitted >> (32 * i)),
+					 (u32)(c->cap_inheritable >> (32 * i))};
 	cred_put(c);
 	if (t)
 		task_put(t);
@@ -340,7 +357,8 @@ SYSCALL(capset)
 	perm = (d[0].permitted | (u64)d[1].permitted << 32) & all;
 	inh = (d[0].inheritable | (u64)d[1].inheritable << 32) & all;
 	if ((inh & ~(o->cap_inheritable | o->cap_permitted) && !capable(CAP_SETPCAP)) ||
-	    (inh & ~(o->cap_inheritable | o->cap_bounding)) || (perm & ~o->cap_permitted) || (eff & ~perm))
+	    (inh & ~(o->cap_inheritable | o->cap_bounding)) || (perm & ~o->cap_permitted) ||
+	    (eff & ~perm))
 		return -EPERM;
 	c = cred_prepare();
 	if (!c)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * execve. The new program is made completely, in an address space of its own, before anything of the caller changes; so
- * every error but one is returned to the caller. The exception is the end of the other threads: it comes last of what
- * can fail, and it fails only if the process is dying. After it everything is assignment.
+ * execve. The new program is made completely, in an address space of its own, before anything of
+ * the caller changes; so every error but one is returned to the caller. The exception is the end of
+ * the other threads: it comes last of what can fail, and it fails only if the process is dying.
+ * After it everything is assignment.
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -21,7 +22,7 @@
 
 #define MAX_SCRIPTS 5
 
-/* --- finding the program ---------------------------------------------------------------------------------- */
+/* --- finding the program ----------------------------------------------------------------- */
 
 /* A regular file that may be executed, open and closed to writers. ERR_PTR. */
 static struct file *open_path_exec(const struct path *p)
@@ -100,15 +101,18 @@ static int add_prefix(struct exec *x, u32 at, const char *s)
 	return 0;
 }
 
-/* #!interpreter [argument]: the command becomes interpreter, argument, this file's name, and what followed argv[0]. */
+/* #!interpreter [argument]: the command becomes interpreter, argument, this file's name, and what
+ * followed argv[0]. */
 static int script(struct exec *x, const char *self)
 {
 	size_t n = min(x->head_len, (size_t)256);
-	char *nl = memchr(x->head, '\n', n), *p = x->head + 2, *interp, *arg, *end = nl ? nl : x->head + n;
+	char *nl = memchr(x->head, '\n', n), *p = x->head + 2, *interp, *arg,
+	     *end = nl ? nl : x->head + n;
 	struct file *f;
 	int err;
 
-	if (!nl && x->head_len >= 256) {	/* cut off: usable only if the interpreter's name is whole */
+	if (!nl &&
+	    x->head_len >= 256) { /* cut off: usable only if the interpreter's name is whole */
 		end = x->head + 255;
 		for (char *q = p; q < end && (*q == ' ' || *q == '\t'); q++)
 			p = q + 1;
@@ -122,7 +126,8 @@ static int script(struct exec *x, const char *self)
 	if (!interp)
 		return -ENOEXEC;
 	arg = word(&p, end, true);
-	/* Only the first script's name comes from the caller; each further one is the interpreter, there already. */
+	/* Only the first script's name comes from the caller; each further one is the interpreter,
+	 * there already. */
 	err = x->nr_prefix ? 0 : add_prefix(x, 0, self);
 	if (!err && arg)
 		err = add_prefix(x, 0, arg);
@@ -142,7 +147,8 @@ static int resolve_scripts(struct exec *x)
 {
 	int err = read_head(x);
 
-	for (u32 depth = 0; !err && x->head_len > 2 && x->head[0] == '#' && x->head[1] == '!'; depth++)
+	for (u32 depth = 0; !err && x->head_len > 2 && x->head[0] == '#' && x->head[1] == '!';
+	     depth++)
 		err = depth == MAX_SCRIPTS ? -ELOOP : script(x, x->filename);
 	return err;
 }
@@ -171,14 +177,15 @@ static int open_interp(struct exec *x)
 	if (!err) {
 		head = kmalloc(EXEC_HEAD);
 		n = head ? file_read_kernel(x->interp, head, EXEC_HEAD, 0) : -ENOMEM;
-		err = n < 0 ? (int)n : exec_plan(x->interp, head, (size_t)n, &x->interp_plan, -ELIBBAD);
+		err = n < 0 ? (int)n
+			    : exec_plan(x->interp, head, (size_t)n, &x->interp_plan, -ELIBBAD);
 	}
 	kfree(head);
 	kfree(name);
 	return err;
 }
 
-/* --- making it ---------------------------------------------------------------------------------------------------- */
+/* --- making it --------------------------------------------------------------------------- */
 
 struct exec_source { u64 argv, envp; const char *const *kargv, *const *kenvp; };
 
@@ -255,7 +262,7 @@ static void discard(struct exec *x)
 	kfree(x);
 }
 
-/* --- becoming it ---------------------------------------------------------------------------------------------------- */
+/* --- becoming it ------------------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -341,7 +348,7 @@ static i64 exec_file(struct file *f, const char *filename, const struct exec_sou
 	return err;
 }
 
-/* --- the calls ---------------------------------------------------------------------------------------------------------- */
+/* --- the calls --------------------------------------------------------------------------- */
 
 static i64 exec_at(int dirfd, u64 uname, const struct exec_source *src, int flags)
 {
@@ -359,7 +366,8 @@ static i64 exec_at(int dirfd, u64 uname, const struct exec_source *src, int flag
 	shown = name + 32;
 	if (dirfd != AT_FDCWD && *shown != '/') {
 		char prefix[32];
-		size_t len = (size_t)snprintf(prefix, sizeof(prefix), n ? "/dev/fd/%d/" : "/dev/fd/%d", dirfd);
+		size_t len = (size_t)snprintf(prefix, sizeof(prefix),
+					      n ? "/dev/fd/%d/" : "/dev/fd/%d", dirfd);
 
 		shown -= len;
 		memcpy(shown, prefix, len);

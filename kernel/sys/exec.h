@@ -6,7 +6,8 @@
 #include <lib/elf.h>
 #include <task/task.h>
 
-/* Strings for the new stack, one after the other with their NULs: the arguments, the environment, the file's name. */
+/* Strings for the new stack, one after the other with their NULs: the arguments, the environment,
+ * the file's name. */
 struct exec_strings {
 	char **pages;			/* of PAGE_SIZE; pages[0..nr_pages) */
 	u32 nr_pages, max_pages;
@@ -50,6 +51,8 @@ struct exec {
 int exec_load(struct exec *x) __must_check;
 /* exec_stack.c: the stack with strings and auxiliary vector; sets x->sp. */
 int exec_stack(struct exec *x) __must_check;
-/* Reads and plans an ELF file whose first bytes are in head. bad: the errno for what is no program. */
-int exec_plan(struct file *f, const char *head, size_t n, struct elf_plan *plan, int bad) __must_check;
+/* Reads and plans an ELF file whose first bytes are in head. bad: the errno for what is no program.
+ */
+int exec_plan(struct file *f, const char *head, size_t n, struct elf_plan *plan,
+	      int bad) __must_check;
 #endif

@@ -90,7 +90,10 @@ static int add(struct exec_strings *s, const char *from, bool user, size_t n)
 	return 0;
 }
 
-int strings_add_kernel(struct exec_strings *s, const char *str) { return add(s, str, false, strlen(str) + 1); }
+int strings_add_kernel(struct exec_strings *s, const char *str)
+{
+	return add(s, str, false, strlen(str) + 1);
+}
 
 int strings_add_user(struct exec_strings *s, u64 ustr)
 {

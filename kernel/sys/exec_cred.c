@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What execve does to credentials: set-user-ID bits and the capability rules of capabilities(7). There are no file capabilities. */
+/* What execve does to credentials: set-user-ID bits and the capability rules of capabilities(7).
+ * There are no file capabilities. */
 #include <base/string.h>
 #include <linux/mount.h>
 #include "exec_cred.h"
@@ -30,7 +31,8 @@ static void set_caps(struct cred *c, const struct cred *old)
 	} else {
 		c->cap_permitted = c->cap_effective = c->cap_ambient;
 	}
-	/* A user namespace apart, no program may gain what the bounding set has lost by inheritance of root. */
+	/* A user namespace apart, no program may gain what the bounding set has lost by inheritance
+	 * of root. */
 	if (c->no_new_privs) {
 		c->cap_permitted &= old->cap_permitted;
 		c->cap_effective &= c->cap_permitted;
@@ -46,7 +48,8 @@ int exec_cred(struct exec *x)
 
 	set_ids(&c, x->file->inode, honour);
 	set_caps(&c, old);
-	x->secure = c.euid != c.uid || c.egid != c.gid || (c.uid != 0 && (c.cap_permitted & ~c.cap_ambient));
+	x->secure = c.euid != c.uid || c.egid != c.gid ||
+		    (c.uid != 0 && (c.cap_permitted & ~c.cap_ambient));
 	x->uid = c.uid;
 	x->euid = c.euid;
 	x->gid = c.gid;

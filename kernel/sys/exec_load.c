@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mapping a program into a new address space. It is nobody's yet, so whatever fails here leaves the caller as it was.
- * Layout, from the top: stack, gap, mappings (interpreter, vDSO) downwards; position-independent programs at two thirds
- * of the address space; the heap behind the program.
+ * Mapping a program into a new address space. It is nobody's yet, so whatever fails here leaves the
+ * caller as it was. Layout, from the top: stack, gap, mappings (interpreter, vDSO) downwards;
+ * position-independent programs at two thirds of the address space; the heap behind the program.
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -27,7 +27,8 @@ static u64 random_pages(const struct exec *x, u64 mask)
 	return (r & mask) << PAGE_SHIFT;
 }
 
-static int read_phdrs(struct file *f, const char *head, size_t n, struct elf_plan *plan, void **buf, const void **phdrs)
+static int read_phdrs(struct file *f, const char *head, size_t n, struct elf_plan *plan, void **buf,
+		      const void **phdrs)
 {
 	size_t size = plan->phnum * 56ul;
 	ssize_t got;
@@ -63,8 +64,12 @@ static int map_file(struct mm *mm, struct file *f, const struct elf_segment *s, 
 {
 	u64 skew = s->vaddr & ~PAGE_MASK;
 	struct mmap_req r = {
-		.addr = start, .len = s->filesz + skew, .prot = prot, .flags = MAP_PRIVATE | MAP_FIXED,
-		.backing = &f->backing, .offset = s->offset - skew,
+		.addr = start,
+		.len = s->filesz + skew,
+		.prot = prot,
+		.flags = MAP_PRIVATE | MAP_FIXED,
+		.backing = &f->backing,
+		.offset = s->offset - skew,
 	};
 	i64 at = mm_mmap(mm, &r);
 
@@ -82,9 +87,13 @@ static int map_zeros(struct mm *mm, u64 start, u64 end, int prot, int flags)
 
 static int map_segment(struct mm *mm, struct file *f, const struct elf_segment *s, u64 bias)
 {
-	int prot = (s->read ? PROT_READ : 0) | (s->write ? PROT_WRITE : 0) | (s->exec ? PROT_EXEC : 0), err;
-	u64 start = align_down(bias + s->vaddr, PAGE_SIZE), end = align_up(bias + s->vaddr + s->memsz, PAGE_SIZE);
-	u64 data_end = bias + s->vaddr + s->filesz, file_end = s->filesz ? align_up(data_end, PAGE_SIZE) : start;
+	int prot = (s->read ? PROT_READ : 0) | (s->write ? PROT_WRITE : 0) |
+		   (s->exec ? PROT_EXEC : 0),
+	    err;
+	u64 start = align_down(bias + s->vaddr, PAGE_SIZE),
+	    end = align_up(bias + s->vaddr + s->memsz, PAGE_SIZE);
+	u64 data_end = bias + s->vaddr + s->filesz,
+	    file_end = s->filesz ? align_up(data_end, PAGE_SIZE) : start;
 
 	if (s->filesz) {
 		err = map_file(mm, f, s, start, prot);
@@ -133,7 +142,9 @@ static void choose_layout(struct exec *x)
 
 	gap += (STACK_RND_PAGES << PAGE_SHIFT) + 256 * PAGE_SIZE;
 	x->stack_top = USER_VA_END - random_pages(x, STACK_RND_PAGES);
-	x->mm->mmap_top = align_down(USER_VA_END - min(gap, MAX_GAP) - random_pages(x, BIT(MMAP_RND_BITS) - 1), PAGE_SIZE);
+	x->mm->mmap_top = align_down(USER_VA_END - min(gap, MAX_GAP) -
+					     random_pages(x, BIT(MMAP_RND_BITS) - 1),
+				     PAGE_SIZE);
 }
 
 static int place_program(struct exec *x)
@@ -157,7 +168,8 @@ static int place_interp(struct exec *x)
 		return 0;
 	if (size > x->mm->mmap_top / 2)
 		return -ENOMEM;
-	x->interp_bias = align_down(x->mm->mmap_top - size, x->interp_plan.align) - x->interp_plan.low;
+	x->interp_bias =
+		align_down(x->mm->mmap_top - size, x->interp_plan.align) - x->interp_plan.low;
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The stack of a new program. From the top: eight zero bytes, the file's name, environment and argument strings (the
- * arguments lowest), the platform's name, 16 random bytes; then, aligned to 16, the auxiliary vector, the environment's
- * pointers, the arguments' pointers, and at SP their number. (ELF for the Arm 64-bit architecture, getauxval(3))
+ * The stack of a new program. From the top: eight zero bytes, the file's name, environment and
+ * argument strings (the arguments lowest), the platform's name, 16 random bytes; then, aligned to
+ * 16, the auxiliary vector, the environment's pointers, the arguments' pointers, and at SP their
+ * number. (ELF for the Arm 64-bit architecture, getauxval(3))
  */
 #include <base/string.h>
 #include <drv/random.h>
@@ -12,7 +13,8 @@
 #include "exec.h"
 
 #define STACK_EXTRA	(128 * KIB)	/* mapped at once below what is used */
-#define MINSIGSTKSZ_AUX	4720		/* the signal frame of Linux with FP/SIMD only: glibc sizes stacks by it */
+#define MINSIGSTKSZ_AUX                                                                            \
+	4720 /* the signal frame of Linux with FP/SIMD only: glibc sizes stacks by it */
 
 /* Words on their way to the new stack, gathered so that they are stored in large pieces. */
 struct words { struct mm *mm; u64 addr; u32 n; bool failed; u64 buf[128]; };
@@ -54,13 +56,15 @@ static int put_strings(struct exec *x, u64 at)
 }
 
 /* Addresses of n strings from offset *off on, and a NULL. */
-static void put_pointers(struct words *w, const struct exec_strings *s, u64 base, size_t *off, u32 n)
+static void put_pointers(struct words *w, const struct exec_strings *s, u64 base, size_t *off,
+			 u32 n)
 {
 	for (; n && *off < s->len; n--) {
 		put_word(w, base + *off);
 		for (;;) {		/* to the end of the string, which may cross pages */
 			size_t left = min(s->len - *off, PAGE_SIZE - *off % PAGE_SIZE);
-			const char *p = s->pages[*off / PAGE_SIZE] + *off % PAGE_SIZE, *nul = memchr(p, 0, left);
+			const char *p = s->pages[*off / PAGE_SIZE] + *off % PAGE_SIZE,
+				   *nul = memchr(p, 0, left);
 
 			*off += nul ? (size_t)(nul - p) + 1 : left;
 			if (nul || *off >= s->len)
@@ -107,9 +111,12 @@ static int map_stack(struct exec *x, u64 low)
 {
 	u64 start = align_down(low - STACK_EXTRA, PAGE_SIZE);
 	struct mmap_req r = {
-		.addr = start, .len = x->stack_top - start,
+		.addr = start,
+		.len = x->stack_top - start,
 		.prot = PROT_READ | PROT_WRITE | (x->plan.exec_stack ? PROT_EXEC : 0),
-		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, .extra_vm_flags = VM_STACK, .name = "[stack]",
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN,
+		.extra_vm_flags = VM_STACK,
+		.name = "[stack]",
 	};
 	i64 at = mm_mmap(x->mm, &r);
 
@@ -132,7 +139,8 @@ int exec_stack(struct exec *x)
 	}
 	strings = x->stack_top - 8 - s->len;
 	tail_at = align_down(strings - sizeof(tail) - skew, 16ul);
-	make_auxv(x, tail_at + offsetof(__typeof__(tail), random), tail_at, strings + s->len - fn_len);
+	make_auxv(x, tail_at + offsetof(__typeof__(tail), random), tail_at,
+		  strings + s->len - fn_len);
 	sp = align_down(tail_at - 8 * ((u64)s->argc + s->envc + 3 + x->mm->nr_auxv), 16ul);
 	err = map_stack(x, sp);
 	if (!err)

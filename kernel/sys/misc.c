@@ -12,7 +12,7 @@
 #include <task/task.h>
 #include <task/uts.h>
 
-/* --- names -------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------- */
 
 SYSCALL(uname)
 {
@@ -51,7 +51,7 @@ SYSCALL(personality)
 	return old;
 }
 
-/* --- the machine ---------------------------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------- */
 
 SYSCALL(sysinfo)
 {
@@ -108,12 +108,12 @@ SYSCALL(getrandom)
 	return (i64)done;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------------------ */
+/* --- the end ----------------------------------------------------------------------------- */
 
 static bool valid_magic(u32 m2)
 {
-	return m2 == LINUX_REBOOT_MAGIC2 || m2 == LINUX_REBOOT_MAGIC2A || m2 == LINUX_REBOOT_MAGIC2B ||
-	       m2 == LINUX_REBOOT_MAGIC2C;
+	return m2 == LINUX_REBOOT_MAGIC2 || m2 == LINUX_REBOOT_MAGIC2A ||
+	       m2 == LINUX_REBOOT_MAGIC2B || m2 == LINUX_REBOOT_MAGIC2C;
 }
 
 SYSCALL(reboot)

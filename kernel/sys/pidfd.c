@@ -29,7 +29,8 @@ static void pidfd_fdinfo(struct file *f, struct seq *s)
 	seq_printf(s, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
 }
 
-static const struct file_ops pidfd_file_ops = { .poll = pidfd_poll, .release = pidfd_release, .fdinfo = pidfd_fdinfo };
+static const struct file_ops pidfd_file_ops = {
+	.poll = pidfd_poll, .release = pidfd_release, .fdinfo = pidfd_fdinfo};
 
 struct process *pidfd_process(int fd)
 {

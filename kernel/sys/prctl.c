@@ -39,9 +39,10 @@ static i64 set_securebits(u64 bits)
 	const struct cred *o = current_cred();
 	struct cred *c;
 
-	if ((((o->securebits & SECURE_ALL_LOCKS) >> 1) & (o->securebits ^ bits)) ||	/* a locked bit changes */
-	    (o->securebits & SECURE_ALL_LOCKS & ~bits) || (bits & ~(u64)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) ||
-	    !capable(CAP_SETPCAP))
+	if ((((o->securebits & SECURE_ALL_LOCKS) >> 1) &
+	     (o->securebits ^ bits)) || /* a locked bit changes */
+	    (o->securebits & SECURE_ALL_LOCKS & ~bits) ||
+	    (bits & ~(u64)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)) || !capable(CAP_SETPCAP))
 		return -EPERM;
 	c = cred_prepare();
 	if (!c)
@@ -95,7 +96,8 @@ static i64 ambient(const u64 *a)
 	case PR_CAP_AMBIENT_IS_SET:
 		return !!(o->cap_ambient & BIT(cap));
 	case PR_CAP_AMBIENT_RAISE:
-		if (!(o->cap_permitted & o->cap_inheritable & BIT(cap)) || (o->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
+		if (!(o->cap_permitted & o->cap_inheritable & BIT(cap)) ||
+		    (o->securebits & SECBIT_NO_CAP_AMBIENT_RAISE))
 			return -EPERM;
 		break;
 	case PR_CAP_AMBIENT_LOWER:

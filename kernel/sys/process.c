@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
-/* --- clone ---------------------------------------------------------------------------------------------- */
+/* --- clone ------------------------------------------------------------------------------- */
 
 SYSCALL(clone)
 {
@@ -27,11 +27,12 @@ SYSCALL(clone)
 	return task_clone(&req);
 }
 
-#define CLONE3_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PIDFD | CLONE_PTRACE | CLONE_VFORK | \
-		      CLONE_PARENT | CLONE_THREAD | CLONE_NEWNS | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
-		      CLONE_CHILD_CLEARTID | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_NEWCGROUP | CLONE_NEWUTS | \
-		      CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_IO | CLONE_NEWTIME | \
-		      CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
+#define CLONE3_FLAGS                                                                               \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PIDFD | CLONE_PTRACE |          \
+	 CLONE_VFORK | CLONE_PARENT | CLONE_THREAD | CLONE_NEWNS | CLONE_SYSVSEM | CLONE_SETTLS |  \
+	 CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_UNTRACED | CLONE_CHILD_SETTID |        \
+	 CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |            \
+	 CLONE_NEWNET | CLONE_IO | CLONE_NEWTIME | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP)
 
 /* A struct that may grow: what user space has beyond ours must be zero. 0, -E2BIG, -EFAULT. */
 static int copy_growing(void *dst, size_t have, const void __user *src, size_t size)
@@ -112,8 +113,10 @@ SYSCALL(unshare)
 	u64 f = a[0];
 	int err = 0;
 
-	/* The rest are namespaces. What threads share by nature can be "unshared" by a process that has one. */
-	if (f & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD))
+	/* The rest are namespaces. What threads share by nature can be "unshared" by a process that
+	 * has one. */
+	if (f & ~(u64)(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND |
+		       CLONE_THREAD))
 		return -EINVAL;
 	if ((f & (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)) && current_proc()->nr_live > 1)
 		return -EINVAL;
@@ -128,12 +131,12 @@ SYSCALL(unshare)
 	return err;
 }
 
-/* --- exit --------------------------------------------------------------------------------------------------- */
+/* --- exit -------------------------------------------------------------------------------- */
 
 SYSCALL(exit) { task_exit((int)(a[0] & 0xff) << 8); }
 SYSCALL(exit_group) { task_exit_group((int)(a[0] & 0xff) << 8); }
 
-/* --- wait --------------------------------------------------------------------------------------------------- */
+/* --- wait -------------------------------------------------------------------------------- */
 
 static void usage_to_user(const struct rusage_k *u, struct rusage *r)
 {
@@ -187,7 +190,8 @@ SYSCALL(wait4)
 static int waitid_req(const u64 *a, struct wait_req *req)
 {
 	*req = (struct wait_req){ .type = (int)a[0], .id = (i32)a[1], .options = (u32)a[3] };
-	if (a[3] & ~(u64)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL))
+	if (a[3] & ~(u64)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			  __WCLONE | __WALL))
 		return -EINVAL;
 	if (!(a[3] & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
@@ -254,7 +258,7 @@ SYSCALL(waitid)
 	return a[2] ? put_waitid_info((siginfo_t __user *)a[2], ret ? &res : NULL) : 0;
 }
 
-/* --- ids ------------------------------------------------------------------------------------------------------ */
+/* --- ids --------------------------------------------------------------------------------- */
 
 SYSCALL(getpid) { return current_proc()->pid; }
 SYSCALL(gettid) { return current->tid; }
@@ -288,12 +292,13 @@ static i64 id_of(i32 pid, bool session)
 SYSCALL(getpgid) { return id_of((i32)a[0], false); }
 SYSCALL(getsid) { return id_of((i32)a[0], true); }
 
-/* --- usage ------------------------------------------------------------------------------------------------------- */
+/* --- usage ------------------------------------------------------------------------------- */
 
 static void with_current_peak(struct rusage_k *u)
 {
 	struct mm *mm = current_mm();
-	u64 now = (u64)(atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) + atomic_read(&mm->rss_shmem));
+	u64 now = (u64)(atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) +
+			atomic_read(&mm->rss_shmem));
 
 	now = max(now, mm->peak_rss);
 	u->maxrss = max(u->maxrss, now);

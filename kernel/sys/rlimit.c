@@ -5,7 +5,8 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
-/* Another process's limits may be touched by root or by who is the same user in every respect. proc_lock held. */
+/* Another process's limits may be touched by root or by who is the same user in every respect.
+ * proc_lock held. */
 static bool may_limit(const struct process *p)
 {
 	const struct cred *me = current_cred(), *c;
@@ -15,8 +16,9 @@ static bool may_limit(const struct process *p)
 		return true;
 	rcu_read_lock();
 	c = rcu_dereference(p->leader->cred);
-	ok = (me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid && me->gid == c->sgid &&
-	      me->gid == c->gid) || capable(CAP_SYS_RESOURCE);
+	ok = (me->uid == c->euid && me->uid == c->suid && me->uid == c->uid && me->gid == c->egid &&
+	      me->gid == c->sgid && me->gid == c->gid) ||
+	     capable(CAP_SYS_RESOURCE);
 	rcu_read_unlock();
 	return ok;
 }
@@ -35,7 +37,8 @@ static int check_new(u32 which, const struct rlimit64 *new, const struct rlimit6
 }
 
 /* Either of new and old may be NULL. */
-static int change_limit(struct process *p, u32 which, const struct rlimit64 *new, struct rlimit64 *old)
+static int change_limit(struct process *p, u32 which, const struct rlimit64 *new,
+			struct rlimit64 *old)
 {
 	u64 flags;
 	int err = 0;

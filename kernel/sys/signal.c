@@ -17,7 +17,7 @@ static int get_mask(sigmask_t *m, u64 uptr, u64 size)
 	return get_user(*m, (sigmask_t __user *)uptr);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------------------------- */
 
 static void user_info(siginfo_t *info, int sig, int code)
 {
@@ -105,7 +105,9 @@ static int kill_thread(i32 tgid, i32 tid, int sig, const siginfo_t *info)
 		err = tgid && t->proc->pid != tgid ? -ESRCH : signal_send_task(t, sig, info);
 	} else {
 		flags = spin_lock_irqsave(&proc_lock);
-		err = t->proc->reaped || (tgid && t->proc->pid != tgid) ? -ESRCH : signal_may_send(t->proc, sig);
+		err = t->proc->reaped || (tgid && t->proc->pid != tgid)
+			      ? -ESRCH
+			      : signal_may_send(t->proc, sig);
 		if (!err)
 			err = signal_send_task(t, sig, info);
 		spin_unlock_irqrestore(&proc_lock, flags);
@@ -155,7 +157,8 @@ SYSCALL(rt_tgsigqueueinfo)
 
 	if ((i32)a[0] <= 0 || (i32)a[1] <= 0)
 		return -EINVAL;
-	err = queued_info(&info, (i32)a[1] == current->tid ? current_proc()->pid : (i32)a[0], (int)a[2], a[3]);
+	err = queued_info(&info, (i32)a[1] == current->tid ? current_proc()->pid : (i32)a[0],
+			  (int)a[2], a[3]);
 	return err ?: kill_thread((i32)a[0], (i32)a[1], (int)a[2], &info);
 }
 
@@ -186,18 +189,20 @@ SYSCALL(pidfd_send_signal)
 	return err;
 }
 
-/* --- actions and masks ----------------------------------------------------------------------------------- */
+/* --- actions and masks ------------------------------------------------------------------- */
 
 #define SIGS_DEFAULT_IGNORE (SIGBIT(SIGCHLD) | SIGBIT(SIGCONT) | SIGBIT(SIGWINCH) | SIGBIT(SIGURG))
-#define KNOWN_SA_FLAGS (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND | \
-			SA_EXPOSE_TAGBITS | SA_RESTORER)
+#define KNOWN_SA_FLAGS                                                                             \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |         \
+	 SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER)
 
 /* Signals that are now ignored are dropped, blocked or not: POSIX. */
 static void drop_ignored(struct process *p, const struct sigaction_k *sa, int sig)
 {
 	struct task *t;
 
-	if (sa->handler != (u64)SIG_IGN && !(sa->handler == (u64)SIG_DFL && (SIGS_DEFAULT_IGNORE & SIGBIT(sig))))
+	if (sa->handler != (u64)SIG_IGN &&
+	    !(sa->handler == (u64)SIG_DFL && (SIGS_DEFAULT_IGNORE & SIGBIT(sig))))
 		return;
 	signal_flush(p, &p->pending, SIGBIT(sig));
 	list_for_each(t, &p->threads, thread_link)
@@ -260,7 +265,8 @@ SYSCALL(rt_sigprocmask)
 
 SYSCALL(rt_sigpending)
 {
-	sigmask_t set = (READ_ONCE(current->pending.set) | READ_ONCE(current_proc()->pending.set)) & current->blocked;
+	sigmask_t set = (READ_ONCE(current->pending.set) | READ_ONCE(current_proc()->pending.set)) &
+			current->blocked;
 
 	if (a[1] > sizeof(set))
 		return -EINVAL;
@@ -348,11 +354,12 @@ SYSCALL(rt_sigtimedwait)
 	return sig;
 }
 
-/* --- handlers' stack and return ------------------------------------------------------------------------------- */
+/* --- handlers' stack and return ---------------------------------------------------------- */
 
 static bool on_altstack(const stack_t *s, u64 sp)
 {
-	return !(s->ss_flags & (int)SS_AUTODISARM) && s->ss_size && sp - (u64)s->ss_sp - 1 < s->ss_size;
+	return !(s->ss_flags & (int)SS_AUTODISARM) && s->ss_size &&
+	       sp - (u64)s->ss_sp - 1 < s->ss_size;
 }
 
 static int set_altstack(const stack_t *new, u64 sp, bool check_size)
@@ -382,8 +389,10 @@ SYSCALL(sigaltstack)
 	memset(&old, 0, sizeof(old));
 	old.ss_sp = current->altstack.ss_sp;
 	old.ss_size = current->altstack.ss_size;
-	old.ss_flags = (current->altstack.ss_size == 0 ? SS_DISABLE : on_altstack(&current->altstack, sp) ? SS_ONSTACK : 0) |
-		(current->altstack.ss_flags & (int)SS_AUTODISARM);
+	old.ss_flags = (current->altstack.ss_size == 0	      ? SS_DISABLE
+			: on_altstack(&current->altstack, sp) ? SS_ONSTACK
+							      : 0) |
+		       (current->altstack.ss_flags & (int)SS_AUTODISARM);
 	if (a[0]) {
 		if (copy_from_user(&new, (void __user *)a[0], sizeof(new)))
 			return -EFAULT;
@@ -407,7 +416,8 @@ SYSCALL(rt_sigreturn)
 		return 0;
 	}
 	signal_set_blocked(mask);
-	(void)set_altstack(&alt, regs_sp(r), true);	/* what a handler scribbled there is not worth an error */
+	(void)set_altstack(&alt, regs_sp(r),
+			   true); /* what a handler scribbled there is not worth an error */
 	regs_forget_syscall(r);
 	return (i64)regs_ret(r);
 }

@@ -7,7 +7,17 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
-enum { READ = 2, READ_ALL, READ_CLEAR, CLEAR, CONSOLE_OFF, CONSOLE_ON, CONSOLE_LEVEL, SIZE_UNREAD, SIZE_BUFFER };
+enum {
+	READ = 2,
+	READ_ALL,
+	READ_CLEAR,
+	CLEAR,
+	CONSOLE_OFF,
+	CONSOLE_ON,
+	CONSOLE_LEVEL,
+	SIZE_UNREAD,
+	SIZE_BUFFER
+};
 
 static u64 cleared;		/* records before it are not shown by READ_ALL; atomic */
 static int level_when_on = -1;
@@ -20,8 +30,8 @@ static bool next_line(u64 seq, struct line *l)
 	if (!klog_get(seq, &l->r))
 		return false;
 	l->len = (size_t)snprintf(l->text, sizeof(l->text), "<%u>[%5llu.%06llu] %s\n", l->r.level,
-				  (unsigned long long)(l->r.ns / 1000000000), (unsigned long long)(l->r.ns / 1000 % 1000000),
-				  l->r.text);
+				  (unsigned long long)(l->r.ns / 1000000000),
+				  (unsigned long long)(l->r.ns / 1000 % 1000000), l->r.text);
 	l->len = min(l->len, sizeof(l->text) - 1);
 	return true;
 }
@@ -71,7 +81,8 @@ SYSCALL(syslog)
 	struct line l;
 	i64 ret;
 
-	if (type != READ_ALL && type != SIZE_BUFFER && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+	if (type != READ_ALL && type != SIZE_BUFFER && !capable(CAP_SYSLOG) &&
+	    !capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	switch (type) {
 	case 0: case 1:		/* open, close */

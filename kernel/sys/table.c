@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of system calls (numbers: asm-generic/unistd.h) and the way in. A function that nobody has written is a weak
- * reference that stays NULL: the call gives ENOSYS and is counted by number, so that gaps show themselves.
- * docs/abi.md is made from this table by host/gen-abi.
+ * The table of system calls (numbers: asm-generic/unistd.h) and the way in. A function that nobody
+ * has written is a weak reference that stays NULL: the call gives ENOSYS and is counted by number,
+ * so that gaps show themselves. docs/abi.md is made from this table by host/gen-abi.
  */
 #include <hal/cpu.h>
 #include <sys/syscall.h>

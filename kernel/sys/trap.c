@@ -6,7 +6,8 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
-/* Memory is out. While a victim is dying its memory is waited for; if nobody can be made one, it is us. */
+/* Memory is out. While a victim is dying its memory is waited for; if nobody can be made one, it is
+ * us. */
 static void out_of_memory(void)
 {
 	if (signal_fatal_pending(current))
@@ -40,7 +41,8 @@ static int fault_signal(enum fault_result res, u64 addr)
 
 int user_fault(struct regs *r, const struct user_fault *f)
 {
-	struct fault req = { .addr = f->addr, .write = f->write, .exec = f->exec, .user_mode = f->user_mode };
+	struct fault req = {
+		.addr = f->addr, .write = f->write, .exec = f->exec, .user_mode = f->user_mode};
 	struct task *t = current;
 	enum fault_result res = FAULT_SEGV_MAPERR;
 	bool major = false;

@@ -6,10 +6,12 @@
 #include <mm/mm.h>
 #include <sys/vdso.h>
 
-/* The image at addr (0: anywhere) and the data page below it. The image's address, 1 if the page below is taken. */
+/* The image at addr (0: anywhere) and the data page below it. The image's address, 1 if the page
+ * below is taken. */
 static i64 map_at(struct mm *mm, u64 addr, u64 pages)
 {
-	i64 image = mm_map_kernel(mm, addr, arch_vdso_start, pages, VM_READ | VM_EXEC, "[vdso]"), data;
+	i64 image = mm_map_kernel(mm, addr, arch_vdso_start, pages, VM_READ | VM_EXEC, "[vdso]"),
+	    data;
 
 	if (image < 0)
 		return image;
@@ -24,14 +26,17 @@ static i64 map_at(struct mm *mm, u64 addr, u64 pages)
 }
 
 /*
- * The hole found for the image may end right below it (below an interpreter at a random place). Signal handlers return
- * through the image, so the program cannot do without: then a hole for both is looked for. Nobody else uses mm yet.
+ * The hole found for the image may end right below it (below an interpreter at a random place).
+ * Signal handlers return through the image, so the program cannot do without: then a hole for both
+ * is looked for. Nobody else uses mm yet.
  */
 int vdso_map(struct mm *mm)
 {
 	u64 pages = (u64)(arch_vdso_end - arch_vdso_start) >> PAGE_SHIFT;
 	struct mmap_req both = {
-		.len = (pages + 1) << PAGE_SHIFT, .prot = PROT_NONE, .flags = MAP_PRIVATE | MAP_ANONYMOUS,
+		.len = (pages + 1) << PAGE_SHIFT,
+		.prot = PROT_NONE,
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS,
 	};
 	i64 image = map_at(mm, 0, pages);
 

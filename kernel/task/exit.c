@@ -17,8 +17,7 @@
 struct process *init_process;
 struct list all_processes = LIST_INIT(all_processes);
 
-/* --- the address space
- * ------------------------------------------------------------------------------- */
+/* --- the address space ------------------------------------------------------------------- */
 
 /* What thread libraries wait for: the word is zeroed and its futex woken, as CLONE_CHILD_CLEARTID
  * promised. */
@@ -63,9 +62,7 @@ void task_replace_mm(struct mm *mm)
 		mm_put(old);
 }
 
-/* --- usage
- * -----------------------------------------------------------------------------------------------
- */
+/* --- usage ------------------------------------------------------------------------------- */
 
 void task_usage(struct task *t, struct rusage_k *u)
 {
@@ -106,9 +103,7 @@ void process_usage(struct process *p, struct rusage_k *u)
 	sighand_unlock(s, flags);
 }
 
-/* --- zombies
- * ------------------------------------------------------------------------------------------------
- */
+/* --- zombies ----------------------------------------------------------------------------- */
 
 struct process *process_reaper(struct process *p)
 {
@@ -129,7 +124,8 @@ void process_unlink(struct process *p)
 	p->reaped = true;
 	list_del(&p->sibling);
 	list_del(&p->all_link);
-	/* Who walks the threads holds one of the two locks: proc/PID/stat of a process that is being reaped, the other one. */
+	/* Who walks the threads holds one of the two locks: proc/PID/stat of a process that is
+	 * being reaped, the other one. */
 	s = sighand_lock(p, &flags);
 	list_del(&p->leader->thread_link);
 	sighand_unlock(s, flags);
@@ -203,9 +199,7 @@ static void become_zombie(struct process *p, struct list *dead)
 		wake_up_all(&p->pidfd_wait);
 }
 
-/* --- threads
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- threads ----------------------------------------------------------------------------- */
 
 /* t leaves the living; true if it was the last of its process. Both locks held. */
 static bool thread_dies(struct task *t, struct process *p)
@@ -314,9 +308,7 @@ __noreturn void task_exit_group(int status)
 	task_exit(status);
 }
 
-/* --- exec
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- exec -------------------------------------------------------------------------------- */
 
 /* Takes over the leader's number and place; the leader is dead and goes. */
 static void take_lead(struct task *t, struct process *p)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading ELF programs: from the bytes of the file header and the program headers to a plan of what to map. Pure: knows
- * neither files nor memory. Format: System V ABI, chapter 5; ELF for the Arm 64-bit architecture.
+ * Reading ELF programs: from the bytes of the file header and the program headers to a plan of what
+ * to map. Pure: knows neither files nor memory. Format: System V ABI, chapter 5; ELF for the Arm
+ * 64-bit architecture.
  */
 #ifndef LIB_ELF_H
 #define LIB_ELF_H
@@ -35,6 +36,7 @@ struct elf_plan {
 
 /* Checks the file header in hdr[0..n): fills phoff, phnum, entry and pie of plan. 0 or -ENOEXEC. */
 int elf_header(const void *hdr, size_t n, struct elf_plan *plan);
-/* phdrs: plan->phnum headers of 56 bytes, any alignment. limit: one past the last usable address. 0 or -ENOEXEC. */
+/* phdrs: plan->phnum headers of 56 bytes, any alignment. limit: one past the last usable address. 0
+ * or -ENOEXEC. */
 int elf_segments(const void *phdrs, u64 limit, struct elf_plan *plan);
 #endif
