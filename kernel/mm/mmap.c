@@ -6,7 +6,7 @@
 #include "internal.h"
 
 u32 mm_max_map_count = 65530, mm_overcommit_memory, mm_overcommit_ratio = 50;
-u64 mm_min_addr = 32768;
+u64 mm_min_addr = 65536;
 
 u32 prot_to_vm(int prot)
 {
