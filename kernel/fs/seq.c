@@ -58,6 +58,7 @@ void seq_write(struct seq *s, const void *data, size_t n)
 	s->len += n;
 }
 
+void seq_reserve(struct seq *s, size_t n) { seq_room(s, n); }
 void seq_puts(struct seq *s, const char *str) { seq_write(s, str, strlen(str)); }
 void seq_putc(struct seq *s, char c) { seq_write(s, &c, 1); }
 

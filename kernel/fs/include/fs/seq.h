@@ -16,6 +16,8 @@ void seq_putc(struct seq *s, char c);
 void seq_escape(struct seq *s, const char *str, const char *esc);
 /* Spaces up to column col of the current line (one at least). */
 void seq_pad(struct seq *s, size_t line_start, size_t col);
+/* Memory for n bytes more now, so that writing them allocates nothing. */
+void seq_reserve(struct seq *s, size_t n);
 void seq_free(struct seq *s);
 
 /* --- open files with generated text (fs/seq.c): f->private is theirs -------------------------- */
