@@ -3,7 +3,8 @@
 typedef unsigned long u64;
 static long sc(long n, long a, long b, long c, long d, long e)
 {
-	register long x8 asm("x8") = n, x0 asm("x0") = a, x1 asm("x1") = b, x2 asm("x2") = c, x3 asm("x3") = d, x4 asm("x4") = e;
+	register long x8 asm("x8") = n, x0 asm("x0") = a, x1 asm("x1") = b, x2 asm("x2") = c,
+			 x3 asm("x3") = d, x4 asm("x4") = e;
 	asm volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
 	return x0;
 }

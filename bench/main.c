@@ -22,7 +22,11 @@ void out(double v, const char *unit, const char *fmt, ...)
 {
 	char val[64];
 	va_list ap;
-	snprintf(val, sizeof val, v >= 1000 || v == (long)v ? "%.0f" : v >= 100 ? "%.1f" : "%.2f", v);
+	snprintf(val, sizeof val,
+		 v >= 1000 || v == (long)v ? "%.0f"
+		 : v >= 100		   ? "%.1f"
+					   : "%.2f",
+		 v);
 	va_start(ap, fmt);
 	vout(val, unit, fmt, ap);
 	va_end(ap);

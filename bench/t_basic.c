@@ -284,7 +284,8 @@ static void b_mmap(int mode)
 				munmap(p, PG);
 			}
 			if (k >= 0)
-				out(ns(now() - t0) / N, "ns", k ? "mmap.4KiB_mmap_touch_munmap" : "mmap.4KiB_mmap_munmap");
+				out(ns(now() - t0) / N, "ns",
+				    k ? "mmap.4KiB_mmap_touch_munmap" : "mmap.4KiB_mmap_munmap");
 		}
 	}
 	enum { R = 5 };
@@ -389,7 +390,8 @@ static void b_mprotect(int mode, int mib)
 int t_basic(int c, char **v)
 {
 	const char *w = c > 1 ? v[1] : "all";
-	int mode = c > 2 ? mode_parse(v[2]) : M4K, mib = c > 3 ? atoi(v[3]) : 1024, all = !strcmp(w, "all");
+	int mode = c > 2 ? mode_parse(v[2]) : M4K, mib = c > 3 ? atoi(v[3]) : 1024,
+	    all = !strcmp(w, "all");
 	int hit = 0;
 #define T(n, call) if (all || !strcmp(w, n)) { call; hit = 1; }
 	T("syscalls", b_syscalls())

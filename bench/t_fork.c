@@ -215,7 +215,8 @@ int t_storm(int c, char **v)
 	out(fl[1], "faults", "cow.%s.%dM.parent_storm_minflt", v[1], mib);
 	out(median(chi, R), "ns/4Kpage", "cow.%s.%dM.child_storm", v[1], mib);
 	out(fc[1], "faults", "cow.%s.%dM.child_storm_minflt", v[1], mib);
-	out(median(reuse, R), "ns/4Kpage", "cow.%s.%dM.parent_rewrite_after_child_storm_and_exit", v[1], mib);
+	out(median(reuse, R), "ns/4Kpage", "cow.%s.%dM.parent_rewrite_after_child_storm_and_exit",
+	    v[1], mib);
 	out(fr[1], "faults", "cow.%s.%dM.parent_rewrite_minflt", v[1], mib);
 	if (bad)
 		na("ISOLATION-WRONG", "cow.%s.%dM", v[1], mib);
@@ -374,9 +375,10 @@ int t_exec(int c, char **v)
 				d[2][r] = ns(t3 - t2);
 			}
 		}
-		static const char *nm[] = { "fork_exec_wait", "vfork_exec_wait", "posix_spawn_wait" };
+		static const char *nm[] = {"fork_exec_wait", "vfork_exec_wait", "posix_spawn_wait"};
 		for (int i = 0; i < 3; i++)
-			out(median(d[i], it) / 1e3, "us", "exec.%dM.%s.%s", mib, prog[k] + 1, nm[i]);
+			out(median(d[i], it) / 1e3, "us", "exec.%dM.%s.%s", mib, prog[k] + 1,
+			    nm[i]);
 		if (bad)
 			na("EXEC-FAILED", "exec.%dM.%s", mib, prog[k] + 1);
 	}

@@ -139,7 +139,10 @@ static int cmpu(const void *a, const void *b)
 static void dist(const char *phase)
 {
 	static const char *op[] = { "get", "set" }, *kind[] = { "resp", "svc" };
-	static const struct { double q; const char *n; } qs[] = { { .5, "p50" }, { .99, "p99" }, { .999, "p99.9" } };
+	static const struct {
+		double q;
+		const char *n;
+	} qs[] = {{.5, "p50"}, {.99, "p99"}, {.999, "p99.9"}};
 	for (int o = 0; o < 2; o++) {
 		int n = cnt[o];
 		if (!n)
@@ -149,9 +152,11 @@ static void dist(const char *phase)
 			qsort(lat[o][k], n, sizeof(uint32_t), cmpu);
 			for (int i = 0; i < 3; i++) {
 				int x = (int)(qs[i].q * n);
-				out(lat[o][k][x < n ? x : n - 1] / 1e3, "us", "%s.%s.%s.%s_%s", tag, phase, op[o], kind[k], qs[i].n);
+				out(lat[o][k][x < n ? x : n - 1] / 1e3, "us", "%s.%s.%s.%s_%s", tag,
+				    phase, op[o], kind[k], qs[i].n);
 			}
-			out(lat[o][k][n - 1] / 1e3, "us", "%s.%s.%s.%s_max", tag, phase, op[o], kind[k]);
+			out(lat[o][k][n - 1] / 1e3, "us", "%s.%s.%s.%s_max", tag, phase, op[o],
+			    kind[k]);
 		}
 	}
 }
@@ -239,10 +244,28 @@ int t_kv(int c, char **v)
 	unlink(DIR "/dump.rdb");
 	pid_t sp = fork();
 	if (!sp) {
-		char *av[] = { (char *)srv, "--port", "0", "--unixsocket", SOCK, "--save", "", "--dir", DIR,
-			"--enable-debug-command", "yes", "--logfile", DIR "/log", "--hz", "100",
-			"--rdbcompression", v[7], "--ignore-warnings", "ARM64-COW-BUG",
-			"--disable-thp", mode == M4K ? "yes" : "no", 0 };
+		char *av[] = {(char *)srv,
+			      "--port",
+			      "0",
+			      "--unixsocket",
+			      SOCK,
+			      "--save",
+			      "",
+			      "--dir",
+			      DIR,
+			      "--enable-debug-command",
+			      "yes",
+			      "--logfile",
+			      DIR "/log",
+			      "--hz",
+			      "100",
+			      "--rdbcompression",
+			      v[7],
+			      "--ignore-warnings",
+			      "ARM64-COW-BUG",
+			      "--disable-thp",
+			      mode == M4K ? "yes" : "no",
+			      0};
 		execv(srv, av);
 		_exit(127);
 	}
@@ -280,7 +303,8 @@ int t_kv(int c, char **v)
 		/* do not wait for the reply: the requests behind it see the fork */
 		if (send_cmd(b, "BGSAVE"))
 			return 1;
-		el = load(a, keys, vs, k == 2 ? 0 : period, 100000000, DIR "/dump.rdb", window, &nr);
+		el = load(a, keys, vs, k == 2 ? 0 : period, 100000000, DIR "/dump.rdb", window,
+			  &nr);
 		long f1 = proc_minflt(sp);
 		get_reply(b);
 		while (!window && info(b, "persistence", "rdb_bgsave_in_progress") != 0)
@@ -289,7 +313,8 @@ int t_kv(int c, char **v)
 		out(info(b, "stats", "latest_fork_usec"), "us", "%s.%s.latest_fork_usec", tag, ph);
 		out(ns(el) / 1e6, "ms", window ? "%s.%s.window" : "%s.%s.total", tag, ph);
 		out(f1 - f0, "faults", "%s.%s.server_minflt", tag, ph);
-		out(info(b, "persistence", "rdb_last_cow_size") / 1024, "KiB", "%s.%s.cow_size", tag, ph);
+		out(info(b, "persistence", "rdb_last_cow_size") / 1024, "KiB", "%s.%s.cow_size",
+		    tag, ph);
 		if (k == 2)
 			out(nr / (ns(el) / 1e9), "op/s", "%s.%s.closed_loop", tag, ph);
 		struct stat st;

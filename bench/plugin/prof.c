@@ -64,10 +64,12 @@ static void fini(qid id, void *u)
 	fprintf(f, "# windows %lu\n", (unsigned long)ons);
 	for (struct b *b = all; b; b = b->next)
 		if (b->cnt)
-			fprintf(f, "%lx %lu %lu\n", (unsigned long)b->va, (unsigned long)(b->cnt * b->n), (unsigned long)b->cnt);
+			fprintf(f, "%lx %lu %lu\n", (unsigned long)b->va,
+				(unsigned long)(b->cnt * b->n), (unsigned long)b->cnt);
 	fclose(f);
 }
-__attribute__((visibility("default"))) int qemu_plugin_install(qid id, const void *info, int argc, char **argv)
+__attribute__((visibility("default"))) int qemu_plugin_install(qid id, const void *info, int argc,
+							       char **argv)
 {
 	for (int i = 0; i < argc; i++)
 		if (!strncmp(argv[i], "out=", 4))
