@@ -30,7 +30,7 @@ struct mapping {
 	struct spinlock lock;
 	struct radix tree;		/* index -> struct folio * */
 	u64 nr_pages;
-	u64 size;			/* bytes; faults beyond are SIGBUS. Shrinks with invalidate_lock held for writing. */
+	u64 size;			/* bytes; faults beyond: SIGBUS. Shrinks under invalidate_lock for writing */
 	struct rwsem invalidate_lock;	/* read: fault in or read; write: truncate, punch */
 	struct list vmas;		/* every VMA that maps it, linked by vma.share; under vma_lock */
 	struct spinlock vma_lock;
