@@ -53,11 +53,11 @@ static const struct inode_ops map_link_iops = {
 static const char *parse_hex(const char *s, const char *end, char stop, u64 *v)
 {
 	for (*v = 0; s < end && *s != stop; s++) {
-		u32 digit = *s >= '0' && *s <= '9' ? (u32)(*s - '0') : *s >= 'a' && *s <= 'f' ? (u32)(*s - 'a' + 10) : 16;
+		bool letter = *s >= 'a' && *s <= 'f';
 
-		if (digit > 15 || *v >> 60)
+		if ((!letter && (*s < '0' || *s > '9')) || *v >> 60)
 			return NULL;
-		*v = *v << 4 | digit;
+		*v = *v << 4 | (u64)(letter ? *s - 'a' + 10 : *s - '0');
 	}
 	return s;
 }
