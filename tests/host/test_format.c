@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* vsnprintf and the string functions against the C library's, over every combination of flags and sizes that is used. */
+/* vsnprintf and the string functions against the C library's, over the flags, widths and sizes that are used. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +37,8 @@ static void numbers(void **state)
 {
 	static const char *const flags[] = { "", "-", "0", "+", " ", "#", "-#", "0#", "+0", " 0", "-+" };
 	static const char *const widths[] = { "", "1", "7", "12", ".0", ".3", "9.4", "3.7" };
-	static const char *const conversions[] = { "d", "u", "x", "X", "o", "hd", "hhu", "hx", "ld", "lu", "lx", "lld", "llx", "zu", "zd" };
+	static const char *const conversions[] = { "d", "u", "x", "X", "o", "hd", "hhu",
+		"hx", "ld", "lu", "lx", "lld", "llx", "zu", "zd" };
 	static const long values[] = { 0, 1, -1, 7, 42, -12345, 0x7fffffff, -0x7fffffffl - 1, 0x123456789abcdefl, INT64_MIN };
 
 	for (size_t f = 0; f < sizeof(flags) / sizeof(*flags); f++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page-table entry codec: bit positions against the Arm ARM's figure of VMSAv8-64 stage 1 descriptors (D8.3), written
- * here a second time as plain numbers; every leaf goes there and back; each edit changes what it says and nothing else.
+ * The page-table entry codec: bit positions against the Arm ARM's figure of VMSAv8-64 stage 1 descriptors (D8.3),
+ * written here a second time as plain numbers; every leaf goes there and back; each edit changes what it says and
+ * nothing else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +44,8 @@ static void architecture_bits(void **state)
 	l.level = 2;
 	assert_int_equal(pte_make_leaf(&l).v & 3, 1);
 	/* kernel, global: AP[1] and nG clear */
-	l = (struct leaf){ .pa = PA, .level = 3, .read = true, .write = true, .dirty = true, .global = true, .young = true };
+	l = (struct leaf){ .pa = PA, .level = 3, .read = true, .write = true, .dirty = true, .global = true,
+			   .young = true };
 	v = pte_make_leaf(&l).v;
 	assert_false(v & (1 << 6 | 1 << 7 | 1 << 11));
 	assert_true(v & 1ull << 53 && v & 1ull << 54);
@@ -65,8 +67,10 @@ static struct leaf numbered(u32 n)
 {
 	struct leaf l = {
 		.pa = PA & ~(PMD_SIZE - 1), .level = bit(n, 0) ? 2 : 3, .type = bit(n, 1) ? MEM_DEVICE : MEM_NORMAL,
-		.write = bit(n, 2), .exec = bit(n, 3), .user = bit(n, 4), .dirty = bit(n, 5), .young = bit(n, 6),
-		.exclusive = bit(n, 7), .special = bit(n, 8), .cont = bit(n, 9), .global = bit(n, 10), .read = bit(n, 11),
+		.write = bit(n, 2), .exec = bit(n, 3), .user = bit(n, 4),
+		.dirty = bit(n, 5), .young = bit(n, 6),
+		.exclusive = bit(n, 7), .special = bit(n, 8), .cont = bit(n, 9), .global = bit(n, 10),
+		.read = bit(n, 11),
 	};
 
 	/* What hardware cannot say apart: without any other right a kernel leaf is readable, with one any leaf is. */

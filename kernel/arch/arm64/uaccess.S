@@ -23,7 +23,7 @@
 	.endm
 
 	.text
-/* size_t user_copy(void *dst, const void *src, size_t n): bytes not copied. The source pointer moves last, so that it tells. */
+/* size_t user_copy(void *dst, const void *src, size_t n): bytes not copied. The source pointer moves last: it tells. */
 	.globl user_copy
 	.type user_copy, %function
 	.balign 16
