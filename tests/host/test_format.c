@@ -39,7 +39,8 @@ static void numbers(void **state)
 	static const char *const widths[] = { "", "1", "7", "12", ".0", ".3", "9.4", "3.7" };
 	static const char *const conversions[] = { "d", "u", "x", "X", "o", "hd", "hhu",
 		"hx", "ld", "lu", "lx", "lld", "llx", "zu", "zd" };
-	static const long values[] = { 0, 1, -1, 7, 42, -12345, 0x7fffffff, -0x7fffffffl - 1, 0x123456789abcdefl, INT64_MIN };
+	static const long values[] = { 0, 1, -1, 7, 42, -12345, 0x7fffffff, -0x7fffffffl - 1,
+		0x123456789abcdefl, INT64_MIN };
 
 	for (size_t f = 0; f < sizeof(flags) / sizeof(*flags); f++)
 		for (size_t w = 0; w < sizeof(widths) / sizeof(*widths); w++)

@@ -135,10 +135,9 @@ static void edits(void **state)
 		EDIT(pte_advance(p, 5), e.pa += 5 * PAGE_SIZE);
 		if (l.read)
 			EDIT(pte_mkwrite(p), e.write = true);
-		EDIT(pte_mkwrite(pte_wrprotect(pte_make_leaf(&(struct leaf){ .read = true, .level = l.level, .pa = l.pa,
-			.user = l.user, .type = l.type, .write = true, .exec = l.exec, .dirty = l.dirty, .young = l.young,
-			.exclusive = l.exclusive, .special = l.special, .cont = l.cont, .global = l.global }))),
-		     e.write = e.read = true);
+		e = l;
+		e.write = e.read = true;	/* taken away and given back, with everything else as it was */
+		same(pte_leaf(pte_mkwrite(pte_wrprotect(pte_make_leaf(&e))), l.level), e);
 	}
 }
 
