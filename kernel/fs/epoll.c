@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * epoll(7): waiting. An item is idle, on the ready list, or taken by the one who harvests (ep->mutex held). A wake-up
- * of its file puts an idle item on the list and marks a taken one `again`. The harvester takes the whole list, asks
- * each file what is really there, reports it, and puts back level-triggered items and those marked.
+ * epoll(7): waiting. An item is idle, on the ready list, or taken by the one who harvests
+ * (ep->mutex held). A wake-up of its file puts an idle item on the list and marks a taken one
+ * `again`. The harvester takes the whole list, asks each file what is really there, reports it, and
+ * puts back level-triggered items and those marked.
  *
- * Locks: ep->mutex, then ep->mutex of an epoll inside, then file->ep_lock; in wake-ups the file's queue lock, ep->lock
- * (dropped), then the queues of this epoll. epoll_ctl keeps the graph of epolls without cycles, so these orders hold.
+ * Locks: ep->mutex, then ep->mutex of an epoll inside, then file->ep_lock; in wake-ups the file's
+ * queue lock, ep->lock (dropped), then the queues of this epoll. epoll_ctl keeps the graph of
+ * epolls without cycles, so these orders hold.
  */
 #include <base/alloc.h>
 #include <fs/seq.h>
@@ -67,7 +69,8 @@ static void item_done(struct epoll *ep, struct epitem *it, bool keep)
 
 static u32 item_poll(struct epitem *it)
 {
-	return file_poll(it->file, NULL) & it->events & ~(u32)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP);
+	return file_poll(it->file, NULL) & it->events &
+	       ~(u32)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP);
 }
 
 /* ep->mutex held. Number of events stored, or -EFAULT if the first could not be. */
@@ -200,14 +203,15 @@ static void epoll_fdinfo(struct file *f, struct seq *s)
 	for (struct tree_node *n = tree_first(&ep->items); n; n = tree_next(n)) {
 		struct epitem *it = container_of(n, struct epitem, node);
 
-		seq_printf(s, "tfd: %8d events: %8x data: %16lx  pos:%li ino:%lx sdev:%x\n", it->fd, it->events,
-			   it->data, (long)it->file->pos, it->file->inode->ino,
+		seq_printf(s, "tfd: %8d events: %8x data: %16lx  pos:%li ino:%lx sdev:%x\n", it->fd,
+			   it->events, it->data, (long)it->file->pos, it->file->inode->ino,
 			   it->file->inode->sb ? it->file->inode->sb->dev : 0);
 	}
 	mutex_unlock(&ep->mutex);
 }
 
-const struct file_ops epoll_file_ops = { .poll = epoll_poll, .release = epoll_release, .fdinfo = epoll_fdinfo };
+const struct file_ops epoll_file_ops = {
+	.poll = epoll_poll, .release = epoll_release, .fdinfo = epoll_fdinfo};
 
 struct file *epoll_create_file(void)
 {

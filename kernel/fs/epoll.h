@@ -7,7 +7,7 @@
 #include <lib/tree.h>
 
 #define EPOLL_NESTS	4		/* watches of watches */
-#define EPOLL_QUEUES	2		/* wait queues of one file; the rest is in the item's chain */
+#define EPOLL_QUEUES 2 /* wait queues of one file; the rest is in the item's chain */
 
 struct epoll;
 struct epitem;
@@ -26,7 +26,7 @@ struct epitem {
 	struct file *file;		/* not referenced: the file's end removes the item */
 	int fd;
 	struct list file_link;		/* file->epolls; file->ep_lock */
-	u32 events;			/* wanted, with EPOLLET and the like; 0: EPOLLONESHOT has fired. ep->lock */
+	u32 events; /* wanted, with EPOLLET and the like; 0: EPOLLONESHOT has fired. ep->lock */
 	u64 data;
 	struct list ready_link;		/* ep->lock */
 	enum item_where where;		/* ep->lock */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * epoll(7): what is watched. An item does not keep its file alive: the file's last reference removes its items
- * (file_epoll_gone), the epoll's end removes those left. Each may meet the other, so both run under graph_lock, which
- * also keeps the graph of epolls still while an edge is added. Closing a file that was never watched takes no lock.
+ * epoll(7): what is watched. An item does not keep its file alive: the file's last reference
+ * removes its items (file_epoll_gone), the epoll's end removes those left. Each may meet the other,
+ * so both run under graph_lock, which also keeps the graph of epolls still while an edge is added.
+ * Closing a file that was never watched takes no lock.
  */
 #include <base/alloc.h>
 #include <task/task.h>
@@ -202,8 +203,8 @@ static int depth_below(struct epoll *ep, const struct epoll *goal, int level)
 }
 
 /*
- * The longest chain above. Edges to epolls change under graph_lock only (their removal by hand does too: epoll_ctl
- * takes it for epolls), so the list stands still.
+ * The longest chain above. Edges to epolls change under graph_lock only (their removal by hand does
+ * too: epoll_ctl takes it for epolls), so the list stands still.
  */
 static int depth_above(struct epoll *ep, int level)
 {
@@ -228,14 +229,16 @@ static int check_nesting(struct epoll *ep, struct epoll *inner)
 
 static int check_add(const struct file *f, const struct epoll_event *ev)
 {
-	u32 with_exclusive = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
+	u32 with_exclusive =
+		EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
 	if (!(ev->events & EPOLLEXCLUSIVE))
 		return 0;
 	return ev->events & ~with_exclusive || f->ops == &epoll_file_ops ? -EINVAL : 0;
 }
 
-static int ctl_locked(struct epoll *ep, int op, int fd, struct file *f, const struct epoll_event *ev)
+static int ctl_locked(struct epoll *ep, int op, int fd, struct file *f,
+		      const struct epoll_event *ev)
 {
 	struct epitem *it = find_item(ep, f, fd);
 

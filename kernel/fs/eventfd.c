@@ -10,7 +10,12 @@
 
 #define EVENTFD_MAX (~0ull - 1)
 
-struct eventfd { struct spinlock lock; u64 count; bool semaphore; struct wait_queue rd_wait, wr_wait; };
+struct eventfd {
+	struct spinlock lock;
+	u64 count;
+	bool semaphore;
+	struct wait_queue rd_wait, wr_wait;
+};
 
 /* Takes the value to report, 0 if there is none. */
 static u64 take(struct eventfd *e)
@@ -69,7 +74,8 @@ static ssize_t eventfd_write(struct file *f, struct uio *u, u64 *pos)
 		long err = -EAGAIN;
 
 		if (!(f->flags & O_NONBLOCK))
-			err = wait_event_interruptible(&e->wr_wait, EVENTFD_MAX - READ_ONCE(e->count) >= v);
+			err = wait_event_interruptible(&e->wr_wait,
+						       EVENTFD_MAX - READ_ONCE(e->count) >= v);
 		if (err)
 			return err;
 	}
@@ -85,8 +91,8 @@ static u32 eventfd_poll(struct file *f, struct poll_table *pt)
 	poll_wait(pt, f, &e->rd_wait);
 	poll_wait(pt, f, &e->wr_wait);
 	count = READ_ONCE(e->count);
-	return (count ? EPOLLIN | EPOLLRDNORM : 0) | (count < EVENTFD_MAX ? EPOLLOUT | EPOLLWRNORM : 0) |
-	       (count == ~0ull ? EPOLLERR : 0);
+	return (count ? EPOLLIN | EPOLLRDNORM : 0) |
+	       (count < EVENTFD_MAX ? EPOLLOUT | EPOLLWRNORM : 0) | (count == ~0ull ? EPOLLERR : 0);
 }
 
 static void eventfd_release(struct file *f) { kfree(f->private); }
@@ -95,11 +101,15 @@ static void eventfd_fdinfo(struct file *f, struct seq *s)
 {
 	struct eventfd *e = f->private;
 
-	seq_printf(s, "eventfd-count: %16lx\neventfd-semaphore: %d\n", READ_ONCE(e->count), e->semaphore);
+	seq_printf(s, "eventfd-count: %16lx\neventfd-semaphore: %d\n", READ_ONCE(e->count),
+		   e->semaphore);
 }
 
 static const struct file_ops eventfd_ops = {
-	.read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release,
+	.read = eventfd_read,
+	.write = eventfd_write,
+	.poll = eventfd_poll,
+	.release = eventfd_release,
 	.fdinfo = eventfd_fdinfo,
 };
 

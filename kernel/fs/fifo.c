@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How pipes come to be: by name (fifo(7): an open waits for the other side) and without. inode->private is the pipe,
- * made by the first open and kept until the inode goes.
+ * How pipes come to be: by name (fifo(7): an open waits for the other side) and without.
+ * inode->private is the pipe, made by the first open and kept until the inode goes.
  */
 #include <base/alloc.h>
 #include <base/init.h>
@@ -146,7 +146,8 @@ static struct file *pipe_end(struct inode *i, int flags)
 	snprintf(name, sizeof(name), "pipe:[%lu]", i->ino);
 	f = anon_file_inode(inode_get(i), name, &fifo_file_ops, i->private, flags);
 	if (!IS_ERR(f))
-		f->version = ~0ull;	/* never what w_opened was: a pipe without writers always hangs up */
+		f->version =
+			~0ull; /* never what w_opened was: a pipe without writers always hangs up */
 	return f;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pipes: a ring of slots, each a page with a run of bytes. A write of up to a page goes whole into the last slot or a
- * new one, which is what makes PIPE_BUF atomic; a longer one keeps the lock while there is room.
+ * Pipes: a ring of slots, each a page with a run of bytes. A write of up to a page goes whole into
+ * the last slot or a new one, which is what makes PIPE_BUF atomic; a longer one keeps the lock
+ * while there is room.
  *
- * The lock sleeps, since bytes are copied from and to user memory under it. Nobody is woken with it held. Waiters are
- * exclusive: one byte wakes one reader; a reader that leaves bytes, or is interrupted by a signal, wakes the next.
+ * The lock sleeps, since bytes are copied from and to user memory under it. Nobody is woken with it
+ * held. Waiters are exclusive: one byte wakes one reader; a reader that leaves bytes, or is
+ * interrupted by a signal, wakes the next.
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -152,7 +154,8 @@ static ssize_t read_some(struct pipe *p, struct uio *u)
 
 	while (u->left && !pipe_empty(p)) {
 		struct pipe_buf *b = slot(p, p->tail);
-		size_t want = min(u->left, (size_t)b->len), n = uio_write(u, (char *)b->page + b->off, want);
+		size_t want = min(u->left, (size_t)b->len),
+		       n = uio_write(u, (char *)b->page + b->off, want);
 		bool packet = b->packet;
 
 		done += (ssize_t)n;
@@ -190,7 +193,8 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 		ret = pipe_sleep(p, &p->rd_wait, can_read);
 		if (ret)
 			return ret;
-		more = true;	/* the wake-up was ours alone; without it, an epoll would see an edge that is none */
+		more = true; /* the wake-up was ours alone; without it, an epoll would see an edge
+				that is none */
 		mutex_lock(&p->lock);
 	}
 	was_full = pipe_full(p);
@@ -217,7 +221,8 @@ static ssize_t append_to_last(struct pipe *p, struct uio *u)
 		return 0;
 	n = uio_read(u, (char *)b->page + b->off + b->len, odd);
 	if (n != odd)
-		return -EFAULT;	/* what was copied lies beyond the slot's end: as if it had not been */
+		return -EFAULT; /* what was copied lies beyond the slot's end: as if it had not been
+				 */
 	b->len += (u32)n;
 	return (ssize_t)n;
 }
@@ -395,7 +400,8 @@ i64 pipe_fcntl(struct file *f, int cmd, u64 arg)
 	slots = (u32)(div_round_up(size, PAGE_SIZE));
 	while (!is_pow2(slots))
 		slots += slots & -slots;
-	if ((u64)slots * PAGE_SIZE > pipe_max_size && slots > p->mask + 1 && !capable(CAP_SYS_RESOURCE))
+	if ((u64)slots * PAGE_SIZE > pipe_max_size && slots > p->mask + 1 &&
+	    !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	return resize(p, slots);
 }

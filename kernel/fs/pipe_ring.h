@@ -10,11 +10,13 @@
 struct pipe_buf { void *page; u32 off, len; bool packet; };
 
 struct pipe {
-	struct mutex lock; /* all below but the queues; head, tail and the counts are also read without it */
+	struct mutex lock; /* all below but the queues; head, tail and the counts are also read
+			      without it */
 	u32 head, tail;			/* slots used: tail..head-1, taken modulo the size */
 	u32 mask;			/* slots - 1 */
 	u32 readers, writers;		/* open files */
-	u32 r_opened, w_opened;		/* how often a reader or writer has come: what a FIFO's open waits for */
+	u32 r_opened,
+		w_opened; /* how often a reader or writer has come: what a FIFO's open waits for */
 	struct pipe_buf *bufs;
 	void *spare[2];			/* pages kept for the next write */
 	struct wait_queue rd_wait, wr_wait, open_wait;
@@ -29,7 +31,10 @@ void pipe_free(struct pipe *p);
 void pipe_drain(struct pipe *p);	/* lock held */
 /* A file that reads or writes (FMODE_*) goes; wakes the other side. */
 void pipe_leave(struct pipe *p, u32 mode);
-static inline bool pipe_empty(const struct pipe *p) { return READ_ONCE(p->head) == READ_ONCE(p->tail); }
+static inline bool pipe_empty(const struct pipe *p)
+{
+	return READ_ONCE(p->head) == READ_ONCE(p->tail);
+}
 static inline bool pipe_full(const struct pipe *p)
 {
 	return READ_ONCE(p->head) - READ_ONCE(p->tail) > READ_ONCE(p->mask);

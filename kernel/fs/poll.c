@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Waiting for several files at once. The first look at the files queues the caller with each; then it sleeps until one
- * of the queues wakes it with an event it wants, and looks again. A wake between a look and the sleep leaves its mark
- * in triggered, which is read after the task is marked asleep.
+ * Waiting for several files at once. The first look at the files queues the caller with each; then
+ * it sleeps until one of the queues wakes it with an event it wants, and looks again. A wake
+ * between a look and the sleep leaves its mark in triggered, which is read after the task is marked
+ * asleep.
  */
 #include <base/alloc.h>
 #include <fs/poll.h>
@@ -166,7 +167,8 @@ i64 poll_fds(struct pollfd *fds, u32 n, u64 deadline)
 			in_time = schedule_until(deadline);
 		WRITE_ONCE(current->sched.state, TASK_RUNNING);
 		WRITE_ONCE(w.triggered, false);
-		smp_mb();	/* a wake from here on is seen by the next sleep, one before by the next look */
+		smp_mb(); /* a wake from here on is seen by the next sleep, one before by the next
+			     look */
 	}
 	leave_all(&w);
 	return ready;

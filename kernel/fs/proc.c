@@ -71,7 +71,8 @@ static int root_readdir(struct file *f, struct dir_context *ctx)
 		if (!pseudo_emit(f, &proc_node, ctx))
 			return 0;
 		for (u32 n = 0; n < ARRAY_SIZE(links); n++)
-			if (!ctx->emit(ctx, links[n].name, (u32)strlen(links[n].name), 2 + n, 10 /* DT_LNK */))
+			if (!ctx->emit(ctx, links[n].name, (u32)strlen(links[n].name), 2 + n,
+				       10 /* DT_LNK */))
 				return 0;	/* names twice rather than none */
 		ctx->pos = FIRST_PID_POS + 1;
 	}

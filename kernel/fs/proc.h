@@ -8,7 +8,8 @@
 #include <task/task.h>
 
 struct proc_entry;
-/* What an inode below /proc/PID is about. A thread's directory names the thread unless it is the leader. */
+/* What an inode below /proc/PID is about. A thread's directory names the thread unless it is the
+ * leader. */
 struct proc_inode {
 	struct process *proc;		/* referenced */
 	struct task *task;		/* referenced; NULL: whoever leads proc */
@@ -50,14 +51,31 @@ static inline u64 proc_ino(i32 nr, u32 n) { return ((u64)nr << 8) + n + 16; }
 extern const struct inode_ops proc_text_iops, proc_fd_iops, proc_fdinfo_iops, proc_task_iops;
 extern const struct inode_ops proc_map_files_iops;
 extern const struct file_ops proc_map_files_fops;
-extern const struct file_ops proc_fd_fops, proc_fdinfo_fops, proc_task_fops, proc_mem_fops, proc_pagemap_fops;
+extern const struct file_ops proc_fd_fops, proc_fdinfo_fops, proc_task_fops, proc_mem_fops,
+	proc_pagemap_fops;
 
 /* --- contents --------------------------------------------------------------------------------- */
 #define SHOW(name) int proc_show_##name(struct seq *s, struct task *t, bool thread)
-SHOW(status); SHOW(stat); SHOW(statm); SHOW(comm); SHOW(cmdline); SHOW(environ); SHOW(auxv); SHOW(limits); SHOW(io);
-SHOW(maps); SHOW(smaps); SHOW(smaps_rollup); SHOW(oom_score); SHOW(oom_score_adj); SHOW(wchan); SHOW(schedstat);
+SHOW(status);
+SHOW(stat);
+SHOW(statm);
+SHOW(comm);
+SHOW(cmdline);
+SHOW(environ);
+SHOW(auxv);
+SHOW(limits);
+SHOW(io);
+SHOW(maps);
+SHOW(smaps);
+SHOW(smaps_rollup);
+SHOW(oom_score);
+SHOW(oom_score_adj);
+SHOW(wchan);
+SHOW(schedstat);
 SHOW(personality); SHOW(syscall);
 /* In pages. */
-struct mm_sums { u64 size, locked, data, stack, exec, lib, peak, rss, hwm, anon, file, shmem, tables; };
+struct mm_sums {
+	u64 size, locked, data, stack, exec, lib, peak, rss, hwm, anon, file, shmem, tables;
+};
 void proc_mm_sums(struct mm *mm, struct mm_sums *m);
 #endif

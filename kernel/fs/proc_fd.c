@@ -45,13 +45,15 @@ static bool fd_revalidate(struct dentry *d)
 
 	if (!f)
 		return false;
-	d->inode->mode = S_IFLNK | (f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
+	d->inode->mode =
+		S_IFLNK | (f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
 	file_put(f);
 	return true;
 }
 
 static void fd_evict(struct inode *i) { proc_text_iops.evict(i); }
-static const struct inode_ops fd_link_iops = { .follow = fd_follow, .revalidate = fd_revalidate, .evict = fd_evict };
+static const struct inode_ops fd_link_iops = {
+	.follow = fd_follow, .revalidate = fd_revalidate, .evict = fd_evict};
 
 /* --- fdinfo files ----------------------------------------------------------------------------- */
 
@@ -63,7 +65,8 @@ static int info_make(struct file *self, struct seq *s)
 	if (!f)
 		return -ENOENT;
 	flags = f->flags;
-	if (proc_of(self->inode)->proc == current_proc() && fd_cloexec(proc_of(self->inode)->fd, -1) > 0)
+	if (proc_of(self->inode)->proc == current_proc() &&
+	    fd_cloexec(proc_of(self->inode)->fd, -1) > 0)
 		flags |= O_CLOEXEC;
 	seq_printf(s, "pos:\t%li\nflags:\t0%o\nmnt_id:\t%i\nino:\t%lu\n", (long)f->pos, flags,
 		   f->path.mnt ? (int)f->path.mnt->id : 0, f->inode->ino);
@@ -110,17 +113,25 @@ static struct inode *lookup(struct inode *dir, const char *name, u32 len, bool i
 	if (!f)
 		return NULL;
 	if (!info)
-		mode = S_IFLNK | (f->mode & FMODE_READ ? 0500 : 0) | (f->mode & FMODE_WRITE ? 0300 : 0);
+		mode = S_IFLNK | (f->mode & FMODE_READ ? 0500 : 0) |
+		       (f->mode & FMODE_WRITE ? 0300 : 0);
 	file_put(f);
-	i = proc_new_inode(dir->sb, &of, mode, 0x30000000 + ((u64)nr_of(&of) << 12) + (u64)of.fd * 2 + info);
+	i = proc_new_inode(dir->sb, &of, mode,
+			   0x30000000 + ((u64)nr_of(&of) << 12) + (u64)of.fd * 2 + info);
 	if (IS_ERR(i))
 		return i;
 	i->ops = info ? &proc_text_iops : &fd_link_iops;
 	i->fops = info ? &info_fops : NULL;
 	return i;
 }
-static struct inode *fd_lookup(struct inode *dir, const char *name, u32 len) { return lookup(dir, name, len, false); }
-static struct inode *info_lookup(struct inode *dir, const char *name, u32 len) { return lookup(dir, name, len, true); }
+static struct inode *fd_lookup(struct inode *dir, const char *name, u32 len)
+{
+	return lookup(dir, name, len, false);
+}
+static struct inode *info_lookup(struct inode *dir, const char *name, u32 len)
+{
+	return lookup(dir, name, len, true);
+}
 
 static int readdir(struct file *self, struct dir_context *ctx, u32 type)
 {
@@ -129,7 +140,8 @@ static int readdir(struct file *self, struct dir_context *ctx, u32 type)
 	int fd;
 
 	for (; ctx->pos < 2; ctx->pos++)
-		if (!ctx->emit(ctx, "..", (u32)ctx->pos + 1, ctx->pos ? proc_ino(nr_of(pi), 0) : self->inode->ino, 4))
+		if (!ctx->emit(ctx, "..", (u32)ctx->pos + 1,
+			       ctx->pos ? proc_ino(nr_of(pi), 0) : self->inode->ino, 4))
 			return 0;
 	t = proc_task(self->inode);
 	if (!t)
@@ -146,8 +158,14 @@ static int readdir(struct file *self, struct dir_context *ctx, u32 type)
 	task_put(t);
 	return 0;
 }
-static int fd_readdir(struct file *f, struct dir_context *ctx) { return readdir(f, ctx, 10 /* DT_LNK */); }
-static int info_readdir(struct file *f, struct dir_context *ctx) { return readdir(f, ctx, 8 /* DT_REG */); }
+static int fd_readdir(struct file *f, struct dir_context *ctx)
+{
+	return readdir(f, ctx, 10 /* DT_LNK */);
+}
+static int info_readdir(struct file *f, struct dir_context *ctx)
+{
+	return readdir(f, ctx, 8 /* DT_REG */);
+}
 
 /* A process may always look at its own, whatever its user ids have become. */
 static int fd_permission(struct inode *i, u32 may)
@@ -165,8 +183,12 @@ static int fd_permission(struct inode *i, u32 may)
 
 static bool dir_revalidate(struct dentry *d) { return proc_text_iops.revalidate(d); }
 const struct inode_ops proc_fd_iops = {
-	.lookup = fd_lookup, .permission = fd_permission, .revalidate = dir_revalidate, .evict = fd_evict,
+	.lookup = fd_lookup,
+	.permission = fd_permission,
+	.revalidate = dir_revalidate,
+	.evict = fd_evict,
 };
-const struct inode_ops proc_fdinfo_iops = { .lookup = info_lookup, .revalidate = dir_revalidate, .evict = fd_evict };
+const struct inode_ops proc_fdinfo_iops = {
+	.lookup = info_lookup, .revalidate = dir_revalidate, .evict = fd_evict};
 const struct file_ops proc_fd_fops = { .readdir = fd_readdir };
 const struct file_ops proc_fdinfo_fops = { .readdir = info_readdir };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /proc/PID/map_files: a link to the file behind each mapping, named by its addresses as maps shows them. It leads to
- * the very file, whatever its name is now. No name is told while mm->lock is held: telling it may fault.
+ * /proc/PID/map_files: a link to the file behind each mapping, named by its addresses as maps shows
+ * them. It leads to the very file, whatever its name is now. No name is told while mm->lock is
+ * held: telling it may fault.
  */
 #include <base/string.h>
 #include <lib/format.h>
@@ -82,7 +83,8 @@ static struct inode *map_lookup(struct inode *dir, const char *name, u32 len)
 	if (!v)
 		return NULL;
 	of.entry = NULL;
-	i = proc_new_inode(dir->sb, &of, S_IFLNK | 0500, 0x38000000 + (of.start >> PAGE_SHIFT) % 0x7000000);
+	i = proc_new_inode(dir->sb, &of, S_IFLNK | 0500,
+			   0x38000000 + (of.start >> PAGE_SHIFT) % 0x7000000);
 	if (!IS_ERR(i))
 		i->ops = &map_link_iops;
 	return i;
@@ -124,7 +126,8 @@ static int map_readdir(struct file *f, struct dir_context *ctx)
 		if (!next_map(mm, &start, &end))
 			break;
 		snprintf(name, sizeof(name), "%lx-%lx", start, end);
-		if (!ctx->emit(ctx, name, (u32)strlen(name), 0x38000000 + (start >> PAGE_SHIFT) % 0x7000000, 10))
+		if (!ctx->emit(ctx, name, (u32)strlen(name),
+			       0x38000000 + (start >> PAGE_SHIFT) % 0x7000000, 10))
 			break;
 		ctx->pos = (end >> PAGE_SHIFT) + 2;
 	}

@@ -27,7 +27,8 @@ void proc_mm_sums(struct mm *mm, struct mm_sums *m)
 	m->size = mm->total_pages;
 	m->peak = max(mm->peak_pages, m->size);
 	m->locked = mm->locked_pages;
-	m->exec = (align_up(mm->code_end, PAGE_SIZE) - align_down(mm->code_start, PAGE_SIZE)) >> PAGE_SHIFT;
+	m->exec = (align_up(mm->code_end, PAGE_SIZE) - align_down(mm->code_start, PAGE_SIZE)) >>
+		  PAGE_SHIFT;
 	m->exec = min(m->exec, m->lib);
 	m->lib -= m->exec;
 	m->tables = mm_table_pages(mm);
@@ -77,15 +78,16 @@ static void show_vma_at(struct seq *s, struct vma *v, u64 start, u64 end, char *
 
 	if (v->backing)
 		id = v->backing->ops->id(v->backing);
-	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", start, end, f & VM_READ ? 'r' : '-',
-		   f & VM_WRITE ? 'w' : '-', f & VM_EXEC ? 'x' : '-', f & VM_SHARED ? 's' : 'p',
-		   v->backing ? v->pgoff << PAGE_SHIFT : 0, dev_major(id.dev), dev_minor(id.dev), id.ino);
+	seq_printf(s, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", start, end,
+		   f & VM_READ ? 'r' : '-', f & VM_WRITE ? 'w' : '-', f & VM_EXEC ? 'x' : '-',
+		   f & VM_SHARED ? 's' : 'p', v->backing ? v->pgoff << PAGE_SHIFT : 0,
+		   dev_major(id.dev), dev_minor(id.dev), id.ino);
 	show_name(s, v, line, path);
 }
 
 /* Calls fn for each VMA with the lock held for reading. A process without memory has none. */
-static int each_vma(struct seq *s, struct task *t, void (*fn)(struct seq *, struct vma *, char *path, void *),
-		    void *arg)
+static int each_vma(struct seq *s, struct task *t,
+		    void (*fn)(struct seq *, struct vma *, char *path, void *), void *arg)
 {
 	struct mm *mm = proc_mm(t);
 	char *path;
@@ -147,12 +149,15 @@ static void usage_fields(struct seq *s, const struct vma_usage *u)
 
 static void vm_flags(struct seq *s, u32 f)
 {
-	static const struct { u32 bit; const char *text; } names[] = {
-		{ VM_READ, "rd" },     { VM_WRITE, "wr" },	{ VM_EXEC, "ex" },	 { VM_SHARED, "sh" },
-		{ VM_MAYREAD, "mr" },  { VM_MAYWRITE, "mw" },	{ VM_MAYEXEC, "me" },	 { VM_GROWSDOWN, "gd" },
-		{ VM_PFN, "pf" },      { VM_LOCKED, "lo" },	{ VM_SEQ, "sr" },	 { VM_RAND, "rr" },
-		{ VM_DONTFORK, "dc" }, { VM_DONTEXPAND, "de" }, { VM_NORESERVE, "nr" },	 { VM_WIPEONFORK, "wf" },
-		{ VM_DONTDUMP, "dd" }, { VM_HUGEPAGE, "hg" },	{ VM_NOHUGEPAGE, "nh" },
+	static const struct { u32 bit; const char *text;
+	} names[] = {
+		{VM_READ, "rd"},       {VM_WRITE, "wr"},      {VM_EXEC, "ex"},
+		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"},
+		{VM_MAYEXEC, "me"},    {VM_GROWSDOWN, "gd"},  {VM_PFN, "pf"},
+		{VM_LOCKED, "lo"},     {VM_SEQ, "sr"},	      {VM_RAND, "rr"},
+		{VM_DONTFORK, "dc"},   {VM_DONTEXPAND, "de"}, {VM_NORESERVE, "nr"},
+		{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},   {VM_HUGEPAGE, "hg"},
+		{VM_NOHUGEPAGE, "nh"},
 	};
 
 	seq_puts(s, "VmFlags: ");
@@ -224,7 +229,8 @@ static int mm_file_open(struct inode *i, struct file *f)
 	if (!proc_may_look(t))
 		err = -EACCES;
 	else
-		f->private = proc_mm(t);	/* the one it has now: exec does not hand the new one out */
+		f->private =
+			proc_mm(t); /* the one it has now: exec does not hand the new one out */
 	task_put(t);
 	return err;
 }
@@ -275,7 +281,10 @@ static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
 	return done;
 }
 const struct file_ops proc_pagemap_fops = {
-	.open = mm_file_open, .read = pagemap_read, .seek = mm_file_seek, .release = mm_file_release,
+	.open = mm_file_open,
+	.read = pagemap_read,
+	.seek = mm_file_seek,
+	.release = mm_file_release,
 };
 
 static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
@@ -315,8 +324,18 @@ static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
 	page_free(buf);
 	return done;
 }
-static ssize_t mem_read(struct file *f, struct uio *u, u64 *pos) { return mem_rw(f, u, pos, false); }
-static ssize_t mem_write(struct file *f, struct uio *u, u64 *pos) { return mem_rw(f, u, pos, true); }
+static ssize_t mem_read(struct file *f, struct uio *u, u64 *pos)
+{
+	return mem_rw(f, u, pos, false);
+}
+static ssize_t mem_write(struct file *f, struct uio *u, u64 *pos)
+{
+	return mem_rw(f, u, pos, true);
+}
 const struct file_ops proc_mem_fops = {
-	.open = mm_file_open, .read = mem_read, .write = mem_write, .seek = mm_file_seek, .release = mm_file_release,
+	.open = mm_file_open,
+	.read = mem_read,
+	.write = mem_write,
+	.seek = mm_file_seek,
+	.release = mm_file_release,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /proc/PID and /proc/PID/task/TID: one table of entries for both. An inode keeps its process (and thread) structures
- * alive, not the process: each use asks whether it is still there (ESRCH).
+ * /proc/PID and /proc/PID/task/TID: one table of entries for both. An inode keeps its process (and
+ * thread) structures alive, not the process: each use asks whether it is still there (ESRCH).
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -132,7 +132,8 @@ struct inode *proc_new_inode(struct super *sb, const struct proc_inode *of, u32 
 
 /* --- text files ------------------------------------------------------------------------------- */
 
-/* Whoever opened it keeps what it was allowed then; a process that has changed its credentials since is asked again. */
+/* Whoever opened it keeps what it was allowed then; a process that has changed its credentials
+ * since is asked again. */
 static int entry_make(struct file *f, struct seq *s)
 {
 	const struct proc_entry *e = proc_of(f->inode)->entry;
@@ -184,7 +185,11 @@ static ssize_t entry_write(struct file *f, struct uio *u, u64 *pos)
 }
 
 static const struct file_ops entry_fops = {
-	.open = entry_open, .read = text_read, .write = entry_write, .seek = text_seek, .release = text_release,
+	.open = entry_open,
+	.read = text_read,
+	.write = entry_write,
+	.seek = text_seek,
+	.release = text_release,
 };
 const struct inode_ops proc_text_iops = { .evict = proc_evict, .revalidate = proc_revalidate };
 
@@ -296,9 +301,18 @@ static ssize_t store_oom_score_adj(struct task *t, const char *text, size_t n)
 /* --- the table -------------------------------------------------------------------------------- */
 
 #define TEXT(n, m, i, fn)	{ .name = n, .mode = S_IFREG | (m), .in = i, .show = fn }
-#define GUARDED(n, m, i, fn)	{ .name = n, .mode = S_IFREG | (m), .in = i, .show = fn, .guarded = true }
-#define LINK(n, i, fn)		{ .name = n, .mode = S_IFLNK | 0777, .in = i, .follow = fn, .guarded = true }
-#define DIRECTORY(n, m, i, io, fo) { .name = n, .mode = S_IFDIR | (m), .in = i, .iops = io, .fops = fo }
+#define GUARDED(n, m, i, fn)                                                                       \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | (m), .in = i, .show = fn, .guarded = true             \
+	}
+#define LINK(n, i, fn)                                                                             \
+	{                                                                                          \
+		.name = n, .mode = S_IFLNK | 0777, .in = i, .follow = fn, .guarded = true          \
+	}
+#define DIRECTORY(n, m, i, io, fo)                                                                 \
+	{                                                                                          \
+		.name = n, .mode = S_IFDIR | (m), .in = i, .iops = io, .fops = fo                  \
+	}
 const struct proc_entry proc_entries[] = {
 	DIRECTORY("task", 0555, IN_PID, &proc_task_iops, &proc_task_fops),
 	DIRECTORY("fd", 0500, IN_BOTH, &proc_fd_iops, &proc_fd_fops),
@@ -309,13 +323,21 @@ const struct proc_entry proc_entries[] = {
 	TEXT("status", 0444, IN_BOTH, proc_show_status),
 	GUARDED("personality", 0400, IN_BOTH, proc_show_personality),
 	TEXT("limits", 0444, IN_BOTH, proc_show_limits),
-	{ .name = "comm", .mode = S_IFREG | 0644, .in = IN_BOTH, .show = proc_show_comm, .store = store_comm },
+	{.name = "comm",
+	 .mode = S_IFREG | 0644,
+	 .in = IN_BOTH,
+	 .show = proc_show_comm,
+	 .store = store_comm},
 	GUARDED("syscall", 0400, IN_BOTH, proc_show_syscall),
 	TEXT("cmdline", 0444, IN_BOTH, proc_show_cmdline),
 	TEXT("stat", 0444, IN_BOTH, proc_show_stat),
 	TEXT("statm", 0444, IN_BOTH, proc_show_statm),
 	GUARDED("maps", 0444, IN_BOTH, proc_show_maps),
-	{ .name = "mem", .mode = S_IFREG | 0600, .in = IN_BOTH, .guarded = true, .fops = &proc_mem_fops },
+	{.name = "mem",
+	 .mode = S_IFREG | 0600,
+	 .in = IN_BOTH,
+	 .guarded = true,
+	 .fops = &proc_mem_fops},
 	LINK("cwd", IN_BOTH, follow_cwd),
 	LINK("root", IN_BOTH, follow_root),
 	LINK("exe", IN_BOTH, follow_exe),
@@ -323,13 +345,20 @@ const struct proc_entry proc_entries[] = {
 	TEXT("mountinfo", 0444, IN_BOTH, show_mountinfo),
 	GUARDED("smaps", 0444, IN_BOTH, proc_show_smaps),
 	GUARDED("smaps_rollup", 0444, IN_BOTH, proc_show_smaps_rollup),
-	{ .name = "pagemap", .mode = S_IFREG | 0400, .in = IN_BOTH, .guarded = true, .fops = &proc_pagemap_fops },
+	{.name = "pagemap",
+	 .mode = S_IFREG | 0400,
+	 .in = IN_BOTH,
+	 .guarded = true,
+	 .fops = &proc_pagemap_fops},
 	TEXT("wchan", 0444, IN_BOTH, proc_show_wchan),
 	TEXT("schedstat", 0444, IN_BOTH, proc_show_schedstat),
 	TEXT("cgroup", 0444, IN_BOTH, show_nothing),
 	TEXT("oom_score", 0444, IN_BOTH, proc_show_oom_score),
-	{ .name = "oom_score_adj", .mode = S_IFREG | 0644, .in = IN_BOTH, .show = proc_show_oom_score_adj,
-	  .store = store_oom_score_adj },
+	{.name = "oom_score_adj",
+	 .mode = S_IFREG | 0644,
+	 .in = IN_BOTH,
+	 .show = proc_show_oom_score_adj,
+	 .store = store_oom_score_adj},
 	TEXT("loginuid", 0444, IN_BOTH, show_loginuid),
 	GUARDED("io", 0400, IN_BOTH, proc_show_io),
 };
@@ -380,14 +409,16 @@ static int dir_readdir(struct file *f, struct dir_context *ctx)
 	for (; ctx->pos - 2 < nr_proc_entries; ctx->pos++) {
 		const struct proc_entry *e = &proc_entries[ctx->pos - 2];
 
-		if (e->in & in && !ctx->emit(ctx, e->name, (u32)strlen(e->name),
-					     proc_ino(dir_nr(pi), (u32)ctx->pos - 1), (e->mode & S_IFMT) >> 12))
+		if (e->in & in &&
+		    !ctx->emit(ctx, e->name, (u32)strlen(e->name),
+			       proc_ino(dir_nr(pi), (u32)ctx->pos - 1), (e->mode & S_IFMT) >> 12))
 			return 0;
 	}
 	return 0;
 }
 
-static const struct inode_ops dir_iops = { .lookup = dir_lookup, .evict = proc_evict, .revalidate = proc_revalidate };
+static const struct inode_ops dir_iops = {
+	.lookup = dir_lookup, .evict = proc_evict, .revalidate = proc_revalidate};
 static const struct file_ops dir_fops = { .readdir = dir_readdir };
 
 static struct inode *dir_inode(struct super *sb, const struct proc_inode *of)
@@ -410,7 +441,8 @@ struct inode *proc_pid_inode(struct super *sb, const char *name, u32 len)
 
 	if (!proc_parse(name, len, &pid))
 		return NULL;
-	t = task_by_tid(pid);		/* a thread's number finds its directory too, though it is not listed */
+	t = task_by_tid(
+		pid); /* a thread's number finds its directory too, though it is not listed */
 	if (!t)
 		return NULL;
 	of.proc = t->proc;
@@ -450,7 +482,8 @@ static int task_readdir(struct file *f, struct dir_context *ctx)
 	struct task *t;
 
 	for (; ctx->pos < 2; ctx->pos++)
-		if (!ctx->emit(ctx, "..", (u32)ctx->pos + 1, ctx->pos ? proc_ino(pi->proc->pid, 0) : f->inode->ino, 4))
+		if (!ctx->emit(ctx, "..", (u32)ctx->pos + 1,
+			       ctx->pos ? proc_ino(pi->proc->pid, 0) : f->inode->ino, 4))
 			return 0;
 	while ((t = thread_next(pi->proc, (i32)ctx->pos - 2))) {
 		i32 tid = t->tid;
@@ -465,5 +498,6 @@ static int task_readdir(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
-const struct inode_ops proc_task_iops = { .lookup = task_lookup, .evict = proc_evict, .revalidate = proc_revalidate };
+const struct inode_ops proc_task_iops = {
+	.lookup = task_lookup, .evict = proc_evict, .revalidate = proc_revalidate};
 const struct file_ops proc_task_fops = { .readdir = task_readdir };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files of /proc that tell of the whole system: memory, processors' time, load, file systems (proc(5)). */
+/* The files of /proc that tell of the whole system: memory, processors' time, load, file systems
+ * (proc(5)). */
 #include <base/init.h>
 #include <base/string.h>
 #include <fs/mount.h>
@@ -104,10 +105,13 @@ static int show_vmstat(struct seq *s, void *arg)
 	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_mapped %lu\n"
 		      "nr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n",
 		   m.free, m.anon, m.mapped, m.page_cache, m.dirty, m.shmem);
-	seq_printf(s, "nr_slab_unreclaimable %lu\nnr_page_table_pages %lu\nnr_kernel_stack %lu\n", m.slab, m.tables,
-		   KB(m.kstack));
-	seq_printf(s, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault %lu\noom_kill %lu\n",
-		   mem_stat_read(STAT_FAULT), mem_stat_read(STAT_MAJFAULT), mem_stat_read(STAT_OOM));
+	seq_printf(s, "nr_slab_unreclaimable %lu\nnr_page_table_pages %lu\nnr_kernel_stack %lu\n",
+		   m.slab, m.tables, KB(m.kstack));
+	seq_printf(s,
+		   "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\npgmajfault "
+		   "%lu\noom_kill %lu\n",
+		   mem_stat_read(STAT_FAULT), mem_stat_read(STAT_MAJFAULT),
+		   mem_stat_read(STAT_OOM));
 	return 0;
 }
 
@@ -116,13 +120,17 @@ static int show_slabinfo(struct seq *s, void *arg)
 {
 	struct slab_stat st;
 
-	seq_puts(s, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> "
-		    "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata <active_slabs> "
+	seq_puts(s, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+		    "<objperslab> "
+		    "<pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : slabdata "
+		    "<active_slabs> "
 		    "<num_slabs> <sharedavail>\n");
 	for (u32 n = 0; slab_stat(n, &st); n++)
-		seq_printf(s, "%-17s %6lu %6lu %6u %4lu %4d : tunables    0    0    0 : slabdata %6lu %6lu      0\n",
-			   st.name, st.in_use, st.total, st.size, st.pages ? st.total / st.pages : 0, 1, st.pages,
-			   st.pages);
+		seq_printf(s,
+			   "%-17s %6lu %6lu %6u %4lu %4d : tunables    0    0    0 : slabdata %6lu "
+			   "%6lu      0\n",
+			   st.name, st.in_use, st.total, st.size,
+			   st.pages ? st.total / st.pages : 0, 1, st.pages, st.pages);
 	return 0;
 }
 
@@ -149,9 +157,11 @@ static int show_stat(struct seq *s, void *arg)
 		seq_printf(s, "cpu%u", n);
 		cpu_line(s, user[n], system[n], idle[n]);
 	}
-	seq_printf(s, "intr 0\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n"
-		      "softirq 0 0 0 0 0 0 0 0 0 0 0\n", sched_switches(), (realtime_ns() - clock_ns()) / 1000000000,
-		   (u32)last_pid(), max(sched_nr_running(), 1u));
+	seq_printf(s,
+		   "intr 0\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n"
+		   "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		   sched_switches(), (realtime_ns() - clock_ns()) / 1000000000, (u32)last_pid(),
+		   max(sched_nr_running(), 1u));
 	return 0;
 }
 
@@ -166,7 +176,7 @@ static int show_loadavg(struct seq *s, void *arg)
 
 		seq_printf(s, "%lu.%02lu ", v >> 11, (v & 2047) * 100 >> 11);
 	}
-	running = max(sched_nr_running(), 1u);		/* kernel threads too, which nr_tasks leaves out */
+	running = max(sched_nr_running(), 1u); /* kernel threads too, which nr_tasks leaves out */
 	seq_printf(s, "%u/%u %d\n", running, max(nr_tasks(), running), last_pid());
 	return 0;
 }
@@ -179,8 +189,8 @@ static int show_uptime(struct seq *s, void *arg)
 		sched_cpu_times(n, &user, &system, &i);
 		idle += i;
 	}
-	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100, idle / 1000000000,
-		   idle / 10000000 % 100);
+	seq_printf(s, "%lu.%02lu %lu.%02lu\n", up / 1000000000, up / 10000000 % 100,
+		   idle / 1000000000, idle / 10000000 % 100);
 	return 0;
 }
 
@@ -209,7 +219,8 @@ static int proc_fill(void)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(files); i++)
 		pseudo_file(proc_root, files[i].name, 0444, &files[i].ops, NULL);
-	pseudo_file(proc_root, "swaps", 0444, &text_ops, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	pseudo_file(proc_root, "swaps", 0444, &text_ops,
+		    "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
 	pseudo_file(proc_root, "partitions", 0444, &text_ops, "major minor  #blocks  name\n\n");
 	pseudo_file(proc_root, "devices", 0444, &text_ops,
 		    "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n"

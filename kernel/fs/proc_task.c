@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What /proc says of one process or thread: status, stat and the other small texts (proc_pid_stat(5) and its kin). */
+/* What /proc says of one process or thread: status, stat and the other small texts
+ * (proc_pid_stat(5) and its kin). */
 #include <base/alloc.h>
 #include <base/string.h>
 #include <fs/fd.h>
@@ -13,10 +14,14 @@
 
 static char state_of(const struct task *t, const char **name)
 {
-	static const struct { char c; const char *name; } states[] = {
-		[TASK_RUNNING] = { 'R', "running" }, [TASK_INTERRUPTIBLE] = { 'S', "sleeping" },
-		[TASK_UNINTERRUPTIBLE] = { 'D', "disk sleep" }, [TASK_KILLABLE] = { 'D', "disk sleep" },
-		[TASK_STOPPED] = { 'T', "stopped" }, [TASK_DEAD] = { 'Z', "zombie" },
+	static const struct { char c; const char *name;
+	} states[] = {
+		[TASK_RUNNING] = {'R', "running"},
+		[TASK_INTERRUPTIBLE] = {'S', "sleeping"},
+		[TASK_UNINTERRUPTIBLE] = {'D', "disk sleep"},
+		[TASK_KILLABLE] = {'D', "disk sleep"},
+		[TASK_STOPPED] = {'T', "stopped"},
+		[TASK_DEAD] = {'Z', "zombie"},
 	};
 	u32 n = READ_ONCE(t->dead) ? TASK_DEAD : READ_ONCE(t->sched.state);
 
@@ -44,7 +49,8 @@ static void signal_sets(struct task *t, struct sig_sets *s)
 	struct sighand *h;
 	u64 flags;
 
-	*s = (struct sig_sets){ .limit = p->rlim[RLIMIT_SIGPENDING].rlim_cur, .queued = READ_ONCE(p->nr_sigqueued) };
+	*s = (struct sig_sets){.limit = p->rlim[RLIMIT_SIGPENDING].rlim_cur,
+			       .queued = READ_ONCE(p->nr_sigqueued)};
 	if (READ_ONCE(t->dead) || !p->sighand)
 		return;
 	h = sighand_lock(p, &flags);
@@ -68,8 +74,8 @@ static void status_ids(struct seq *s, struct task *t)
 {
 	const struct cred *c = task_cred_get(t);
 
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid,
-		   c->egid, c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid,
+		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
 	seq_printf(s, "FDSize:\t%u\nGroups:\t", task_fd_size(t));
 	for (u32 i = 0; i < c->ngroups; i++)
 		seq_printf(s, "%u ", c->groups[i]);
@@ -85,12 +91,13 @@ static void status_mm(struct seq *s, struct mm *mm)
 	seq_printf(s, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\n"
 		      "VmPin:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n",
 		   KB(m.peak), KB(m.size), KB(m.locked), 0ul, KB(m.hwm), KB(m.rss));
-	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KB(m.anon), KB(m.file),
-		   KB(m.shmem));
+	seq_printf(s, "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\nRssShmem:\t%8lu kB\n", KB(m.anon),
+		   KB(m.file), KB(m.shmem));
 	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n"
 		      "VmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		   KB(m.data), KB(m.stack), KB(m.exec), KB(m.lib), KB(m.tables), 0ul);
-	seq_puts(s, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffff\n");
+	seq_puts(s, "HugetlbPages:\t       0 "
+		    "kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffff\n");
 }
 
 static void status_signals(struct seq *s, struct task *t)
@@ -107,10 +114,11 @@ static void status_caps(struct seq *s, struct task *t)
 {
 	const struct cred *c = task_cred_get(t);
 
-	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n"
-		      "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
-		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding, c->cap_ambient,
-		c->no_new_privs);
+	seq_printf(s,
+		   "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n"
+		   "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\n",
+		   c->cap_inheritable, c->cap_permitted, c->cap_effective, c->cap_bounding,
+		   c->cap_ambient, c->no_new_privs);
 	cred_put(c);
 }
 
@@ -143,11 +151,13 @@ SHOW(status)
 	comm_of(t, comm);
 	seq_puts(s, "Name:\t");
 	seq_escape(s, comm, "\n");
-	seq_printf(s, "\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+	seq_printf(s,
+		   "\nUmask:\t%04o\nState:\t%c "
+		   "(%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
 		   task_umask(t), c, state, p->pid, t->tid, p->ppid);
 	status_ids(s, t);
-	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n", p->pid, t->tid, p->pgid,
-		   p->sid, !!(t->flags & TF_KTHREAD));
+	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n", p->pid,
+		   t->tid, p->pgid, p->sid, !!(t->flags & TF_KTHREAD));
 	if (mm) {
 		status_mm(s, mm);
 		mm_put(mm);
@@ -155,11 +165,12 @@ SHOW(status)
 	seq_printf(s, "Threads:\t%u\n", READ_ONCE(p->nr_threads));
 	status_signals(s, t);
 	status_caps(s, t);
-	seq_puts(s, "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tthread vulnerable\n"
-		    "SpeculationIndirectBranch:\tunknown\n");
+	seq_puts(s,
+		 "Seccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tthread vulnerable\n"
+		 "SpeculationIndirectBranch:\tunknown\n");
 	status_cpus(s, t);
-	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", t->sched.nvcsw,
-		   t->sched.nivcsw);
+	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
+		   t->sched.nvcsw, t->sched.nivcsw);
 	return 0;
 }
 
@@ -223,16 +234,16 @@ SHOW(stat)
 	stat_addresses(mm, proc_may_look(t), a);
 	signal_sets(t, &g);
 	comm_of(t, comm);
-	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u %lu %lu %lu %lu %lu %lu %lu %lu", t->tid, comm, c, p->ppid,
-		   p->pgid, p->sid, (int)tty, fg, flags_of(t), own.min_flt, thread ? 0 : dead.min_flt, own.maj_flt,
-		   thread ? 0 : dead.maj_flt, TICKS(own.utime), TICKS(own.stime), TICKS(dead.utime),
-		   TICKS(dead.stime));
+	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u %lu %lu %lu %lu %lu %lu %lu %lu", t->tid, comm,
+		   c, p->ppid, p->pgid, p->sid, (int)tty, fg, flags_of(t), own.min_flt,
+		   thread ? 0 : dead.min_flt, own.maj_flt, thread ? 0 : dead.maj_flt,
+		   TICKS(own.utime), TICKS(own.stime), TICKS(dead.utime), TICKS(dead.stime));
 	seq_printf(s, " %d %d %u 0 %lu %lu %lu %lu %lu %lu %lu 0 0", priority_of(t), t->sched.nice,
 		   READ_ONCE(p->nr_threads), TICKS(t->start_time), m.size << PAGE_SHIFT, m.rss,
 		   (u64)p->rlim[RLIMIT_RSS].rlim_cur, a[0], a[1], a[2]);
-	seq_printf(s, " %lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0", g.pending & 0x7fffffff, g.blocked & 0x7fffffff,
-		   g.ignored & 0x7fffffff, g.caught & 0x7fffffff, p->exit_signal, t->core.cpu, t->sched.rt_prio,
-		   t->sched.policy);
+	seq_printf(s, " %lu %lu %lu %lu 0 0 0 %d %u %u %u 0 0 0", g.pending & 0x7fffffff,
+		   g.blocked & 0x7fffffff, g.ignored & 0x7fffffff, g.caught & 0x7fffffff,
+		   p->exit_signal, t->core.cpu, t->sched.rt_prio, t->sched.policy);
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %d\n", a[3], a[4], a[5], a[6], a[7], a[8], a[9],
 		   proc_may_look(t) ? p->exit_code : 0);
 	if (mm)
@@ -249,7 +260,8 @@ SHOW(statm)
 		proc_mm_sums(mm, &m);
 		mm_put(mm);
 	}
-	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", m.size, m.rss, m.file + m.shmem, m.exec, m.data + m.stack);
+	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", m.size, m.rss, m.file + m.shmem, m.exec,
+		   m.data + m.stack);
 	return 0;
 }
 
@@ -284,7 +296,8 @@ SHOW(cmdline)
 		return 0;
 	if (mm->arg_end > mm->arg_start && mm->env_end >= mm->env_start) {
 		copy_range(s, mm, mm->arg_start, mm->arg_end);
-		/* A program that wrote over its arguments, and beyond: up to the first NUL of what it wrote. */
+		/* A program that wrote over its arguments, and beyond: up to the first NUL of what
+		 * it wrote. */
 		if (s->len > from && s->buf[s->len - 1]) {
 			copy_range(s, mm, mm->arg_end, mm->env_end);
 			if (!s->failed)
@@ -400,7 +413,8 @@ SHOW(oom_score)
 		proc_mm_sums(mm, &m);
 		mm_put(mm);
 		mem_totals(&total);
-		score = (i64)((m.rss + m.tables) * 1000 / max(total.total, 1ul)) + READ_ONCE(t->proc->oom_score_adj);
+		score = (i64)((m.rss + m.tables) * 1000 / max(total.total, 1ul)) +
+			READ_ONCE(t->proc->oom_score_adj);
 		score = score < -999 ? 0 : (1000 + score) * 2 / 3;
 	}
 	seq_printf(s, "%ld\n", (long)score);

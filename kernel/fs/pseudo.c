@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Trees of generated files. The nodes are the file system: inodes are made from them at lookup and go when unused.
- * pseudo_lock guards the shape of all trees; a node removed stays readable for those who have it open.
+ * Trees of generated files. The nodes are the file system: inodes are made from them at lookup and
+ * go when unused. pseudo_lock guards the shape of all trees; a node removed stays readable for
+ * those who have it open.
  */
 #include <base/alloc.h>
 #include <base/string.h>
@@ -58,7 +59,8 @@ static struct pseudo_node *add_child(struct pseudo_node *dir, const char *name, 
 	return n;
 }
 
-/* Makes what is missing of path; the last component gets mode. The same path again gives the same node. */
+/* Makes what is missing of path; the last component gets mode. The same path again gives the same
+ * node. */
 static struct pseudo_node *make(struct pseudo_node *at, const char *path, u32 mode)
 {
 	const char *end;
@@ -81,8 +83,8 @@ struct pseudo_node *pseudo_dir(struct pseudo_node *parent, const char *path)
 	return make(parent, path, S_IFDIR | 0555);
 }
 
-struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u32 mode, const struct pseudo_ops *ops,
-				void *arg)
+struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u32 mode,
+				const struct pseudo_ops *ops, void *arg)
 {
 	struct pseudo_node *n = make(parent, path, S_IFREG | mode);
 
@@ -105,8 +107,8 @@ struct pseudo_node *pseudo_link(struct pseudo_node *parent, const char *path, co
 	return n;
 }
 
-struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode, const struct file_ops *ops,
-				   void *arg)
+struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode,
+				   const struct file_ops *ops, void *arg)
 {
 	struct pseudo_node *n = make(parent, path, S_IFREG | mode);
 
@@ -169,7 +171,11 @@ static ssize_t pseudo_write(struct file *f, struct uio *u, u64 *pos)
 }
 
 static const struct file_ops pseudo_text_fops = {
-	.open = pseudo_open, .read = text_read, .write = pseudo_write, .seek = text_seek, .release = text_release,
+	.open = pseudo_open,
+	.read = text_read,
+	.write = pseudo_write,
+	.seek = text_seek,
+	.release = text_release,
 };
 
 bool pseudo_emit(struct file *f, struct pseudo_node *dir, struct dir_context *ctx)
@@ -188,7 +194,8 @@ bool pseudo_emit(struct file *f, struct pseudo_node *dir, struct dir_context *ct
 			return false;
 		ctx->pos = 2;
 	}
-	/* Numbers only grow along the list, so that removal and addition disturb nobody's position. */
+	/* Numbers only grow along the list, so that removal and addition disturb nobody's position.
+	 */
 	mutex_lock(&pseudo_lock);
 	list_for_each(n, &dir->children, sibling) {
 		at = n->ino - 0x40000000 + 2;
@@ -239,7 +246,8 @@ static bool pseudo_revalidate(struct dentry *d)
 static const struct inode_ops pseudo_dir_iops = {
 	.lookup = pseudo_lookup, .evict = pseudo_evict, .revalidate = pseudo_revalidate,
 };
-static const struct inode_ops pseudo_file_iops = { .evict = pseudo_evict, .revalidate = pseudo_revalidate };
+static const struct inode_ops pseudo_file_iops = {.evict = pseudo_evict,
+						  .revalidate = pseudo_revalidate};
 static const struct inode_ops pseudo_link_iops = {
 	.readlink = pseudo_readlink, .evict = pseudo_evict, .revalidate = pseudo_revalidate,
 };

@@ -19,8 +19,11 @@ struct pseudo_node {
 	void *arg;
 	char *target;			/* symlinks */
 };
-#define PSEUDO_ROOT(n) { .ref = { 1 }, .mode = S_IFDIR | 0555, .ino = 1, .name = "", .parent = &(n), \
-	.children = LIST_INIT((n).children), .sibling = LIST_INIT((n).sibling) }
+#define PSEUDO_ROOT(n)                                                                             \
+	{                                                                                          \
+		.ref = {1}, .mode = S_IFDIR | 0555, .ino = 1, .name = "", .parent = &(n),          \
+		.children = LIST_INIT((n).children), .sibling = LIST_INIT((n).sibling)             \
+	}
 
 /* A super of type whose root shows node; iops NULL: the tree alone. */
 struct super *pseudo_mount(const struct fs_type *type, u64 magic, struct pseudo_node *node,

@@ -55,7 +55,8 @@ void sysctl_register(const struct sysctl *t, u32 n)
 	struct pseudo_node *sys = pseudo_dir(proc_root, "sys");
 
 	for (; n; n--, t++)
-		pseudo_file(sys, t->path, t->max ? 0644 : 0444, t->max ? &value_ops : &fixed_ops, (void *)t);
+		pseudo_file(sys, t->path, t->max ? 0644 : 0444, t->max ? &value_ops : &fixed_ops,
+			    (void *)t);
 }
 
 /* --- values that are computed ----------------------------------------------------------------- */
@@ -84,7 +85,8 @@ static int show_threads_max(struct seq *s, void *arg)
 	return 0;
 }
 
-/* Page cache that is not memory itself comes from devices only: what there is to drop are unused names. */
+/* Page cache that is not memory itself comes from devices only: what there is to drop are unused
+ * names. */
 static ssize_t store_drop_caches(const char *buf, size_t n, void *arg)
 {
 	u64 v;
@@ -103,7 +105,8 @@ static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
 static const struct pseudo_ops threads_max_ops = { .show = show_threads_max };
 static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
 
-static u32 nr_open = 1048576, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP, mmap_min_addr = 65536, randomize = 2;
+static u32 nr_open = 1048576, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP,
+	   mmap_min_addr = 65536, randomize = 2;
 static u32 pipe_user_pages_soft = 16384, somaxconn = 4096, zero;
 static const struct sysctl values[] = {
 	{ "vm/overcommit_memory", &mm_overcommit_memory, 0, 2 },

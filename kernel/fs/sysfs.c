@@ -7,7 +7,8 @@
 #include <linux/magic.h>
 #include "pseudo_tree.h"
 
-static struct pseudo_node sysfs_node = PSEUDO_ROOT(sysfs_node), debugfs_node = PSEUDO_ROOT(debugfs_node);
+static struct pseudo_node sysfs_node = PSEUDO_ROOT(sysfs_node),
+			  debugfs_node = PSEUDO_ROOT(debugfs_node);
 struct pseudo_node *sysfs_root = &sysfs_node, *debugfs_root = &debugfs_node;
 
 static struct super *sysfs_mount(const struct fs_type *t, const char *source, const char *data)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * timerfd_create(2). The timer runs on clock_ns; an absolute time on the wall clock is converted when armed, and again
- * whenever the wall clock is set. The lock is taken by the timer's interrupt and by wake-ups of the clock's queue.
+ * timerfd_create(2). The timer runs on clock_ns; an absolute time on the wall clock is converted
+ * when armed, and again whenever the wall clock is set. The lock is taken by the timer's interrupt
+ * and by wake-ups of the clock's queue.
  */
 #include <base/alloc.h>
 #include <fs/event.h>
@@ -104,7 +105,8 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
 		if (v)
 			break;
 		if (!(f->flags & O_NONBLOCK))
-			err = wait_event_interruptible(&t->wait, READ_ONCE(t->ticks) || READ_ONCE(t->cancelled));
+			err = wait_event_interruptible(&t->wait, READ_ONCE(t->ticks) ||
+									 READ_ONCE(t->cancelled));
 		if (err)
 			return err;
 	}
@@ -135,13 +137,18 @@ static void timerfd_fdinfo(struct file *f, struct seq *s)
 	u64 value, interval;
 
 	timerfd_get(f, &value, &interval);
-	seq_printf(s, "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, %lu)\nit_interval: (%lu, %lu)\n",
-		   t->clock, t->ticks, (u32)t->flags, value / 1000000000, value % 1000000000, interval / 1000000000,
-		   interval % 1000000000);
+	seq_printf(s,
+		   "clockid: %d\nticks: %lu\nsettime flags: 0%o\nit_value: (%lu, "
+		   "%lu)\nit_interval: (%lu, %lu)\n",
+		   t->clock, t->ticks, (u32)t->flags, value / 1000000000, value % 1000000000,
+		   interval / 1000000000, interval % 1000000000);
 }
 
 static const struct file_ops timerfd_ops = {
-	.read = timerfd_read, .poll = timerfd_poll, .release = timerfd_release, .fdinfo = timerfd_fdinfo,
+	.read = timerfd_read,
+	.poll = timerfd_poll,
+	.release = timerfd_release,
+	.fdinfo = timerfd_fdinfo,
 };
 
 struct file *timerfd_file(int clock, int flags)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ChaCha20 from RFC 8439. Words are used as they lie in memory: little-endian machines only, as the kernel is. */
+/* ChaCha20 from RFC 8439. Words are used as they lie in memory: little-endian machines only, as the
+ * kernel is. */
 #include <lib/chacha.h>
 
 static inline u32 rotl(u32 v, u32 n) { return v << n | v >> (32 - n); }
@@ -12,11 +13,13 @@ static inline void quarter(u32 *a, u32 *b, u32 *c, u32 *d)
 	*c += *d; *b = rotl(*b ^ *c, 7);
 }
 
-void chacha20_block(const u32 key[CHACHA_KEY_WORDS], u32 counter, const u32 nonce[3], u32 out[CHACHA_BLOCK / 4])
+void chacha20_block(const u32 key[CHACHA_KEY_WORDS], u32 counter, const u32 nonce[3],
+		    u32 out[CHACHA_BLOCK / 4])
 {
 	u32 start[16] = {
-		0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,	/* "expand 32-byte k" */
-		key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7], counter, nonce[0], nonce[1], nonce[2],
+		0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, /* "expand 32-byte k" */
+		key[0],	    key[1],	key[2],	    key[3],	key[4],	  key[5],
+		key[6],	    key[7],	counter,    nonce[0],	nonce[1], nonce[2],
 	};
 	u32 x[16];
 

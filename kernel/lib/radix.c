@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The radix tree of lib/radix.h. The top node's shift is (height - 1) * RADIX_BITS; a node at shift 0 holds items. */
+/* The radix tree of lib/radix.h. The top node's shift is (height - 1) * RADIX_BITS; a node at shift
+ * 0 holds items. */
 #include <base/alloc.h>
 #include <base/assert.h>
 #include <base/string.h>
@@ -29,7 +30,8 @@ static bool fits(u32 height, u64 index)
 	return height * RADIX_BITS >= 64 || !(index >> (height * RADIX_BITS));
 }
 
-/* --- nodes ---------------------------------------------------------------------------------------- */
+/* --- nodes
+ * ---------------------------------------------------------------------------------------- */
 
 bool radix_pool_fill(struct radix_pool *p, u32 n)
 {
@@ -88,7 +90,8 @@ u32 radix_need(const struct radix *t, u64 index)
 	return 0;
 }
 
-/* --- looking up -------------------------------------------------------------------------------------- */
+/* --- looking up
+ * -------------------------------------------------------------------------------------- */
 
 static struct radix_node *leaf_node(const struct radix *t, u64 index)
 {
@@ -143,8 +146,8 @@ static u64 span_mask(const struct radix_node *n)
 }
 
 /*
- * Descends to the first item at or after *at. A subtree that has nothing there ends the descent with *at behind it:
- * NULL with *again true.
+ * Descends to the first item at or after *at. A subtree that has nothing there ends the descent
+ * with *at behind it: NULL with *again true.
  */
 static void *descend(const struct radix *t, u64 *at, i32 mark, bool *again)
 {
@@ -214,7 +217,8 @@ u64 radix_next_hole(const struct radix *t, u64 index)
 	}
 }
 
-/* --- changing ------------------------------------------------------------------------------------------- */
+/* --- changing
+ * ------------------------------------------------------------------------------------------- */
 
 /* One level more on top of what is there. */
 static void grow(struct radix *t, struct radix_pool *p)
@@ -351,7 +355,9 @@ void *radix_remove(struct radix *t, u64 index)
 	return item;
 }
 
-/* --- marks ------------------------------------------------------------------------------------------------ */
+/* --- marks
+ * ------------------------------------------------------------------------------------------------
+ */
 
 void radix_mark(struct radix *t, u64 index, u32 mark)
 {

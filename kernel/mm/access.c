@@ -22,7 +22,8 @@ static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 			if (ok) {
 				*pfn = pte_pfn(e);
 				/* Memory without folios: any will do to hold. */
-				f = v->vm_flags & VM_PFN ? zero_folio : page_folio(pfn_to_page(*pfn));
+				f = v->vm_flags & VM_PFN ? zero_folio
+							 : page_folio(pfn_to_page(*pfn));
 				folio_get(f);	/* the zero page, too, takes one more */
 				if (write)
 					page_set(&f->page, PG_DIRTY);

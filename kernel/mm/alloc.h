@@ -5,7 +5,8 @@
 #include <mm/page.h>
 #include <mm/stat.h>
 
-/* --- buddy.c ---------------------------------------------------------------------------------------- */
+/* --- buddy.c
+ * ---------------------------------------------------------------------------------------- */
 struct zone {
 	struct spinlock lock;			/* taken with interrupts off; guards what follows */
 	u32 nonempty;				/* bit n: free[n] has blocks */
@@ -31,10 +32,12 @@ void buddy_init(void);
 struct page *buddy_take(u32 order);
 void buddy_give(struct page *p, u32 order);	/* merges; zone.lock held */
 void buddy_give_run(pfn_t start, pfn_t end);	/* as buddy_give_range; zone.lock held */
-/* Gives [start, end) in blocks as large as alignment allows. The descriptors hold no state that matters. */
+/* Gives [start, end) in blocks as large as alignment allows. The descriptors hold no state that
+ * matters. */
 void buddy_give_range(pfn_t start, pfn_t end);
 
-/* --- vmemmap.c -------------------------------------------------------------------------------------- */
+/* --- vmemmap.c
+ * -------------------------------------------------------------------------------------- */
 void vmemmap_init(void);
 /* Brings one more piece of deferred RAM in. false: there is none. Sleeps. */
 bool vmemmap_grow(void);
@@ -43,35 +46,42 @@ u64 vmemmap_given_back(void);			/* pages that mm_free_reserved gave */
 /* The n-th run of pages that have descriptors. */
 bool vmemmap_run(u32 n, pfn_t *start, pfn_t *end);
 
-/* --- early.c ---------------------------------------------------------------------------------------- */
+/* --- early.c
+ * ---------------------------------------------------------------------------------------- */
 struct range { paddr_t start, end; };
 struct ranges { u32 nr; struct range r[64]; };
 extern struct ranges early_banks, early_reserved;	/* sorted, disjoint, whole pages */
 paddr_t early_alloc_table(void);
 
-/* --- folio.c ---------------------------------------------------------------------------------------- */
+/* --- folio.c
+ * ---------------------------------------------------------------------------------------- */
 u64 pcp_pages(void);				/* pages on the per-CPU lists */
 void pcp_set_limits(u64 pages);
 void pcp_drain_local(void);			/* this CPU's lists back to the buddy lists */
 
-/* --- reclaim.c -------------------------------------------------------------------------------------- */
+/* --- reclaim.c
+ * -------------------------------------------------------------------------------------- */
 /* Called by an allocation that found nothing; sleeps. false: give up. */
 bool reclaim_for(u32 order, u32 flags, u32 attempt);
 
-/* --- slab.c, kmalloc.c ------------------------------------------------------------------------------ */
+/* --- slab.c, kmalloc.c
+ * ------------------------------------------------------------------------------ */
 void slab_init(void);
-void slab_drain_local(void);			/* this CPU's lists back to the slabs; interrupts off */
+void slab_drain_local(void); /* this CPU's lists back to the slabs; interrupts off */
 
-/* --- mapping_lru.c ----------------------------------------------------------------------------------- */
+/* --- mapping_lru.c
+ * ----------------------------------------------------------------------------------- */
 struct folio;
-void lru_add(struct folio *f);			/* a page-cache folio that can be dropped and read again */
+void lru_add(struct folio *f); /* a page-cache folio that can be dropped and read again */
 void lru_del(struct folio *f);			/* also if it is not on the list */
-u64 lru_reclaim(u64 nr);			/* drops up to nr clean unused pages; returns how many */
+u64 lru_reclaim(u64 nr); /* drops up to nr clean unused pages; returns how many */
 
-/* --- folio_lock.c ------------------------------------------------------------------------------------ */
+/* --- folio_lock.c
+ * ------------------------------------------------------------------------------------ */
 void folio_lock_init(void);
 
-/* --- kvmem.c ---------------------------------------------------------------------------------------- */
+/* --- kvmem.c
+ * ---------------------------------------------------------------------------------------- */
 /* Serialises arch_kmap. */
 void kmap_lock(void);
 void kmap_unlock(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The audit's frame: who is registered, and how lines are made. The audit of pages and slabs is audit_mem.c. */
+/* The audit's frame: who is registered, and how lines are made. The audit of pages and slabs is
+ * audit_mem.c. */
 #include <base/assert.h>
 #include <lib/format.h>
 #include <mm/audit.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recounts memory from the descriptors: every page belongs to exactly one owner, and what each owner counts is what
- * is found. Nothing is stopped meanwhile, so a difference is looked at again a few times before it is reported.
+ * Recounts memory from the descriptors: every page belongs to exactly one owner, and what each
+ * owner counts is what is found. Nothing is stopped meanwhile, so a difference is looked at again a
+ * few times before it is reported.
  */
 #include <base/init.h>
 #include <base/string.h>
@@ -14,12 +15,25 @@
 #define PAUSE_NS	2000000ull	/* for what was under way to finish */
 
 enum owner {
-	OWN_FREE, OWN_PCP, OWN_RESERVED, OWN_SLAB, OWN_KMALLOC, OWN_TABLE, OWN_CACHE, OWN_ANON, OWN_KVM, OWN_KSTACK,
-	OWN_KTABLE, OWN_OTHER, OWN_NOBODY, NR_OWNERS
+	OWN_FREE,
+	OWN_PCP,
+	OWN_RESERVED,
+	OWN_SLAB,
+	OWN_KMALLOC,
+	OWN_TABLE,
+	OWN_CACHE,
+	OWN_ANON,
+	OWN_KVM,
+	OWN_KSTACK,
+	OWN_KTABLE,
+	OWN_OTHER,
+	OWN_NOBODY,
+	NR_OWNERS
 };
 static const char *const owner_name[] = {
-	"free", "free_on_cpus", "reserved", "slab", "kmalloc", "table", "page_cache", "anonymous", "vmalloc", "kernel_stack",
-	"kernel_table", "other", "nobody",
+	"free",		"free_on_cpus", "reserved",  "slab",	"kmalloc",
+	"table",	"page_cache",	"anonymous", "vmalloc", "kernel_stack",
+	"kernel_table", "other",	"nobody",
 };
 
 static enum owner owner_of(const struct page *p)
@@ -54,7 +68,8 @@ static u64 owned_pages(const struct page *p, enum owner o)
 	return o == OWN_RESERVED || o == OWN_NOBODY ? 1 : 1ull << p->order;
 }
 
-/* Calls fn for every folio or free block; arg is passed on. Returns the number of pages stepped over. */
+/* Calls fn for every folio or free block; arg is passed on. Returns the number of pages stepped
+ * over. */
 static u64 walk_pages(void (*fn)(struct page *p, enum owner o, u64 n, void *arg), void *arg)
 {
 	pfn_t pfn, end;
@@ -144,15 +159,16 @@ static int audit_pages(struct audit_report *r)
 		if (want[o] == ~0ull)
 			audit_say(r, true, owner_name[o], "%llu pages", n);
 		else
-			audit_say(r, count[o] == want[o], owner_name[o], "%llu pages, counted %llu", n,
-				  (unsigned long long)want[o]);
+			audit_say(r, count[o] == want[o], owner_name[o], "%llu pages, counted %llu",
+				  n, (unsigned long long)want[o]);
 	}
-	audit_say(r, true, "pages", "%llu with a descriptor, %llu deferred", (unsigned long long)all,
-		  (unsigned long long)vmemmap_deferred());
+	audit_say(r, true, "pages", "%llu with a descriptor, %llu deferred",
+		  (unsigned long long)all, (unsigned long long)vmemmap_deferred());
 	return 0;
 }
 
-/* --- slabs ------------------------------------------------------------------------------------------- */
+/* --- slabs
+ * ------------------------------------------------------------------------------------------- */
 
 struct slab_count { struct slab_cache *c; u64 pages, out, total; bool broken; };
 
@@ -185,7 +201,8 @@ static void count_slab(struct page *p, enum owner o, u64 n, void *arg)
 
 static bool slab_matches(const struct slab_count *s)
 {
-	return !s->broken && s->pages == s->c->nr_pages && s->out == s->c->nr_out && s->total == s->c->nr_total;
+	return !s->broken && s->pages == s->c->nr_pages && s->out == s->c->nr_out &&
+	       s->total == s->c->nr_total;
 }
 
 static int audit_slabs(struct audit_report *r)
@@ -206,9 +223,11 @@ static int audit_slabs(struct audit_report *r)
 		for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
 			on_cpus += READ_ONCE(s.c->cpu[cpu].count);
 		if (s.c->nr_pages || !slab_matches(&s))
-			audit_say(r, slab_matches(&s), s.c->name, "%llu of %llu objects, %llu pages%s",
-				  (unsigned long long)(s.out - min(s.out, on_cpus)), (unsigned long long)s.total,
-				  (unsigned long long)s.pages, s.broken ? ", a slab's free list is broken" : "");
+			audit_say(r, slab_matches(&s), s.c->name,
+				  "%llu of %llu objects, %llu pages%s",
+				  (unsigned long long)(s.out - min(s.out, on_cpus)),
+				  (unsigned long long)s.total, (unsigned long long)s.pages,
+				  s.broken ? ", a slab's free list is broken" : "");
 	}
 	return 0;
 }

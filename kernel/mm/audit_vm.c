@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Recounts address spaces: each one, held still by its lock, must have the VMAs, pages and tables that it counts; and all
- * leaves together must be the mappings that the folios count. The sum is of moments, so it is tried a few times.
+ * Recounts address spaces: each one, held still by its lock, must have the VMAs, pages and tables
+ * that it counts; and all leaves together must be the mappings that the folios count. The sum is of
+ * moments, so it is tried a few times.
  */
 #include <base/init.h>
 #include <hal/sync.h>
@@ -44,7 +45,9 @@ static void count_leaves(struct mm *mm, i64 *anon, i64 *other, u64 *stray)
 				continue;
 			*stray += !mm_find_vma(mm, w.va + ((u64)i << PAGE_SHIFT));
 			if (!pte_special(e))
-				(*(page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON) ? anon : other))++;
+				(*(page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON)
+					   ? anon
+					   : other))++;
 		}
 }
 
@@ -66,9 +69,11 @@ static void audit_one(struct mm *mm, struct found *f, struct audit_report *r)
 	       tables == mm->pt.nr_tables && !wrong && !stray && anon == atomic_read(&mm->rss_anon);
 	if (!same)
 		audit_say(r, false, "address_space",
-			  "%lu VMAs (%u), %lu pages (%lu), %lu locked (%lu), %lu tables (%lu), %lu tables with wrong counts, "
-			  "%lu stray leaves, %ld anonymous (%ld)", vmas, mm->nr_vmas, pages, mm->total_pages, locked,
-			  mm->locked_pages, tables, mm->pt.nr_tables, wrong, stray, anon, atomic_read(&mm->rss_anon));
+			  "%lu VMAs (%u), %lu pages (%lu), %lu locked (%lu), %lu tables (%lu), %lu "
+			  "tables with wrong counts, "
+			  "%lu stray leaves, %ld anonymous (%ld)",
+			  vmas, mm->nr_vmas, pages, mm->total_pages, locked, mm->locked_pages,
+			  tables, mm->pt.nr_tables, wrong, stray, anon, atomic_read(&mm->rss_anon));
 	else if (other != atomic_read(&mm->rss_file) + atomic_read(&mm->rss_shmem)) {
 		same = false;	/* truncation goes on beside us: looked at again */
 	}
@@ -89,10 +94,12 @@ static u64 count_mappings(void)
 	for (u32 n = 0; vmemmap_run(n, &pfn, &end); n++)
 		while (pfn < end) {
 			struct page *p = pfn_to_page(pfn);
-			u32 no = (1u << PG_TABLE) | (1u << PG_SLAB) | (1u << PG_RESERVED) | (1u << PG_BUDDY) | (1u << PG_TAIL);
+			u32 no = (1u << PG_TABLE) | (1u << PG_SLAB) | (1u << PG_RESERVED) |
+				 (1u << PG_BUDDY) | (1u << PG_TAIL);
 			i32 maps = atomic_read(&p->mapcount);
 
-			if (!(READ_ONCE(p->flags) & no) && !p->kind && ref_read(&p->refcount) > 0 && maps > 0)
+			if (!(READ_ONCE(p->flags) & no) && !p->kind && ref_read(&p->refcount) > 0 &&
+			    maps > 0)
 				sum += (u64)maps;
 			pfn++;
 		}
@@ -116,8 +123,10 @@ static int audit_spaces(struct audit_report *r)
 			break;
 		cond_resched();
 	}
-	audit_say(r, !f.bad, "address_spaces", "%lu with %lu VMAs, %lu page tables", f.spaces, f.vmas, f.tables);
-	audit_say(r, f.leaves == mappings, "mapped_pages", "%lu leaves, folios count %lu", f.leaves, mappings);
+	audit_say(r, !f.bad, "address_spaces", "%lu with %lu VMAs, %lu page tables", f.spaces,
+		  f.vmas, f.tables);
+	audit_say(r, f.leaves == mappings, "mapped_pages", "%lu leaves, folios count %lu", f.leaves,
+		  mappings);
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Free memory in blocks of 2^order pages, order 0 to MAX_ORDER, one list for each. A free block's first descriptor has
- * PG_BUDDY and the order; only the holder of zone.lock sets or clears that bit, so it may be tested on any buddy,
- * whoever owns it. All other descriptors in a free block mean nothing.
+ * Free memory in blocks of 2^order pages, order 0 to MAX_ORDER, one list for each. A free block's
+ * first descriptor has PG_BUDDY and the order; only the holder of zone.lock sets or clears that
+ * bit, so it may be tested on any buddy, whoever owns it. All other descriptors in a free block
+ * mean nothing.
  */
 #include <base/assert.h>
 #include "alloc.h"
@@ -70,7 +71,8 @@ void buddy_give(struct page *p, u32 order)
 void buddy_give_run(pfn_t start, pfn_t end)
 {
 	while (start < end) {
-		u32 order = min(start ? (u32)__builtin_ctzll(start) : MAX_ORDER, ilog2(end - start));
+		u32 order =
+			min(start ? (u32)__builtin_ctzll(start) : MAX_ORDER, ilog2(end - start));
 
 		order = min(order, (u32)MAX_ORDER);
 		buddy_give(pfn_to_page(start), order);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory before the allocators: which physical ranges are RAM, which of them are taken, and a first-fit allocator of
- * what is left. One CPU, no locks.
+ * Memory before the allocators: which physical ranges are RAM, which of them are taken, and a
+ * first-fit allocator of what is left. One CPU, no locks.
  *
- * The linear map does not exist at first, and its tables have to be written through it. So the GiB around the kernel
- * image is mapped with tables from the image itself (boot_tables); early_alloc serves from that window, which is
- * enough for the tables of all other RAM.
+ * The linear map does not exist at first, and its tables have to be written through it. So the GiB
+ * around the kernel image is mapped with tables from the image itself (boot_tables); early_alloc
+ * serves from that window, which is enough for the tables of all other RAM.
  */
 #include <base/assert.h>
 #include <base/printk.h>
@@ -13,7 +13,8 @@
 #include <hal/boot.h>
 #include "alloc.h"
 
-#define BOOT_TABLES 12	/* level 1 and 2 of the window, level 3 at its unaligned ends and under the image */
+#define BOOT_TABLES                                                                                \
+	12 /* level 1 and 2 of the window, level 3 at its unaligned ends and under the image */
 
 struct ranges early_banks, early_reserved;
 static struct range window;	/* what early_alloc may use */
@@ -21,7 +22,8 @@ static bool early_over;
 static u8 boot_tables[BOOT_TABLES][PAGE_SIZE] __aligned(PAGE_SIZE);
 static u32 boot_tables_used;
 
-/* Joins the two neighbours with the smallest gap: for reserved ranges that errs on the safe side. */
+/* Joins the two neighbours with the smallest gap: for reserved ranges that errs on the safe side.
+ */
 static void ranges_squeeze(struct ranges *l)
 {
 	u32 best = 0;
@@ -49,7 +51,8 @@ static void ranges_add(struct ranges *l, paddr_t start, paddr_t end, bool squeez
 	}
 	if (i == j && l->nr == ARRAY_SIZE(l->r)) {
 		if (!squeeze) {
-			pr_warn("memory: too many banks, RAM at %llx is not used\n", (unsigned long long)start);
+			pr_warn("memory: too many banks, RAM at %llx is not used\n",
+				(unsigned long long)start);
 			return;
 		}
 		ranges_squeeze(l);
@@ -78,13 +81,15 @@ void early_reserve(paddr_t start, paddr_t end)
 	if (end > BIT(48))
 		end = BIT(48);
 	if (start < end)
-		ranges_add(&early_reserved, align_down(start, PAGE_SIZE), align_up(end, PAGE_SIZE), true);
+		ranges_add(&early_reserved, align_down(start, PAGE_SIZE), align_up(end, PAGE_SIZE),
+			   true);
 }
 
 /* The lowest free place of the bank within the window, or 0. */
 static paddr_t fit_in_bank(const struct range *bank, u64 size, u64 align)
 {
-	paddr_t at = align_up(max(bank->start, window.start), align), end = min(bank->end, window.end);
+	paddr_t at = align_up(max(bank->start, window.start), align),
+		end = min(bank->end, window.end);
 
 	for (u32 i = 0; i < early_reserved.nr && at < end; i++) {
 		const struct range *r = &early_reserved.r[i];

@@ -46,12 +46,19 @@ struct leaf vma_leaf(const struct vma *v, paddr_t pa)
 	u32 f = v->vm_flags;
 
 	return (struct leaf){
-		.pa = pa, .level = 3, .type = MEM_NORMAL, .user = true, .read = f & (VM_READ | VM_WRITE),
+		.pa = pa,
+		.level = 3,
+		.type = MEM_NORMAL,
+		.user = true,
+		.read = f & (VM_READ | VM_WRITE),
 		.exec = f & VM_EXEC,
 	};
 }
 
-static enum fault_result no_memory(void) { return sleep_interrupted(SLEEP_KILLABLE) ? FAULT_KILLED : FAULT_OOM; }
+static enum fault_result no_memory(void)
+{
+	return sleep_interrupted(SLEEP_KILLABLE) ? FAULT_KILLED : FAULT_OOM;
+}
 
 /*
  * The kernel filled the page through its data mapping: instruction fetches must see it before user
@@ -197,7 +204,8 @@ static void map_file_pages(const struct site *s, struct mapping *m, struct folio
 		if (around[i]) {
 			pte_t e = file_pte(s, around[i], index - at + i, i == at || !arch_hw_af);
 
-			set_file_pte(s, s->pte - at + i, around[i], i == at && s->write ? pte_mkdirty(e) : e);
+			set_file_pte(s, s->pte - at + i, around[i],
+				     i == at && s->write ? pte_mkdirty(e) : e);
 		}
 	spin_unlock(&s->node->lock);
 	pte_publish();
@@ -228,7 +236,8 @@ static enum fault_result file_fault(const struct site *s, bool *major)
 		goto out;
 	}
 	if (copy) {
-		copy_page(folio_address(copy), page_address(folio_page(f, (u32)(index - f->page.index))));
+		copy_page(folio_address(copy),
+			  page_address(folio_page(f, (u32)(index - f->page.index))));
 		folio_put(f);
 		sync_icache(s->v, copy);
 		map_new_anon(s, copy);
@@ -337,7 +346,7 @@ static enum fault_result copy_on_write(const struct site *s)
 	old = page_folio(p);
 	if ((s->v->vm_flags & VM_SHARED) || pte_exclusive(s->seen) ||
 	    (page_test(&old->page, PG_ANON) && ref_read(&old->page.refcount) == 1)) {
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after the last other owner's release */
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* after the last other owner's release */
 		if (s->v->vm_flags & VM_SHARED)
 			page_set(&old->page, PG_DIRTY);
 		allow_write(s, pte_load(s->pte));
@@ -406,7 +415,8 @@ int vma_grow_down(struct vma *v, u64 addr)
 
 	if (start < mm_min_addr || v->end - start > mm_rlimit(RLIMIT_STACK))
 		return -ENOMEM;
-	if (prev && !(prev->vm_flags & VM_GROWSDOWN) && (prev->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) &&
+	if (prev && !(prev->vm_flags & VM_GROWSDOWN) &&
+	    (prev->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) &&
 	    (start < prev->end || start - prev->end < GUARD_GAP))
 		return -ENOMEM;
 	if (prev && start < prev->end)
@@ -462,7 +472,8 @@ enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major)
 	if (unlikely(!v))
 		v = grow_stack(mm, f->addr);
 	if (likely(v))
-		r = likely(allowed(v, f)) ? fault_vma(v, f->addr, f->write, major) : FAULT_SEGV_ACCERR;
+		r = likely(allowed(v, f)) ? fault_vma(v, f->addr, f->write, major)
+					  : FAULT_SEGV_ACCERR;
 	read_unlock(&mm->lock);
 	return r;
 }

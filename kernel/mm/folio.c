@@ -2,9 +2,10 @@
 /*
  * The folio allocator: per-CPU lists of small blocks in front of the buddy lists.
  *
- * A CPU's lists are touched only by that CPU with interrupts off, so that allocating and freeing take no lock until a
- * list is empty or full; then a batch moves. Blocks on these lists have a zero header but for the order (refcount 0,
- * not PG_BUDDY). The lists are arrays by CPU number, not per-CPU variables: they work before those are set up.
+ * A CPU's lists are touched only by that CPU with interrupts off, so that allocating and freeing
+ * take no lock until a list is empty or full; then a batch moves. Blocks on these lists have a zero
+ * header but for the order (refcount 0, not PG_BUDDY). The lists are arrays by CPU number, not
+ * per-CPU variables: they work before those are set up.
  */
 #include <base/assert.h>
 #include <base/string.h>
@@ -69,8 +70,9 @@ static struct page *take_locked(u32 order, u32 flags)
 }
 
 /*
- * A batch of blocks as one block of a higher order, cut up so that they are handed out by ascending address: what is
- * mapped together then lies together. NULL if there is none, or it would break into the reserve.
+ * A batch of blocks as one block of a higher order, cut up so that they are handed out by ascending
+ * address: what is mapped together then lies together. NULL if there is none, or it would break
+ * into the reserve.
  */
 static struct page *refill_cut(struct pcp *l, u32 order)
 {
@@ -136,7 +138,8 @@ static __noinline struct page *take_slow(u32 order, u32 flags)
 
 	if (p || order > MAX_ORDER)
 		return p;
-	for (u32 attempt = 0; !(flags & ALLOC_ATOMIC) && reclaim_for(order, flags, attempt); attempt++) {
+	for (u32 attempt = 0; !(flags & ALLOC_ATOMIC) && reclaim_for(order, flags, attempt);
+	     attempt++) {
 		p = take_once(order, flags);
 		if (p)
 			return p;
@@ -184,7 +187,8 @@ struct folio *folio_alloc(u32 order, u32 flags)
 	return (struct folio *)p;
 }
 
-/* The list's first blocks as far as they are neighbours, at most n of them; returns how many, and where they lie. */
+/* The list's first blocks as far as they are neighbours, at most n of them; returns how many, and
+ * where they lie. */
 static u32 pop_run(struct pcp *l, u32 order, u32 n, struct page **first)
 {
 	struct page *lo = pcp_pop(l), *hi = folio_page((struct folio *)lo, 1u << order);
@@ -224,8 +228,9 @@ static void spill(struct pcp *l, u32 order, u32 n)
 	preempt_enable_no_resched();
 }
 
-#define NOT_FREEABLE ((1u << PG_LOCKED) | (1u << PG_LRU) | (1u << PG_SLAB) | (1u << PG_TABLE) | (1u << PG_RESERVED) | \
-		      (1u << PG_BUDDY) | (1u << PG_TAIL))
+#define NOT_FREEABLE                                                                               \
+	((1u << PG_LOCKED) | (1u << PG_LRU) | (1u << PG_SLAB) | (1u << PG_TABLE) |                 \
+	 (1u << PG_RESERVED) | (1u << PG_BUDDY) | (1u << PG_TAIL))
 
 /* Interrupts are off, were as irq says, and are so again afterwards. */
 static __noinline void free_slow(struct page *p, u32 order, u64 irq)
@@ -246,8 +251,8 @@ static __noinline void free_slow(struct page *p, u32 order, u64 irq)
 
 static __noinline __noreturn void bad_free(const struct page *p)
 {
-	panic("memory: freeing pfn %llx: flags %x mapcount %d refcount %d", (unsigned long long)page_to_pfn(p), p->flags,
-	      p->mapcount.v, p->refcount.v);
+	panic("memory: freeing pfn %llx: flags %x mapcount %d refcount %d",
+	      (unsigned long long)page_to_pfn(p), p->flags, p->mapcount.v, p->refcount.v);
 }
 
 void folio_free(struct folio *f)

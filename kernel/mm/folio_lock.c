@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sleeping lock of a folio: PG_LOCKED, with the sleepers on one of a few hashed queues. PG_WAITERS says that
- * somebody may sleep; it is set before the last try, and cleared by the unlock that wakes.
+ * The sleeping lock of a folio: PG_LOCKED, with the sleepers on one of a few hashed queues.
+ * PG_WAITERS says that somebody may sleep; it is set before the last try, and cleared by the unlock
+ * that wakes.
  */
 #include <base/assert.h>
 #include <hal/sync.h>
@@ -43,7 +44,8 @@ void folio_lock(struct folio *f)
 
 void folio_unlock(struct folio *f)
 {
-	u32 was = __atomic_fetch_and(&f->page.flags, ~((1u << PG_LOCKED) | (1u << PG_WAITERS)), __ATOMIC_SEQ_CST);
+	u32 was = __atomic_fetch_and(&f->page.flags, ~((1u << PG_LOCKED) | (1u << PG_WAITERS)),
+				     __ATOMIC_SEQ_CST);
 
 	BUG_ON(!(was & (1u << PG_LOCKED)));
 	if (was & (1u << PG_WAITERS))

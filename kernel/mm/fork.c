@@ -27,7 +27,9 @@ static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
 	struct folio *f = page_folio(p);
 	u32 n, left = folio_nr_pages(f) - (u32)(page_to_pfn(p) - folio_pfn(f));
 
-	n = pt_run_of(from, min(max, left), PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL).n;
+	n = pt_run_of(from, min(max, left),
+		      PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL)
+		    .n;
 	folio_map(f, n);
 	if (page_test(&f->page, PG_ANON))
 		k->anon += n;
@@ -41,7 +43,8 @@ static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
 }
 
 /* A page that is a folio: the same in few instructions. */
-static __always_inline void copy_one(struct fork *k, pte_t *from, pte_t *to, pte_t e, struct folio *f)
+static __always_inline void copy_one(struct fork *k, pte_t *from, pte_t *to, pte_t e,
+				     struct folio *f)
 {
 	pte_t n;
 
@@ -99,7 +102,7 @@ static int copy_pages(struct fork *k)
 		pte_t *from = w.pte, *to;
 		u32 n = w.n;
 
-		pt_walk_stop(&w);	/* making a table sleeps; the lock held for writing keeps ours */
+		pt_walk_stop(&w); /* making a table sleeps; the lock held for writing keeps ours */
 		to = pt_make_leaf_table(&k->child->pt, w.va);
 		if (!to)
 			return -ENOMEM;

@@ -11,9 +11,18 @@
 #define GUARD_GAP (STACK_GUARD_PAGES << PAGE_SHIFT)
 
 static inline u64 vma_pages(const struct vma *v) { return (v->end - v->start) >> PAGE_SHIFT; }
-static inline u64 vma_pgoff(const struct vma *v, u64 addr) { return v->pgoff + ((addr - v->start) >> PAGE_SHIFT); }
-static inline bool vma_is_anon(const struct vma *v) { return !v->backing && !(v->vm_flags & VM_PFN); }
-static inline struct mapping *vma_mapping(const struct vma *v) { return v->backing ? v->backing->mapping : NULL; }
+static inline u64 vma_pgoff(const struct vma *v, u64 addr)
+{
+	return v->pgoff + ((addr - v->start) >> PAGE_SHIFT);
+}
+static inline bool vma_is_anon(const struct vma *v)
+{
+	return !v->backing && !(v->vm_flags & VM_PFN);
+}
+static inline struct mapping *vma_mapping(const struct vma *v)
+{
+	return v->backing ? v->backing->mapping : NULL;
+}
 
 /* --- mm/vma.c: the tree; mm->lock held for writing where it changes -------------------------- */
 void vma_tree_insert(struct mm *mm, struct vma *v);		/* overlaps nothing */
@@ -21,7 +30,7 @@ void vma_tree_remove(struct mm *mm, struct vma *v);
 /* start, end or VM_GROWSDOWN changed, order did not */
 void vma_tree_resized(struct vma *v);
 struct vma *vma_prev(const struct vma *v);
-struct vma *vma_last_before(struct mm *mm, u64 addr);		/* the last that starts below addr, or NULL */
+struct vma *vma_last_before(struct mm *mm, u64 addr); /* the last that starts below addr, or NULL */
 /*
  * Start of a hole of len bytes in [lo, hi), the highest or lowest one; 0: none. Guard gaps are not
  * part of holes.
@@ -30,11 +39,12 @@ u64 vma_find_hole(struct mm *mm, u64 lo, u64 hi, u64 len, bool top_down);
 
 /* --- mm/vma_edit.c: VMAs as objects ---------------------------------------------------------- */
 struct vma *vma_new(struct mm *mm);			/* zeroed, or NULL */
-struct vma *vma_dup(const struct vma *v);		/* not linked; has its own backing reference */
+struct vma *vma_dup(const struct vma *v); /* not linked; has its own backing reference */
 void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
 void vma_link(struct mm *mm, struct vma *v);		/* tree, mapping list, totals */
 void vma_unlink(struct mm *mm, struct vma *v);
-void vma_unlink_all(struct mm *mm, struct vma **dead);	/* the whole tree, chained by parent for vma_free_list */
+void vma_unlink_all(struct mm *mm,
+		    struct vma **dead); /* the whole tree, chained by parent for vma_free_list */
 /* Cuts v at addr (inside it): v keeps [start, addr), the new one is returned; ERR_PTR(-ENOMEM). */
 struct vma *vma_split(struct vma *v, u64 addr) __must_check;
 /*
@@ -60,7 +70,8 @@ void vma_lock_rmap(const struct vma *v);
 void vma_unlock_rmap(const struct vma *v);
 
 /* --- mm/mm.c */
-/* The address space after mm (NULL: the first), referenced; drops the reference to mm. For the audit. */
+/* The address space after mm (NULL: the first), referenced; drops the reference to mm. For the
+ * audit. */
 struct mm *mm_next(struct mm *mm);
 
 /* --- mm/zap.c -------------------------------------------------------------------------------- */
@@ -113,7 +124,9 @@ static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 {
 	if (page_test(&f->page, PG_ANON))
 		return &mm->rss_anon;
-	return f->page.mapping && f->page.mapping->ops && f->page.mapping->ops->keep ? &mm->rss_shmem : &mm->rss_file;
+	return f->page.mapping && f->page.mapping->ops && f->page.mapping->ops->keep
+		       ? &mm->rss_shmem
+		       : &mm->rss_file;
 }
 static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
 /*

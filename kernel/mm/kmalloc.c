@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kmalloc: one slab cache per size class up to a page, folios above. Classes lie at powers of two and half-way
- * between; those that are powers of two are aligned to their size.
+ * kmalloc: one slab cache per size class up to a page, folios above. Classes lie at powers of two
+ * and half-way between; those that are powers of two are aligned to their size.
  */
 #include <base/assert.h>
 #include <base/string.h>
@@ -11,11 +11,14 @@
 #define SMALL_MAX	1024	/* up to here classes are looked up by 16 bytes, above by 256 */
 #define MAX_SIZE	(PAGE_SIZE << MAX_ORDER)
 
-static const struct { u16 size; const char *name; } classes[] = {
-	{ 16, "kmalloc-16" }, { 32, "kmalloc-32" }, { 48, "kmalloc-48" }, { 64, "kmalloc-64" },
-	{ 96, "kmalloc-96" }, { 128, "kmalloc-128" }, { 192, "kmalloc-192" }, { 256, "kmalloc-256" },
-	{ 384, "kmalloc-384" }, { 512, "kmalloc-512" }, { 768, "kmalloc-768" }, { 1024, "kmalloc-1024" },
-	{ 1536, "kmalloc-1536" }, { 2048, "kmalloc-2048" }, { 3072, "kmalloc-3072" }, { 4096, "kmalloc-4096" },
+static const struct { u16 size; const char *name;
+} classes[] = {
+	{16, "kmalloc-16"},	{32, "kmalloc-32"},	{48, "kmalloc-48"},
+	{64, "kmalloc-64"},	{96, "kmalloc-96"},	{128, "kmalloc-128"},
+	{192, "kmalloc-192"},	{256, "kmalloc-256"},	{384, "kmalloc-384"},
+	{512, "kmalloc-512"},	{768, "kmalloc-768"},	{1024, "kmalloc-1024"},
+	{1536, "kmalloc-1536"}, {2048, "kmalloc-2048"}, {3072, "kmalloc-3072"},
+	{4096, "kmalloc-4096"},
 };
 static struct slab_cache kmalloc_caches[ARRAY_SIZE(classes)];
 static u8 small_class[SMALL_MAX / 16 + 1];
@@ -28,7 +31,8 @@ void slab_init(void)
 	for (u32 i = 0; i < ARRAY_SIZE(classes); i++) {
 		u32 size = classes[i].size;
 
-		slab_cache_init(&kmalloc_caches[i], classes[i].name, size, is_pow2(size) ? size : 16);
+		slab_cache_init(&kmalloc_caches[i], classes[i].name, size,
+				is_pow2(size) ? size : 16);
 	}
 	for (u32 n = 0; n <= SMALL_MAX / 16; n++) {
 		c += n * 16 > classes[c].size;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel virtual memory. Addresses are plentiful, so they are handed out in slots of 2^n pages, each class of size in
- * its own region: finding, aligning and returning an address are a list operation. A slot is always larger than what
- * is mapped in it, so its last page is the guard of this allocation and of the next slot; the first slot of a region
- * is never used. A slot that was used once keeps its descriptor (struct area) for ever, on its class's list while
- * free, so that freeing needs no memory and the kernel's page tables for it are used again.
+ * Kernel virtual memory. Addresses are plentiful, so they are handed out in slots of 2^n pages,
+ * each class of size in its own region: finding, aligning and returning an address are a list
+ * operation. A slot is always larger than what is mapped in it, so its last page is the guard of
+ * this allocation and of the next slot; the first slot of a region is never used. A slot that was
+ * used once keeps its descriptor (struct area) for ever, on its class's list while free, so that
+ * freeing needs no memory and the kernel's page tables for it are used again.
  *
- * The pages are folios of small orders, each marked with its kind and its area (page.owner): that is how vfree finds
- * the area and how the audit knows them. Translations are invalidated before the pages are freed.
+ * The pages are folios of small orders, each marked with its kind and its area (page.owner): that
+ * is how vfree finds the area and how the audit knows them. Translations are invalidated before the
+ * pages are freed.
  */
 #include <base/alloc.h>
 #include <base/assert.h>
@@ -49,7 +51,8 @@ paddr_t kmap_table(void)
 	return page_to_phys(&f->page);
 }
 
-/* --- addresses ---------------------------------------------------------------------------------------- */
+/* --- addresses
+ * ---------------------------------------------------------------------------------------- */
 
 static u64 region_base(u32 class)
 {
@@ -97,7 +100,8 @@ static void put_slot(struct area *a)
 	spin_unlock(&slots_lock);
 }
 
-/* The class whose slots hold npages with a guard and are aligned; MAX_CLASS + 1 if there is none. */
+/* The class whose slots hold npages with a guard and are aligned; MAX_CLASS + 1 if there is none.
+ */
 static u32 class_for(u64 npages, size_t align)
 {
 	u32 class = max(ilog2(npages) + 1, ilog2(align) - PAGE_SHIFT);
@@ -105,7 +109,8 @@ static u32 class_for(u64 npages, size_t align)
 	return min(class, MAX_CLASS + 1u);
 }
 
-/* --- mapping -------------------------------------------------------------------------------------------- */
+/* --- mapping
+ * -------------------------------------------------------------------------------------------- */
 
 static const enum mem_stat kind_stat[] = { [PAGE_KVM] = STAT_KVM, [PAGE_KSTACK] = STAT_KSTACK };
 
@@ -233,11 +238,13 @@ void volatile *ioremap(paddr_t pa, size_t size)
 	return (void volatile *)(a->va + off);
 }
 
-/* --- kernel stacks ----------------------------------------------------------------------------------------- */
+/* --- kernel stacks
+ * ----------------------------------------------------------------------------------------- */
 
 /*
- * Stacks in reserve: a few per CPU, without a lock, since threads come and go in bursts. kstack_free may be called by
- * the scheduler with preemption off; what does not fit is unmapped later, in a thread.
+ * Stacks in reserve: a few per CPU, without a lock, since threads come and go in bursts.
+ * kstack_free may be called by the scheduler with preemption off; what does not fit is unmapped
+ * later, in a thread.
  */
 #define STACKS_PER_CPU 4
 static struct stack_cache {

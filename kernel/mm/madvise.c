@@ -17,11 +17,19 @@ enum advice_kind { ADVICE_BAD, ADVICE_FLAGS, ADVICE_PAGES };
 static enum advice_kind kind_of(int advice)
 {
 	switch (advice) {
-	case MADV_NORMAL: case MADV_RANDOM: case MADV_SEQUENTIAL: case MADV_DONTFORK: case MADV_DOFORK:
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
 	case MADV_WIPEONFORK: case MADV_KEEPONFORK: case MADV_DONTDUMP: case MADV_DODUMP:
 	case MADV_HUGEPAGE: case MADV_NOHUGEPAGE:
 		return ADVICE_FLAGS;
-	case MADV_WILLNEED: case MADV_DONTNEED: case MADV_DONTNEED_LOCKED: case MADV_FREE: case MADV_COLD:
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_COLD:
 	case MADV_PAGEOUT: case MADV_REMOVE: case MADV_POPULATE_READ: case MADV_POPULATE_WRITE:
 		return ADVICE_PAGES;
 	default:
@@ -40,10 +48,13 @@ static i64 flags_for(const struct vma *v, int advice)
 	case MADV_SEQUENTIAL: return (f & ~(u32)VM_RAND) | VM_SEQ;
 	case MADV_DONTFORK: return f | VM_DONTFORK;
 	case MADV_DOFORK: return f & VM_PFN ? -EINVAL : (i64)(f & ~(u32)VM_DONTFORK);
-	case MADV_WIPEONFORK: return v->backing || (f & (VM_SHARED | VM_PFN)) ? -EINVAL : (i64)(f | VM_WIPEONFORK);
+	case MADV_WIPEONFORK:
+		return v->backing || (f & (VM_SHARED | VM_PFN)) ? -EINVAL
+								: (i64)(f | VM_WIPEONFORK);
 	case MADV_KEEPONFORK: return f & ~(u32)VM_WIPEONFORK;
 	case MADV_DONTDUMP: return f | VM_DONTDUMP;
-	case MADV_DODUMP: return f & (VM_PFN | VM_DONTEXPAND) ? -EINVAL : (i64)(f & ~(u32)VM_DONTDUMP);
+	case MADV_DODUMP:
+		return f & (VM_PFN | VM_DONTEXPAND) ? -EINVAL : (i64)(f & ~(u32)VM_DONTDUMP);
 	case MADV_HUGEPAGE: return (f & ~(u32)VM_NOHUGEPAGE) | VM_HUGEPAGE;
 	default: return (f & ~(u32)VM_HUGEPAGE) | VM_NOHUGEPAGE;	/* MADV_NOHUGEPAGE */
 	}
@@ -97,7 +108,8 @@ static int remove_pages(struct vma *v, u64 start, u64 end)
 
 static int populate_for(struct vma *v, u64 start, u64 end, bool write)
 {
-	if ((v->vm_flags & VM_PFN) || !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC)))
+	if ((v->vm_flags & VM_PFN) ||
+	    !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC)))
 		return -EINVAL;
 	return populate_vma(v, start, end, write);
 }

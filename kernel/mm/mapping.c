@@ -2,13 +2,15 @@
 /*
  * The page cache of one file: finding pages, making them, taking them out.
  *
- * A folio in the tree has one reference from it; whoever finds one takes another under mapping->lock, so a page taken
- * out lives until its last user is done. Pages of memory files (no read_folio) enter the tree complete and are never
- * locked. Pages that are read in enter it locked and not up to date; mapping_find does not show them until they are.
+ * A folio in the tree has one reference from it; whoever finds one takes another under
+ * mapping->lock, so a page taken out lives until its last user is done. Pages of memory files (no
+ * read_folio) enter the tree complete and are never locked. Pages that are read in enter it locked
+ * and not up to date; mapping_find does not show them until they are.
  *
- * Taking pages out needs invalidate_lock for writing and an unmapping before; mapping pages or reading them in holds
- * it for reading. So no page is mapped or read in behind the back of a truncation. Reading and writing through the
- * cache need no such lock: they see a page as it was before or find none.
+ * Taking pages out needs invalidate_lock for writing and an unmapping before; mapping pages or
+ * reading them in holds it for reading. So no page is mapped or read in behind the back of a
+ * truncation. Reading and writing through the cache need no such lock: they see a page as it was
+ * before or find none.
  */
 #include <base/errno.h>
 #include <base/string.h>
@@ -30,15 +32,22 @@ void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *host)
 	m->host = host;
 }
 
-static inline bool is_kept(const struct mapping *m) { return !m->ops || m->ops->keep || !m->ops->read_folio; }
-static inline enum mem_stat stat_of(const struct mapping *m) { return is_kept(m) ? STAT_SHMEM : STAT_CACHE; }
+static inline bool is_kept(const struct mapping *m)
+{
+	return !m->ops || m->ops->keep || !m->ops->read_folio;
+}
+static inline enum mem_stat stat_of(const struct mapping *m)
+{
+	return is_kept(m) ? STAT_SHMEM : STAT_CACHE;
+}
 
 static inline bool uptodate(const struct folio *f)
 {
 	return load_acquire(&f->page.flags) & (1u << PG_UPTODATE);
 }
 
-/* --- finding ------------------------------------------------------------------------------------------ */
+/* --- finding
+ * ------------------------------------------------------------------------------------------ */
 
 /* Also one that is being read in. */
 static struct folio *lookup(struct mapping *m, u64 index)
@@ -78,7 +87,8 @@ u32 mapping_find_run(struct mapping *m, u64 first, u32 n, struct folio **out)
 	return n;
 }
 
-/* --- adding --------------------------------------------------------------------------------------------- */
+/* --- adding
+ * --------------------------------------------------------------------------------------------- */
 
 static int charge(struct mapping *m, i64 n)
 {
@@ -128,9 +138,11 @@ fail:
 	return err ? ERR_PTR(err) : there;
 }
 
-/* --- taking out ------------------------------------------------------------------------------------------- */
+/* --- taking out
+ * ------------------------------------------------------------------------------------------- */
 
-/* Takes out up to REMOVE_BATCH folios of pages [*first, last]; *first goes on behind them. Returns how many. */
+/* Takes out up to REMOVE_BATCH folios of pages [*first, last]; *first goes on behind them. Returns
+ * how many. */
 static u32 remove_some(struct mapping *m, u64 *first, u64 last)
 {
 	struct folio *gone[REMOVE_BATCH];
@@ -173,7 +185,8 @@ void mapping_destroy(struct mapping *m)
 		mapping_remove_pages(m, 0, ~0ull);
 }
 
-/* --- reading in --------------------------------------------------------------------------------------------- */
+/* --- reading in
+ * --------------------------------------------------------------------------------------------- */
 
 /* f is in the tree of m, referenced; makes it up to date. Drops the reference on failure. */
 static struct folio *read_in(struct mapping *m, struct folio *f)

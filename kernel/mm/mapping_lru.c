@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page-cache folios that can be dropped and read again, oldest first, and their reclaim. PG_REFERENCED gives a second
- * round. lru_lock comes before mapping->lock, which is therefore only tried: a mapping cannot go away while one of its
- * folios is on the list, since taking the folio out needs lru_lock.
+ * Page-cache folios that can be dropped and read again, oldest first, and their reclaim.
+ * PG_REFERENCED gives a second round. lru_lock comes before mapping->lock, which is therefore only
+ * tried: a mapping cannot go away while one of its folios is on the list, since taking the folio
+ * out needs lru_lock.
  */
 #include <mm/mapping.h>
 #include "alloc.h"
@@ -40,7 +41,8 @@ static bool take_out(struct folio *f)
 	if ((READ_ONCE(f->page.flags) & BUSY) || atomic_read(&f->page.mapcount))
 		return false;
 	/* To 0: a finder holds mapping->lock too, so nobody finds it half-way. */
-	if (!__atomic_compare_exchange_n(&f->page.refcount.v, &one, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	if (!__atomic_compare_exchange_n(&f->page.refcount.v, &one, 0, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
 		return false;
 	radix_remove(&f->page.mapping->tree, f->page.index);
 	f->page.mapping->nr_pages--;

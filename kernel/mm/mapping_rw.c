@@ -30,7 +30,8 @@ static struct folio *page_for(struct mapping *m, u64 index)
 	return f;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------- */
+/* --- reading
+ * ---------------------------------------------------------------------------------------- */
 
 ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos)
 {
@@ -59,7 +60,8 @@ ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos)
 	return (ssize_t)done;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------ */
+/* --- writing
+ * ------------------------------------------------------------------------------------------ */
 
 /* Moves up to n bytes to a page that is there. */
 static size_t write_present(struct mapping *m, struct folio *f, struct uio *u, u64 pos, size_t n)
@@ -73,8 +75,8 @@ static size_t write_present(struct mapping *m, struct folio *f, struct uio *u, u
 }
 
 /*
- * A page that a memory file has not got: filled before anybody can see it, so that nothing is zeroed that is written
- * and no lock is held over the copy. Bytes moved, or an errno.
+ * A page that a memory file has not got: filled before anybody can see it, so that nothing is
+ * zeroed that is written and no lock is held over the copy. Bytes moved, or an errno.
  */
 static ssize_t write_new(struct mapping *m, struct uio *u, u64 pos, size_t n)
 {
@@ -136,7 +138,8 @@ ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
 		if (IS_ERR(f))
 			moved = PTR_ERR(f);
 		else
-			moved = f ? (ssize_t)write_present(m, f, u, pos, part) : write_new(m, u, pos, part);
+			moved = f ? (ssize_t)write_present(m, f, u, pos, part)
+				  : write_new(m, u, pos, part);
 		if (unlikely(moved < 0))
 			return done ? (ssize_t)done : moved;
 		done += (size_t)moved;
@@ -162,7 +165,8 @@ int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n)
 	return (size_t)done == n ? 0 : -ENOSPC;
 }
 
-/* --- truncating and punching ------------------------------------------------------------------------------ */
+/* --- truncating and punching
+ * ------------------------------------------------------------------------------ */
 
 /* Zeroes bytes [start, end) of one page. 0 or an errno of reading it in. */
 static int zero_part(struct mapping *m, u64 start, u64 end)
@@ -171,7 +175,8 @@ static int zero_part(struct mapping *m, u64 start, u64 end)
 
 	if (start >= end)
 		return 0;
-	f = mapping_is_memory(m) ? mapping_find(m, start >> PAGE_SHIFT) : mapping_get(m, start >> PAGE_SHIFT);
+	f = mapping_is_memory(m) ? mapping_find(m, start >> PAGE_SHIFT)
+				 : mapping_get(m, start >> PAGE_SHIFT);
 	if (IS_ERR(f))
 		return (int)PTR_ERR(f);
 	if (!f)

@@ -24,7 +24,8 @@ static int apply_lock(struct mm *mm, u64 start, u64 end, u32 flags)
 			return -ENOMEM;
 		stop = min(end, v->end);
 		if (!(v->vm_flags & VM_PFN) && (v->vm_flags & LOCK_FLAGS) != flags) {
-			v = vma_set_flags(mm, v, at, stop, (v->vm_flags & ~LOCK_FLAGS) | flags, NULL);
+			v = vma_set_flags(mm, v, at, stop, (v->vm_flags & ~LOCK_FLAGS) | flags,
+					  NULL);
 			if (IS_ERR(v))
 				return (int)PTR_ERR(v);
 		}
@@ -65,7 +66,8 @@ int mm_mlock(struct mm *mm, u64 addr, u64 len, bool onfault)
 	if (err)
 		return err;
 	if (limit != ~0ull && !capable(CAP_IPC_LOCK) &&
-	    mm->locked_pages + ((end - start) >> PAGE_SHIFT) - locked_in(mm, start, end) > limit >> PAGE_SHIFT)
+	    mm->locked_pages + ((end - start) >> PAGE_SHIFT) - locked_in(mm, start, end) > limit >>
+		    PAGE_SHIFT)
 		err = -ENOMEM;
 	else
 		err = apply_lock(mm, start, end, VM_LOCKED | (onfault ? VM_LOCKONFAULT : 0));

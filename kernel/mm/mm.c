@@ -22,7 +22,8 @@ struct mm *mm_next(struct mm *mm)
 	struct mm *found = NULL;
 
 	spin_lock(&all_lock);
-	for (struct list *l = mm ? mm->all.next : all_mms.next; l != &all_mms && !found; l = l->next) {
+	for (struct list *l = mm ? mm->all.next : all_mms.next; l != &all_mms && !found;
+	     l = l->next) {
 		found = list_entry(l, struct mm, all);
 		if (!ref_get_unless_zero(&found->count))
 			found = NULL;
@@ -126,5 +127,8 @@ static u64 positive(const atomic64_t *a)
 	return n > 0 ? (u64)n : 0;
 }
 
-u64 mm_rss(const struct mm *mm) { return positive(&mm->rss_anon) + positive(&mm->rss_file) + positive(&mm->rss_shmem); }
+u64 mm_rss(const struct mm *mm)
+{
+	return positive(&mm->rss_anon) + positive(&mm->rss_file) + positive(&mm->rss_shmem);
+}
 u64 mm_table_pages(const struct mm *mm) { return READ_ONCE(mm->pt.nr_tables); }

@@ -10,7 +10,8 @@ u64 mm_min_addr = 65536;
 
 u32 prot_to_vm(int prot)
 {
-	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0);
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
 bool can_mlock(void) { return mm_rlimit(RLIMIT_MEMLOCK) || capable(CAP_IPC_LOCK); }
@@ -31,7 +32,8 @@ bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
 {
 	u64 as = mm_rlimit(RLIMIT_AS);
 
-	return (as == ~0ull || mm->total_pages + pages <= as >> PAGE_SHIFT) && may_expand_data(mm, vm_flags, pages);
+	return (as == ~0ull || mm->total_pages + pages <= as >> PAGE_SHIFT) &&
+	       may_expand_data(mm, vm_flags, pages);
 }
 
 bool overcommits(u64 pages)
@@ -53,7 +55,8 @@ bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
 {
 	u64 limit = mm_rlimit(RLIMIT_MEMLOCK);
 
-	if (!(vm_flags & VM_LOCKED) || limit == ~0ull || mm->locked_pages + pages <= limit >> PAGE_SHIFT)
+	if (!(vm_flags & VM_LOCKED) || limit == ~0ull ||
+	    mm->locked_pages + pages <= limit >> PAGE_SHIFT)
 		return false;
 	return !capable(CAP_IPC_LOCK);
 }
@@ -65,7 +68,9 @@ u64 find_hole_for(struct mm *mm, u64 hint, u64 len)
 
 	if (hint >= lo && hint <= USER_VA_END - len) {
 		v = mm_first_vma_from(mm, hint);
-		if ((!v || hint + len <= v->start - ((v->vm_flags & VM_GROWSDOWN) ? min(v->start, GUARD_GAP) : 0)))
+		if ((!v || hint + len <= v->start - ((v->vm_flags & VM_GROWSDOWN)
+							     ? min(v->start, GUARD_GAP)
+							     : 0)))
 			return hint;
 	}
 	at = vma_find_hole(mm, lo, mm->mmap_top, len, true);
@@ -106,11 +111,12 @@ static i64 choose_addr(struct mm *mm, const struct mmap_req *r, u64 len)
 static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 {
 	const u64 known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |
-			  MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |
-			  MAP_STACK | MAP_HUGETLB | MAP_SYNC | MAP_FIXED_NOREPLACE |
+			  MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |
+			  MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_SYNC | MAP_FIXED_NOREPLACE |
 			  MAP_UNINITIALIZED | 0x3full << 26 /* size of huge pages */;
 	struct backing *b = r->backing;
-	u32 f = prot_to_vm(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags | r->extra_vm_flags;
+	u32 f = prot_to_vm(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags |
+		r->extra_vm_flags;
 	int type = r->flags & MAP_TYPE;
 
 	if (type == MAP_SHARED_VALIDATE && b && ((u32)r->flags & ~known || r->flags & MAP_SYNC))
@@ -165,7 +171,10 @@ static int attach_backing(struct vma *v, struct backing *b)
 static struct vma *extend_neighbour(struct mm *mm, u64 addr, u64 len, u32 vm_flags)
 {
 	struct vma *prev = vma_last_before(mm, addr), *next = mm_first_vma_from(mm, addr);
-	struct vma probe = { .start = addr, .end = addr + len, .vm_flags = vm_flags, .pgoff = addr >> PAGE_SHIFT };
+	struct vma probe = {.start = addr,
+			    .end = addr + len,
+			    .vm_flags = vm_flags,
+			    .pgoff = addr >> PAGE_SHIFT};
 
 	if (prev && vma_can_merge(prev, &probe)) {
 		vma_resize(prev, prev->start, addr + len);
@@ -179,7 +188,8 @@ static struct vma *extend_neighbour(struct mm *mm, u64 addr, u64 len, u32 vm_fla
 }
 
 /* Everything is checked and the range is free. */
-static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr, u64 len, u32 vm_flags)
+static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr, u64 len,
+		     u32 vm_flags)
 {
 	struct vma *v;
 	int err = 0;
@@ -236,7 +246,8 @@ static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *
 		replaced = overlap_pages(mm, (u64)addr, (u64)addr + len);
 	if (!may_expand(mm, *flags, pages - replaced))
 		return -ENOMEM;
-	if ((*flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(*flags & VM_NORESERVE) && overcommits(pages))
+	if ((*flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(*flags & VM_NORESERVE) &&
+	    overcommits(pages))
 		return -ENOMEM;
 	if (r->flags & MAP_FIXED) {
 		err = munmap_locked(mm, (u64)addr, (u64)addr + len, dead);
@@ -289,7 +300,8 @@ i64 mm_mmap(struct mm *mm, const struct mmap_req *r)
 	return ret;
 }
 
-i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags, const char *name)
+i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags,
+		  const char *name)
 {
 	struct vma *v;
 	u64 len = npages << PAGE_SHIFT;
@@ -383,7 +395,8 @@ static int brk_grow(struct mm *mm, u64 old, u64 new)
 
 	if (limit != ~0ull && (new - mm->brk_start) + (mm->data_end - mm->data_start) > limit)
 		return -ENOMEM;
-	if (new > USER_VA_END || (next && next->start < new + ((next->vm_flags & VM_GROWSDOWN) ? GUARD_GAP : 0)))
+	if (new > USER_VA_END ||
+	    (next && next->start < new + ((next->vm_flags & VM_GROWSDOWN) ? GUARD_GAP : 0)))
 		return -ENOMEM;
 	if (locks_too_much(mm, flags, pages) || !may_expand(mm, flags, pages) || overcommits(pages))
 		return -ENOMEM;

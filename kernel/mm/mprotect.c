@@ -40,7 +40,8 @@ static bool refuses(struct mm *mm, const struct vma *v, u32 flags, u64 pages)
 {
 	if (!(flags & VM_WRITE) || (v->vm_flags & (VM_WRITE | VM_SHARED)))
 		return false;
-	return !may_expand_data(mm, flags, pages) || (!(flags & VM_NORESERVE) && overcommits(pages));
+	return !may_expand_data(mm, flags, pages) ||
+	       (!(flags & VM_NORESERVE) && overcommits(pages));
 }
 
 static int protect_vmas(struct mm *mm, u64 start, u64 end, u32 want)

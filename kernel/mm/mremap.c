@@ -96,7 +96,8 @@ static i64 move_vma(struct remap *r, struct vma *v)
 
 	if (mm->nr_vmas + 3 >= mm_max_map_count)
 		return -ENOMEM;
-	if (r->old_len) {	/* the source as a VMA of its own: what follows cannot fail for want of a split */
+	if (r->old_len) { /* the source as a VMA of its own: what follows cannot fail for want of a
+			     split */
 		err = vma_cut(mm, r->old, r->old + r->old_len);
 		if (err)
 			return err;
@@ -146,7 +147,8 @@ static int check_resize(struct remap *r, struct vma *v)
 		return -EAGAIN;
 	if (!may_expand(r->mm, v->vm_flags, grow))
 		return -ENOMEM;
-	if ((v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(v->vm_flags & VM_NORESERVE) && overcommits(grow))
+	if ((v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(v->vm_flags & VM_NORESERVE) &&
+	    overcommits(grow))
 		return -ENOMEM;
 	return 0;
 }
@@ -159,7 +161,8 @@ static bool grow_in_place(struct remap *r, struct vma *v)
 
 	if (v->end != r->old + r->old_len || end > USER_VA_END || end < r->old)
 		return false;
-	if (next && end > next->start - ((next->vm_flags & VM_GROWSDOWN) ? min(next->start, GUARD_GAP) : 0))
+	if (next &&
+	    end > next->start - ((next->vm_flags & VM_GROWSDOWN) ? min(next->start, GUARD_GAP) : 0))
 		return false;
 	vma_resize(v, v->start, end);
 	vma_merge(r->mm, v);
@@ -176,8 +179,8 @@ static i64 remap_locked(struct remap *r)
 		return -EFAULT;
 	/* shrink, over VMAs too */
 	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && r->new_len <= r->old_len) {
-		if (r->new_len < r->old_len &&
-		    (err = munmap_locked(r->mm, r->old + r->new_len, r->old + r->old_len, &r->dead)))
+		if (r->new_len < r->old_len && (err = munmap_locked(r->mm, r->old + r->new_len,
+								    r->old + r->old_len, &r->dead)))
 			return err;
 		return (i64)r->old;
 	}
@@ -195,7 +198,8 @@ static i64 remap_locked(struct remap *r)
 		return (i64)r->old;
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	if ((r->flags & MREMAP_DONTUNMAP) && !may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT))
+	if ((r->flags & MREMAP_DONTUNMAP) &&
+	    !may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT))
 		return -ENOMEM;
 	if (to_fixed) {
 		if (r->new < mm_min_addr && !capable(CAP_SYS_RAWIO))
@@ -244,7 +248,8 @@ i64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 		return ret;
 	ret = remap_locked(&r);
 	v = ret > 0 ? mm_find_vma(mm, (u64)ret) : NULL;
-	populate = v && (v->vm_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED && r.new_len > r.old_len;
+	populate = v && (v->vm_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED &&
+		   r.new_len > r.old_len;
 	write_unlock(&mm->lock);
 	vma_free_list(r.dead);
 	if (populate)

@@ -30,7 +30,8 @@ int populate_vma(struct vma *v, u64 start, u64 end, bool write)
 	bool major;
 
 	for (u64 a = start; a < end; a += PAGE_SIZE)
-		while (!leaf_satisfies(v->mm, a, write)) {	/* a racing unmap by the reverse map may undo it */
+		while (!leaf_satisfies(v->mm, a,
+				       write)) { /* a racing unmap by the reverse map may undo it */
 			int err = fault_errno(fault_vma(v, a, write, &major));
 
 			if (err)
@@ -59,7 +60,8 @@ int mm_populate(struct mm *mm, u64 start, u64 end)
 		if (!(v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
 			err = -ENOMEM;
 		else if (!(v->vm_flags & VM_PFN))
-			err = populate_vma(v, from, stop, (v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
+			err = populate_vma(v, from, stop,
+					   (v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
 		start = stop;
 		read_unlock(&mm->lock);		/* lets writers in between */
 		cond_resched();

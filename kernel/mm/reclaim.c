@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an allocation does that found nothing: bring deferred RAM in, empty the per-CPU lists, drop clean page cache
- * and other layers' caches, have a process killed and wait for its pages. Bounded: after MAX_ATTEMPTS without a page
- * the allocation fails, so a victim that waits for a lock of ours is not waited for for ever.
+ * What an allocation does that found nothing: bring deferred RAM in, empty the per-CPU lists, drop
+ * clean page cache and other layers' caches, have a process killed and wait for its pages. Bounded:
+ * after MAX_ATTEMPTS without a page the allocation fails, so a victim that waits for a lock of ours
+ * is not waited for for ever.
  */
 #include <hal/cpu.h>
 #include <hal/sync.h>
@@ -82,7 +83,8 @@ static bool kill_one(u32 order)
 	return true;
 }
 
-/* Kills at every eighth attempt, and waits. false: nothing left to kill, or the current task is the one to die. */
+/* Kills at every eighth attempt, and waits. false: nothing left to kill, or the current task is the
+ * one to die. */
 static bool kill_and_wait(u32 order, u32 attempt)
 {
 	if (sleep_interrupted(SLEEP_KILLABLE))

@@ -14,7 +14,10 @@ struct shared_anon {
 static u64 next_ino;
 static const struct mapping_ops shared_anon_mapping = { .keep = true };
 
-static struct shared_anon *of(struct backing *b) { return container_of(b, struct shared_anon, backing); }
+static struct shared_anon *of(struct backing *b)
+{
+	return container_of(b, struct shared_anon, backing);
+}
 static void get(struct backing *b) { ref_get(&of(b)->ref); }
 
 static void put(struct backing *b)
@@ -26,9 +29,12 @@ static void put(struct backing *b)
 }
 
 static struct backing_id id(struct backing *b) { return (struct backing_id){ 1, of(b)->ino }; }
-static int path(struct backing *b, char *buf, size_t size) { return (int)strlcpy(buf, "/dev/zero (deleted)", size); }
+static int path(struct backing *b, char *buf, size_t size)
+{
+	return (int)strlcpy(buf, "/dev/zero (deleted)", size);
+}
 
-static const struct backing_ops shared_anon_ops = { .get = get, .put = put, .id = id, .path = path };
+static const struct backing_ops shared_anon_ops = {.get = get, .put = put, .id = id, .path = path};
 
 struct backing *shared_anon_backing(u64 size)
 {
@@ -41,7 +47,10 @@ struct backing *shared_anon_backing(u64 size)
 	mapping_init(&s->mapping, &shared_anon_mapping, NULL);
 	s->mapping.size = size;
 	s->backing = (struct backing){
-		.ops = &shared_anon_ops, .mapping = &s->mapping, .may_write = true, .may_exec = true,
+		.ops = &shared_anon_ops,
+		.mapping = &s->mapping,
+		.may_write = true,
+		.may_exec = true,
 	};
 	return &s->backing;
 }

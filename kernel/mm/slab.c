@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Slabs: folios cut into objects of one size. Each CPU keeps a list of free objects of each cache, linked through the
- * objects, that only it touches, with interrupts off: allocating and freeing take no lock until that list is empty or
- * full; then a batch moves from or to the slabs under the cache's lock.
+ * Slabs: folios cut into objects of one size. Each CPU keeps a list of free objects of each cache,
+ * linked through the objects, that only it touches, with interrupts off: allocating and freeing
+ * take no lock until that list is empty or full; then a batch moves from or to the slabs under the
+ * cache's lock.
  *
- * A slab's state is in its struct page: free_obj lists the objects given back, the low half of index counts those cut
- * so far (so a new slab costs nothing until used), the high half how many fit, aux how many are out: with users or on
- * CPUs' lists. Slabs with something left are on cache->partial; full ones are on no list. A slab with nothing out goes
- * back to the folio allocator, but for one that the cache keeps.
+ * A slab's state is in its struct page: free_obj lists the objects given back, the low half of
+ * index counts those cut so far (so a new slab costs nothing until used), the high half how many
+ * fit, aux how many are out: with users or on CPUs' lists. Slabs with something left are on
+ * cache->partial; full ones are on no list. A slab with nothing out goes back to the folio
+ * allocator, but for one that the cache keeps.
  *
- * With slab_debug every object is followed by a word that says whether it is out and a red zone, a free object is
- * poisoned, and the CPU's lists are not used, so that every operation takes the checking path.
+ * With slab_debug every object is followed by a word that says whether it is out and a red zone, a
+ * free object is poisoned, and the CPU's lists are not used, so that every operation takes the
+ * checking path.
  */
 #include <base/assert.h>
 #include <base/string.h>
@@ -27,9 +30,11 @@
 
 bool slab_debug;
 static struct list caches = LIST_INIT(caches);
-static struct spinlock caches_lock = SPINLOCK_INIT;	/* taken with interrupts off: draining comes by IPI */
+static struct spinlock caches_lock =
+	SPINLOCK_INIT; /* taken with interrupts off: draining comes by IPI */
 
-/* --- geometry ---------------------------------------------------------------------------------------- */
+/* --- geometry
+ * ---------------------------------------------------------------------------------------- */
 
 /* The smallest order that holds four objects and wastes at most an eighth. */
 static u8 best_order(u32 stride)
@@ -88,7 +93,8 @@ struct slab_cache *slab_create(const char *name, size_t size, size_t align)
 	return c;
 }
 
-/* --- debugging ---------------------------------------------------------------------------------------- */
+/* --- debugging
+ * ---------------------------------------------------------------------------------------- */
 
 static u64 *debug_words(const struct slab_cache *c, void *obj)
 {
@@ -101,7 +107,9 @@ static void debug_mark(struct slab_cache *c, void *obj, u64 was, u64 is)
 
 	if (w[0] != was || w[1] != RED_WORD)
 		panic("slab %s: object %p: %s", c->name, obj,
-		      w[1] != RED_WORD ? "written beyond its end" : w[0] == is ? "freed twice" : "state overwritten");
+		      w[1] != RED_WORD ? "written beyond its end"
+		      : w[0] == is     ? "freed twice"
+				       : "state overwritten");
 	w[0] = is;
 }
 
@@ -112,7 +120,8 @@ static void debug_check_poison(struct slab_cache *c, void *obj)
 
 	for (u32 i = sizeof(void *); i < c->size; i++)
 		if (b[i] != POISON)
-			panic("slab %s: object %p: written after it was freed, byte %u", c->name, obj, i);
+			panic("slab %s: object %p: written after it was freed, byte %u", c->name,
+			      obj, i);
 }
 
 static void debug_out(struct slab_cache *c, void *obj)
@@ -136,7 +145,8 @@ static void debug_new(struct slab_cache *c, void *obj)
 	w[1] = RED_WORD;
 }
 
-/* --- slabs, under cache->lock with interrupts off -------------------------------------------------------- */
+/* --- slabs, under cache->lock with interrupts off
+ * -------------------------------------------------------- */
 
 static inline u32 slab_cut(const struct page *p) { return (u32)p->index; }
 static inline u32 slab_capacity(const struct page *p) { return (u32)(p->index >> 32); }
@@ -219,7 +229,8 @@ static bool slab_grow(struct slab_cache *c, u32 flags)
 	return true;
 }
 
-/* --- batches between the slabs and a CPU's list ------------------------------------------------------------ */
+/* --- batches between the slabs and a CPU's list
+ * ------------------------------------------------------------ */
 
 static void *refill_locked(struct slab_cache *c)
 {
@@ -296,7 +307,8 @@ void slab_drain_local(void)
 	preempt_enable_no_resched();
 }
 
-/* --- the interface ------------------------------------------------------------------------------------------ */
+/* --- the interface
+ * ------------------------------------------------------------------------------------------ */
 
 void *slab_alloc(struct slab_cache *c)
 {

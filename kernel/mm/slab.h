@@ -6,14 +6,15 @@
 #include "alloc.h"
 
 struct slab_cpu {
-	void *head;		/* free objects, linked by their first word; own CPU with interrupts off */
+	void *head; /* free objects, linked by their first word; own CPU with interrupts off */
 	u32 count;
 };
 
 struct slab_cache {
 	struct slab_cpu cpu[MAX_CPUS];
 	/* set once */
-	u16 limit, batch;	/* objects at which a CPU's list is full, and that move at a time; 0: debugging */
+	u16 limit, batch; /* objects at which a CPU's list is full, and that move at a time; 0:
+			     debugging */
 	u8 order, min_order;	/* of a slab, and when memory is short */
 	bool debug;
 	u32 size, stride;

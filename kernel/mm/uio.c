@@ -47,6 +47,9 @@ static size_t move(struct uio *u, char *k, size_t n, enum uio_move how)
 	return done;
 }
 
-size_t uio_write(struct uio *u, const void *src, size_t n) { return move(u, (char *)src, n, UIO_WRITE); }
+size_t uio_write(struct uio *u, const void *src, size_t n)
+{
+	return move(u, (char *)src, n, UIO_WRITE);
+}
 size_t uio_read(struct uio *u, void *dst, size_t n) { return move(u, dst, n, UIO_READ); }
 size_t uio_zero(struct uio *u, size_t n) { return move(u, NULL, n, UIO_ZERO); }

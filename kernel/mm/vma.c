@@ -113,7 +113,7 @@ void vma_tree_remove(struct mm *mm, struct vma *v)
 {
 	struct vma *from, *s;
 
-	if (v->left && v->right) {	/* its successor, which has no left child, takes its place */
+	if (v->left && v->right) { /* its successor, which has no left child, takes its place */
 		s = v->right;
 		while (s->left)
 			s = s->left;

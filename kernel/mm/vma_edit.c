@@ -170,8 +170,9 @@ struct vma *vma_split(struct vma *v, u64 addr)
 
 bool vma_can_merge(const struct vma *a, const struct vma *b)
 {
-	return a->end == b->start && a->vm_flags == b->vm_flags && a->backing == b->backing && a->name == b->name &&
-	       !(a->vm_flags & (VM_PFN | VM_DONTEXPAND)) && vma_pgoff(a, a->end) == b->pgoff;
+	return a->end == b->start && a->vm_flags == b->vm_flags && a->backing == b->backing &&
+	       a->name == b->name && !(a->vm_flags & (VM_PFN | VM_DONTEXPAND)) &&
+	       vma_pgoff(a, a->end) == b->pgoff;
 }
 
 /* a takes over b. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The array of struct page, mapped at VMEMMAP_BASE only where there is RAM, in chunks: the descriptors of 128 MiB are
- * one 2 MiB block. Boot brings in the chunks that hold reserved ranges and the first BOOT_PAGES; the rest of a large
- * machine is deferred until an allocation finds little left, and then pays for its own descriptors from its own start.
- * So boot costs the same on 256 MiB and on 64 GiB.
+ * The array of struct page, mapped at VMEMMAP_BASE only where there is RAM, in chunks: the
+ * descriptors of 128 MiB are one 2 MiB block. Boot brings in the chunks that hold reserved ranges
+ * and the first BOOT_PAGES; the rest of a large machine is deferred until an allocation finds
+ * little left, and then pays for its own descriptors from its own start. So boot costs the same on
+ * 256 MiB and on 64 GiB.
  *
- * A descriptor of zeros is a page inside a free block. In each 4 MiB piece that has any RAM all descriptors exist and
- * those of holes are PG_RESERVED, so that the buddy allocator may look at any buddy without asking whether it exists.
+ * A descriptor of zeros is a page inside a free block. In each 4 MiB piece that has any RAM all
+ * descriptors exist and those of holes are PG_RESERVED, so that the buddy allocator may look at any
+ * buddy without asking whether it exists.
  */
 #include <base/assert.h>
 #include <base/string.h>
@@ -20,7 +22,7 @@
 
 struct run {
 	pfn_t start, end;
-	pfn_t ready;		/* pages below have descriptors; changed under kmap_lock after boot */
+	pfn_t ready; /* pages below have descriptors; changed under kmap_lock after boot */
 };
 static struct run runs[ARRAY_SIZE(early_banks.r)];
 static u32 nr_runs;
@@ -45,7 +47,8 @@ static pfn_t chunk_end(const struct run *r, pfn_t pfn)
 static int map_descriptors(pfn_t start, pfn_t end, paddr_t pa, paddr_t (*table)(void))
 {
 	pfn_t from = align_down(start, PIECE_PAGES), to = align_up(end, PIECE_PAGES);
-	int err = arch_kmap((u64)pfn_to_page(from), pa, (to - from) * STRUCT_PAGE_SIZE, MEM_NORMAL, true, table);
+	int err = arch_kmap((u64)pfn_to_page(from), pa, (to - from) * STRUCT_PAGE_SIZE, MEM_NORMAL,
+			    true, table);
 
 	if (err)
 		return err;
@@ -76,7 +79,8 @@ static pfn_t reserved_end(const struct run *r)
 	pfn_t last = r->start;
 
 	for (u32 i = 0; i < early_reserved.nr; i++) {
-		pfn_t s = early_reserved.r[i].start >> PAGE_SHIFT, e = early_reserved.r[i].end >> PAGE_SHIFT;
+		pfn_t s = early_reserved.r[i].start >> PAGE_SHIFT,
+		      e = early_reserved.r[i].end >> PAGE_SHIFT;
 
 		if (s < r->end && e > r->start)
 			last = min(e, r->end);
@@ -103,7 +107,8 @@ static bool boot_step(u64 *pages)
 static void give_unreserved(pfn_t start, pfn_t end)
 {
 	for (u32 i = 0; i < early_reserved.nr && start < end; i++) {
-		pfn_t s = early_reserved.r[i].start >> PAGE_SHIFT, e = early_reserved.r[i].end >> PAGE_SHIFT;
+		pfn_t s = early_reserved.r[i].start >> PAGE_SHIFT,
+		      e = early_reserved.r[i].end >> PAGE_SHIFT;
 
 		if (e <= start || s >= end)
 			continue;
@@ -116,7 +121,8 @@ static void give_unreserved(pfn_t start, pfn_t end)
 		buddy_give_range(start, end);
 }
 
-/* The run of a bank. A bank that begins in the piece where the one before ends loses what lies in that piece. */
+/* The run of a bank. A bank that begins in the piece where the one before ends loses what lies in
+ * that piece. */
 static void add_run(const struct range *bank)
 {
 	pfn_t s = bank->start >> PAGE_SHIFT, e = bank->end >> PAGE_SHIFT;
@@ -142,13 +148,15 @@ void vmemmap_init(void)
 	pcp_set_limits(all);
 }
 
-/* A chunk of deferred RAM, which nothing is in yet: its first pages become its descriptors. kmap_lock is held. */
+/* A chunk of deferred RAM, which nothing is in yet: its first pages become its descriptors.
+ * kmap_lock is held. */
 static bool grow_run(struct run *r)
 {
 	pfn_t start = r->ready, end = chunk_end(r, start);
 	u64 size = descriptors_size(start, end);
 
-	if (size >= (end - start) << PAGE_SHIFT) {	/* a few pages at the end: not worth their descriptors */
+	if (size >=
+	    (end - start) << PAGE_SHIFT) { /* a few pages at the end: not worth their descriptors */
 		r->end = start;
 		return false;
 	}

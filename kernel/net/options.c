@@ -78,7 +78,12 @@ int socket_setopt(struct socket *s, int opt, const void *val, u32 len)
 		break;
 	case SO_DEBUG: case SO_DONTROUTE: case SO_PRIORITY: case SO_NO_CHECK: case SO_TIMESTAMP_OLD:
 		break;			/* taken and without effect here */
-	case SO_TYPE: case SO_DOMAIN: case SO_PROTOCOL: case SO_ERROR: case SO_ACCEPTCONN: case SO_PEERCRED:
+	case SO_TYPE:
+	case SO_DOMAIN:
+	case SO_PROTOCOL:
+	case SO_ERROR:
+	case SO_ACCEPTCONN:
+	case SO_PEERCRED:
 	default:
 		return -ENOPROTOOPT;
 	}

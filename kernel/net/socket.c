@@ -117,7 +117,8 @@ struct file *socket_file(struct socket *s, int flags)
 	}
 	s->ino = i->ino;
 	snprintf(name, sizeof(name), "socket:[%lu]", i->ino);
-	f = anon_file_inode(i, name, &socket_fops, s, O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0));
+	f = anon_file_inode(i, name, &socket_fops, s,
+			    O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0));
 	if (IS_ERR(f))
 		socket_discard(s);
 	return f;

@@ -2,12 +2,13 @@
 /*
  * AF_UNIX: the life of a socket, its messages and what poll says.
  *
- * Data are messages, allocated and filled by the sender and hung into the receiver's queue under the receiver's lock;
- * the sender is charged until they are received. A stream's peer is set once and referenced until the end, so its
- * messages need no reference to their sender. A datagram socket may change its peer; its messages keep the sender.
+ * Data are messages, allocated and filled by the sender and hung into the receiver's queue under
+ * the receiver's lock; the sender is charged until they are received. A stream's peer is set once
+ * and referenced until the end, so its messages need no reference to their sender. A datagram
+ * socket may change its peer; its messages keep the sender.
  *
- * Locks: ctl, then reader, then one socket's lock (never two), or names_lock, or starve_lock. Nobody is woken with a
- * spinlock held.
+ * Locks: ctl, then reader, then one socket's lock (never two), or names_lock, or starve_lock.
+ * Nobody is woken with a spinlock held.
  */
 #include <asm/ioctls.h>
 #include <base/alloc.h>
@@ -29,7 +30,8 @@ struct ucred unix_current_cred(void)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len, const struct ucred *cred)
+struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len,
+			       const struct ucred *cred)
 {
 	struct unix_msg *m = kmalloc(sizeof(*m) + len);
 
@@ -294,9 +296,15 @@ static i64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
 	}
 }
 
-static bool unix_listening(const struct socket *s) { return ((const struct unix_sock *)s)->state == UNIX_LISTENING; }
+static bool unix_listening(const struct socket *s)
+{
+	return ((const struct unix_sock *)s)->state == UNIX_LISTENING;
+}
 static void unix_peercred(struct socket *s, struct ucred *c) { *c = unix_of(s)->peercred; }
-static void unix_buffers_changed(struct socket *s) { wake_up_key(&unix_of(s)->wr_wait, 0, KEY_OUT); }
+static void unix_buffers_changed(struct socket *s)
+{
+	wake_up_key(&unix_of(s)->wr_wait, 0, KEY_OUT);
+}
 
 static u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 {
@@ -314,7 +322,8 @@ static u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	if (!unix_is_dgram(u)) {
 		if (u->state == UNIX_UNCONNECTED)
 			ev |= EPOLLHUP;
-		return ev | (u->state != UNIX_LISTENING && unix_writable(u) ? KEY_OUT | EPOLLWRBAND : 0);
+		return ev |
+		       (u->state != UNIX_LISTENING && unix_writable(u) ? KEY_OUT | EPOLLWRBAND : 0);
 	}
 	if (!unix_writable(u))
 		return ev;
@@ -326,9 +335,10 @@ static u32 unix_poll(struct socket *s, struct file *f, struct poll_table *pt)
 	return ev;
 }
 
-#define UNIX_COMMON \
-	.release = unix_release, .bind = unix_bind, .pair = unix_pair, .getname = unix_getname, .poll = unix_poll, \
-	.ioctl = unix_ioctl, .shutdown = unix_shutdown, .listening = unix_listening, .peercred = unix_peercred, \
+#define UNIX_COMMON                                                                                \
+	.release = unix_release, .bind = unix_bind, .pair = unix_pair, .getname = unix_getname,    \
+	.poll = unix_poll, .ioctl = unix_ioctl, .shutdown = unix_shutdown,                         \
+	.listening = unix_listening, .peercred = unix_peercred,                                    \
 	.buffers_changed = unix_buffers_changed
 static const struct proto_ops stream_ops = {
 	UNIX_COMMON, .connect = unix_stream_connect, .listen = unix_listen, .accept = unix_accept,
@@ -339,7 +349,10 @@ static const struct proto_ops seq_ops = {
 	.send = unix_seq_send, .recv = unix_packet_recv,
 };
 static const struct proto_ops dgram_ops = {
-	UNIX_COMMON, .connect = unix_dgram_connect, .send = unix_dgram_send, .recv = unix_packet_recv,
+	UNIX_COMMON,
+	.connect = unix_dgram_connect,
+	.send = unix_dgram_send,
+	.recv = unix_packet_recv,
 };
 
 static struct socket *unix_create(int type, int protocol)

@@ -5,8 +5,10 @@
 #include <net/socket.h>
 
 #define UNIX_BACKLOG_MAX	4096
-#define UNIX_DGRAM_QUEUE 10u /* messages that one receiver keeps for senders it is not connected to, and one more */
-#define UNIX_CHUNK		(16384u - (u32)sizeof(struct unix_msg))	/* a stream's writes are cut to this */
+#define UNIX_DGRAM_QUEUE                                                                           \
+	10u /* messages that one receiver keeps for senders it is not connected to, and one more   \
+	     */
+#define UNIX_CHUNK (16384u - (u32)sizeof(struct unix_msg)) /* a stream's writes are cut to this */
 #define UNIX_OVERHEAD		512u	/* what a message is charged beside its bytes */
 
 #define KEY_IN	(EPOLLIN | EPOLLRDNORM)
@@ -14,14 +16,18 @@
 #define KEY_ALL	(KEY_IN | KEY_OUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR)
 
 struct unix_sock;
-struct unix_addr { ref_t ref; u32 len; char sun[]; };	/* the sockaddr_un that the ABI shows; never changes */
+struct unix_addr {
+	ref_t ref;
+	u32 len;
+	char sun[];
+}; /* the sockaddr_un that the ABI shows; never changes */
 
 struct unix_msg {
 	struct list link;
 	u32 len, off;			/* bytes; how many have been read (streams) */
 	u32 charge;
 	struct ucred cred;
-	struct unix_sock *sender;	/* datagrams: referenced; charged. Streams: the receiver's peer */
+	struct unix_sock *sender; /* datagrams: referenced; charged. Streams: the receiver's peer */
 	struct unix_addr *from;		/* datagrams: referenced, or NULL */
 	char data[];
 };
@@ -30,20 +36,21 @@ enum unix_state { UNIX_UNCONNECTED, UNIX_LISTENING, UNIX_CONNECTED };
 
 struct unix_sock {
 	struct socket s;		/* first */
-	ref_t ref;			/* the file or backlog; the peer; a lookup; messages sent (datagrams) */
+	ref_t ref; /* the file or backlog; the peer; a lookup; messages sent (datagrams) */
 	struct mutex ctl;		/* bind, listen, connect of this socket */
 	struct mutex reader;		/* one reader of a stream, so that bytes keep their order */
 	struct spinlock lock;		/* what follows; of two sockets: never both */
 	enum unix_state state;
 	bool closed;
-	bool rcv_shut, snd_shut;	/* by shutdown on either side, or the peer's end; also read without the lock */
-	struct unix_sock *peer;		/* referenced; stream and seqpacket: never changes once set */
+	bool rcv_shut, snd_shut; /* by shutdown on either side, or the peer's end; also read without
+				    the lock */
+	struct unix_sock *peer; /* referenced; stream and seqpacket: never changes once set */
 	struct list queue;		/* struct unix_msg to be received */
 	u32 nr_queued;
 	struct list backlog;		/* listening: sockets to be accepted */
 	struct list backlog_link;
 	u32 nr_backlog, backlog_max;
-	struct ucred peercred;		/* stream: of the other side when it connected or listened */
+	struct ucred peercred; /* stream: of the other side when it connected or listened */
 	/* own locks */
 	struct unix_addr *addr;		/* referenced; set once under ctl */
 	struct path path;		/* bound in the file system; ctl */
@@ -72,17 +79,20 @@ struct unix_sock *unix_get_peer(struct unix_sock *u);	/* referenced or NULL */
 void unix_release(struct socket *s);
 /* The connection of u is over for its peer: err (0: none) is what that learns. */
 void unix_hang_up(struct unix_sock *peer, int err);
-void unix_free_msg(struct unix_msg *m, struct unix_sock *charged);	/* uncharges, wakes the writer */
+void unix_free_msg(struct unix_msg *m, struct unix_sock *charged); /* uncharges, wakes the writer */
 /* Room for charge more bytes, or sleeps for it. 0, -EAGAIN, -EPIPE, interrupted. */
 int unix_wait_room(struct unix_sock *u, bool nonblock, u64 deadline);
-/* A message with the bytes of u, charged to the sender (streams: not referenced). ERR_PTR(-EFAULT, -ENOBUFS). */
-struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len, const struct ucred *cred);
+/* A message with the bytes of u, charged to the sender (streams: not referenced). ERR_PTR(-EFAULT,
+ * -ENOBUFS). */
+struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len,
+			       const struct ucred *cred);
 
 /* --- unix_name.c ------------------------------------------------------------------------------ */
 void unix_list_add(struct unix_sock *u);	/* /proc/net/unix shows it until unix_unbind */
 int unix_bind(struct socket *s, const struct sock_addr *a);
 int unix_autobind(struct unix_sock *u);		/* ctl held */
-/* The bound socket of that name and type, referenced; ERR_PTR(-ECONNREFUSED, -EPROTOTYPE, lookup's errors). */
+/* The bound socket of that name and type, referenced; ERR_PTR(-ECONNREFUSED, -EPROTOTYPE, lookup's
+ * errors). */
 struct unix_sock *unix_find(const struct sock_addr *a, int type);
 void unix_unbind(struct unix_sock *u);
 int unix_check_addr(const struct sock_addr *a);	/* -EINVAL */
@@ -102,10 +112,12 @@ ssize_t unix_stream_recv(struct socket *s, struct sock_msg *m);
 ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_seq_send(struct socket *s, struct sock_msg *m);
 ssize_t unix_packet_recv(struct socket *s, struct sock_msg *m);
-/* Takes the first message (peek: leaves it), or waits for one. NULL: the end. ERR_PTR. reader is held, and released
- * meanwhile. */
+/* Takes the first message (peek: leaves it), or waits for one. NULL: the end. ERR_PTR. reader is
+ * held, and released meanwhile. */
 struct unix_msg *unix_next_msg(struct unix_sock *u, u32 flags, u64 deadline);
-bool unix_dgram_full(struct unix_sock *u, struct unix_sock *to);	/* no room; u will be woken when there is */
+bool unix_dgram_full(struct unix_sock *u,
+		     struct unix_sock *to); /* no room; u will be woken when there is */
 void unix_feed_starved(struct unix_sock *to);
-void unix_stop_starving(struct unix_sock *to);	/* closed is set: the starved are woken, none comes any more */
+void unix_stop_starving(
+	struct unix_sock *to); /* closed is set: the starved are woken, none comes any more */
 #endif

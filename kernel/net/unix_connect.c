@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Connections. A connect makes the server's socket itself, joins it to the client and puts it on the listener's
- * backlog: the connection works before it is accepted.
+ * Connections. A connect makes the server's socket itself, joins it to the client and puts it on
+ * the listener's backlog: the connection works before it is accepted.
  */
 #include <base/string.h>
 #include "unix.h"
@@ -50,7 +50,8 @@ int unix_pair(struct socket *sa, struct socket *sb)
 
 static bool has_place(struct unix_sock *l)
 {
-	return READ_ONCE(l->nr_backlog) <= READ_ONCE(l->backlog_max) || READ_ONCE(l->closed) || READ_ONCE(l->rcv_shut);
+	return READ_ONCE(l->nr_backlog) <= READ_ONCE(l->backlog_max) || READ_ONCE(l->closed) ||
+	       READ_ONCE(l->rcv_shut);
 }
 
 /* 0 once there may be a place. */
@@ -213,10 +214,12 @@ struct socket *unix_accept(struct socket *s, bool nonblock)
 			return ERR_PTR(err);
 		if (nonblock)
 			return ERR_PTR(-EAGAIN);
-		err = (int)wait_event_full(&u->rd_wait, !list_empty(&u->backlog) || READ_ONCE(u->rcv_shut),
+		err = (int)wait_event_full(&u->rd_wait,
+					   !list_empty(&u->backlog) || READ_ONCE(u->rcv_shut),
 					   SLEEP_INTERRUPTIBLE, deadline);
 		if (err)
-			return ERR_PTR(err == -ETIMEDOUT ? -EAGAIN : socket_interrupted(s->rcvtimeo));
+			return ERR_PTR(err == -ETIMEDOUT ? -EAGAIN
+							 : socket_interrupted(s->rcvtimeo));
 	}
 	wake_up_key(&u->wr_wait, 0, KEY_OUT);
 	return &e->s;

@@ -2,9 +2,9 @@
 /*
  * Whole messages: datagrams and sequenced packets.
  *
- * A datagram socket takes only some messages of those it is not connected to. A sender that finds it full goes on its
- * list of the starved; when a message is taken, the starved are woken and try again. A sender starves at one receiver
- * at a time: the last one that refused it.
+ * A datagram socket takes only some messages of those it is not connected to. A sender that finds
+ * it full goes on its list of the starved; when a message is taken, the starved are woken and try
+ * again. A sender starves at one receiver at a time: the last one that refused it.
  */
 #include "unix.h"
 
@@ -14,7 +14,8 @@ static struct spinlock starve_lock = SPINLOCK_INIT;
 
 static bool full_for(const struct unix_sock *to, const struct unix_sock *from)
 {
-	return READ_ONCE(to->peer) != from && READ_ONCE(to->nr_queued) > UNIX_DGRAM_QUEUE && !READ_ONCE(to->closed);
+	return READ_ONCE(to->peer) != from && READ_ONCE(to->nr_queued) > UNIX_DGRAM_QUEUE &&
+	       !READ_ONCE(to->closed);
 }
 
 static void starve(struct unix_sock *u, struct unix_sock *to)
@@ -134,7 +135,8 @@ static void disconnect(struct unix_sock *u, struct unix_sock *peer)
 		unix_put(peer);
 }
 
-static int send_to(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg, u32 flags, u64 deadline)
+static int send_to(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg, u32 flags,
+		   u64 deadline)
 {
 	int err;
 

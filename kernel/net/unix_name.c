@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of AF_UNIX sockets. A path name is a socket inode, found by path and then by the inode's address in the table;
- * an abstract name is found by its bytes. A socket leaves the table before its last reference can go.
+ * Names of AF_UNIX sockets. A path name is a socket inode, found by path and then by the inode's
+ * address in the table; an abstract name is found by its bytes. A socket leaves the table before
+ * its last reference can go.
  */
 #include <base/alloc.h>
 #include <base/init.h>
@@ -38,7 +39,9 @@ void unix_addr_copy(const struct unix_addr *a, struct sock_addr *out)
 
 int unix_check_addr(const struct sock_addr *a)
 {
-	return a->len <= SUN_HEAD || a->len > sizeof(struct sockaddr_un) || a->family != AF_UNIX ? -EINVAL : 0;
+	return a->len <= SUN_HEAD || a->len > sizeof(struct sockaddr_un) || a->family != AF_UNIX
+		       ? -EINVAL
+		       : 0;
 }
 
 /* A path's length is up to its NUL, which the kept name has. */
@@ -271,11 +274,13 @@ static void show_sock(struct seq *s, struct unix_sock *u)
 	struct unix_addr *a = load_acquire(&u->addr);
 	bool listening = u->state == UNIX_LISTENING;
 
-	seq_printf(s, "%016lx: %08X 00000000 %08X %04X %02X %5lu", 0ul, (u32)ref_read(&u->ref) - 1, listening ? 0x10000u : 0,
-		   (u32)u->s.type, u->state == UNIX_CONNECTED ? 3 : 1, u->s.ino);
+	seq_printf(s, "%016lx: %08X 00000000 %08X %04X %02X %5lu", 0ul, (u32)ref_read(&u->ref) - 1,
+		   listening ? 0x10000u : 0, (u32)u->s.type, u->state == UNIX_CONNECTED ? 3 : 1,
+		   u->s.ino);
 	if (a && a->len > SUN_HEAD) {
 		seq_putc(s, ' ');
-		for (u32 i = SUN_HEAD; i < a->len && (a->sun[i] || is_abstract(a->sun, a->len)); i++)
+		for (u32 i = SUN_HEAD; i < a->len && (a->sun[i] || is_abstract(a->sun, a->len));
+		     i++)
 			seq_putc(s, a->sun[i] ? a->sun[i] : '@');
 	}
 	seq_putc(s, '\n');

@@ -105,7 +105,8 @@ struct unix_msg *unix_next_msg(struct unix_sock *u, u32 flags, u64 deadline)
 			if (err)
 				return ERR_PTR(-err);
 		}
-		if (end) {		/* read before the error and after the queue: nothing comes once it is set */
+		if (end) { /* read before the error and after the queue: nothing comes once it is
+			      set */
 			m = first(u);
 			if (m || !READ_ONCE(u->s.err))
 				return m;
@@ -141,7 +142,8 @@ static bool same_cred(const struct ucred *a, const struct ucred *b)
 	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
 }
 
-/* Copies of the queue without removing anything: each byte is there once, wherever the last call stopped. */
+/* Copies of the queue without removing anything: each byte is there once, wherever the last call
+ * stopped. */
 static ssize_t peek(struct unix_sock *u, struct unix_msg *msg, struct sock_msg *m)
 {
 	ssize_t done = 0;

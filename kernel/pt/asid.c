@@ -30,7 +30,7 @@ static struct {
 	u64 flush_pending;		/* mask of CPUs; atomic */
 } asids = { .generation = ASID_GEN, .next = 1 };
 
-static DEFINE_PER_CPU(u64, active_asid);		/* written by its CPU, and by the roll-over never */
+static DEFINE_PER_CPU(u64, active_asid); /* written by its CPU, and by the roll-over never */
 static DEFINE_PER_CPU(struct pt_tree *, loaded_tree);
 
 static bool test_and_use(u64 n)
@@ -123,7 +123,10 @@ static __noinline void activate_slow(struct pt_tree *pt, u64 *active)
 	arch_spin_unlock(&asids.lock);
 }
 
-static bool current_generation(u64 asid) { return !((asid ^ READ_ONCE(asids.generation)) & ~ASID_MASK); }
+static bool current_generation(u64 asid)
+{
+	return !((asid ^ READ_ONCE(asids.generation)) & ~ASID_MASK);
+}
 
 void pt_load(struct pt_tree *pt)
 {

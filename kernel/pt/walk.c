@@ -88,7 +88,8 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 	spin_lock(&node->lock);
 	now = pte_load(e);
 	if (pte_is_none(now)) {
-		pte_store(e, pte_make_table(virt_to_phys(child)));	/* release: the zeros are seen first */
+		pte_store(e, pte_make_table(
+				     virt_to_phys(child))); /* release: the zeros are seen first */
 		pte_publish();
 		pt_count(node, 1);
 		spin_unlock(&node->lock);
@@ -113,7 +114,8 @@ static u64 next_entry(u64 va, int level) { return align_down(va, pt_span(level))
 
 static void enter(struct pt_walk *w, pte_t *table, int level)
 {
-	u64 stop = level == 3 ? min(w->end, next_entry(w->va, 2)) : min(w->end, next_entry(w->va, level));
+	u64 stop = level == 3 ? min(w->end, next_entry(w->va, 2))
+			      : min(w->end, next_entry(w->va, level));
 
 	w->pte = &table[pt_index(w->va, level)];
 	w->n = level == 3 ? (u32)((stop - w->va) >> PAGE_SHIFT) : 1;
@@ -184,7 +186,8 @@ int pt_walk_make(struct pt_walk *w)
  * Unlinks the tables below entries of this table that lie in [floor, ceiling) as a whole; [start,
  * end) is the part to look at.
  */
-static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, u64 end, u64 floor, u64 ceiling)
+static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, u64 end, u64 floor,
+		       u64 ceiling)
 {
 	for (u64 va = start; va < end; va = next_entry(va, level)) {
 		pte_t *e = &table[pt_index(va, level)];

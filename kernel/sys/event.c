@@ -113,7 +113,8 @@ SYSCALL(timerfd_create)
 
 	if (flags & ~(TFD_CLOEXEC | TFD_NONBLOCK))
 		return -EINVAL;
-	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && !capable(CAP_WAKE_ALARM))
+	if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) &&
+	    !capable(CAP_WAKE_ALARM))
 		return -EPERM;
 	return publish(timerfd_file(clock, flags), flags);
 }
@@ -122,7 +123,8 @@ static int itimerspec_to_user(void __user *user, u64 value, u64 interval)
 {
 	char __user *p = user;
 
-	return timespec_to_user(p, interval) ?: timespec_to_user(p + sizeof(struct __kernel_timespec), value);
+	return timespec_to_user(p, interval)
+		       ?: timespec_to_user(p + sizeof(struct __kernel_timespec), value);
 }
 
 SYSCALL(timerfd_settime)
@@ -133,7 +135,8 @@ SYSCALL(timerfd_settime)
 	struct fdref f;
 	i64 err;
 
-	err = timespec_from_user(new, &interval) ?: timespec_from_user(new + sizeof(struct __kernel_timespec), &value);
+	err = timespec_from_user(new, &interval)
+		      ?: timespec_from_user(new + sizeof(struct __kernel_timespec), &value);
 	if (err)
 		return err;
 	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
@@ -143,7 +146,8 @@ SYSCALL(timerfd_settime)
 		return -EBADF;
 	err = timerfd_set(f.file, flags, value, interval, &old_value, &old_interval);
 	fdref_put(f);
-	if ((!err || err == -ECANCELED) && a[3] && itimerspec_to_user((void __user *)a[3], old_value, old_interval))
+	if ((!err || err == -ECANCELED) && a[3] &&
+	    itimerspec_to_user((void __user *)a[3], old_value, old_interval))
 		err = -EFAULT;
 	return err;
 }

@@ -36,7 +36,8 @@ SYSCALL(pipe2)
 	struct file *f[2];
 	i64 err;
 
-	if (flags & O_NOTIFICATION_PIPE && !(flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_NOTIFICATION_PIPE)))
+	if (flags & O_NOTIFICATION_PIPE &&
+	    !(flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_NOTIFICATION_PIPE)))
 		return -ENOPKG;
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
 		return -EINVAL;

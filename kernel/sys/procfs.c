@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Generated files about what only this layer sees whole: processors, interrupts, names, random numbers, debugfs. */
+/* Generated files about what only this layer sees whole: processors, interrupts, names, random
+ * numbers, debugfs. */
 #include <base/init.h>
 #include <base/string.h>
 #include <drv/machine.h>
@@ -52,8 +53,10 @@ static int show_cmdline(struct seq *s, void *arg)
 	return 0;
 }
 
-static const struct pseudo_ops version_ops = { .show = show_version }, cmdline_ops = { .show = show_cmdline };
-static const struct pseudo_ops uts_ops = { .show = show_uts }, uts_rw_ops = { .show = show_uts, .store = store_uts };
+static const struct pseudo_ops version_ops = {.show = show_version},
+			       cmdline_ops = {.show = show_cmdline};
+static const struct pseudo_ops uts_ops = {.show = show_uts},
+			       uts_rw_ops = {.show = show_uts, .store = store_uts};
 
 /* --- processors and interrupts ---------------------------------------------------------------- */
 
@@ -67,8 +70,10 @@ static void show_features(struct seq *s)
 		"dit",	   "uscat", "ilrcpc",  "flagm", "ssbs",	    "sb",     "paca", "pacg",
 	};
 	static const char *const names2[] = {
-		"dcpodp", "sve2", "sveaes", "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2", "frint", "svei8mm",
-		"svef32mm", "svef64mm", "svebf16", "i8mm", "bf16", "dgh", "rng", "bti", "mte", "ecv", "afp", "rpres",
+		"dcpodp",  "sve2",   "sveaes", "svepmull", "svebitperm", "svesha3",
+		"svesm4",  "flagm2", "frint",  "svei8mm",  "svef32mm",	 "svef64mm",
+		"svebf16", "i8mm",   "bf16",   "dgh",	   "rng",	 "bti",
+		"mte",	   "ecv",    "afp",    "rpres",
 	};
 	u64 cap = arch_hwcap(), cap2 = arch_hwcap2();
 
@@ -88,10 +93,12 @@ static int show_cpuinfo(struct seq *s, void *arg)
 	u32 midr = arch_midr();
 
 	for_each_cpu(n) {
-		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\n", n, hz / 500000, hz / 5000 % 100);
+		seq_printf(s, "processor\t: %u\nBogoMIPS\t: %lu.%02lu\n", n, hz / 500000,
+			   hz / 5000 % 100);
 		show_features(s);
 		seq_printf(s,
-			   "CPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\n"
+			   "CPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: "
+			   "0x%x\nCPU part\t: 0x%03x\n"
 			   "CPU revision\t: %u\n\n",
 			   midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
 	}
@@ -119,7 +126,8 @@ static int show_interrupts(struct seq *s, void *arg)
 	}
 	return 0;
 }
-static const struct pseudo_ops cpuinfo_ops = { .show = show_cpuinfo }, interrupts_ops = { .show = show_interrupts };
+static const struct pseudo_ops cpuinfo_ops = {.show = show_cpuinfo},
+			       interrupts_ops = {.show = show_interrupts};
 
 /* --- random numbers --------------------------------------------------------------------------- */
 
@@ -156,7 +164,7 @@ static int show_text(struct seq *s, void *arg)
 	seq_puts(s, arg);
 	return 0;
 }
-static const struct pseudo_ops uuid_ops = { .show = show_uuid }, boot_id_ops = { .show = show_boot_id };
+static const struct pseudo_ops uuid_ops = {.show = show_uuid}, boot_id_ops = {.show = show_boot_id};
 static const struct pseudo_ops text_ops = { .show = show_text };
 
 /* --- debugfs ---------------------------------------------------------------------------------- */
@@ -180,11 +188,12 @@ static int show_audit(struct seq *s, void *arg)
 {
 	struct audit_report r = { .line = audit_line, .arg = s };
 
-	seq_reserve(s, 32 * KIB);	/* text that grew while it runs would change what it counts */
+	seq_reserve(s, 32 * KIB); /* text that grew while it runs would change what it counts */
 	audit_run(&r);
 	return 0;
 }
-static const struct pseudo_ops syscalls_ops = { .show = show_syscalls }, audit_ops = { .show = show_audit };
+static const struct pseudo_ops syscalls_ops = {.show = show_syscalls},
+			       audit_ops = {.show = show_audit};
 
 /* --- terminals of processes ------------------------------------------------------------------- */
 
@@ -210,7 +219,7 @@ static int show_midr(struct seq *s, void *arg)
 	seq_printf(s, "0x%016lx\n", (u64)arch_midr());
 	return 0;
 }
-static const struct pseudo_ops console_ops = { .show = show_console }, midr_ops = { .show = show_midr };
+static const struct pseudo_ops console_ops = {.show = show_console}, midr_ops = {.show = show_midr};
 static const char tty_drivers[] =
 	"/dev/tty             /dev/tty        5       0 system:/dev/tty\n"
 	"/dev/console         /dev/console    5       1 system:console\n"
@@ -233,7 +242,8 @@ static int procfs_fill(void)
 	pseudo_file(k, "osrelease", 0444, &uts_ops, (void *)offsetof(struct uts_names, release));
 	pseudo_file(k, "version", 0444, &uts_ops, (void *)offsetof(struct uts_names, version));
 	pseudo_file(k, "hostname", 0644, &uts_rw_ops, (void *)offsetof(struct uts_names, nodename));
-	pseudo_file(k, "domainname", 0644, &uts_rw_ops, (void *)offsetof(struct uts_names, domainname));
+	pseudo_file(k, "domainname", 0644, &uts_rw_ops,
+		    (void *)offsetof(struct uts_names, domainname));
 	pseudo_file(k, "printk", 0444, &text_ops, "4\t4\t1\t7\n");
 	pseudo_file(k, "random/uuid", 0444, &uuid_ops, NULL);
 	pseudo_file(k, "random/boot_id", 0444, &boot_id_ops, NULL);
@@ -244,7 +254,8 @@ static int procfs_fill(void)
 	for (u32 n = 0; n < nr_cpus; n++) {
 		char path[64];
 
-		snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/regs/identification/midr_el1", n);
+		snprintf(path, sizeof(path),
+			 "devices/system/cpu/cpu%u/regs/identification/midr_el1", n);
 		pseudo_file(sysfs_root, path, 0444, &midr_ops, NULL);
 	}
 	pseudo_file(debugfs_root, "tine/syscalls", 0400, &syscalls_ops, NULL);

@@ -20,7 +20,8 @@ static inline int sigmask_begin(const void __user *mask, u64 size)
 	signal_set_temporary_mask(set);
 	return 0;
 }
-/* ret: the call's result; interrupted ones keep the mask until the handler's frame has the old one. */
+/* ret: the call's result; interrupted ones keep the mask until the handler's frame has the old one.
+ */
 static inline i64 sigmask_end(const void __user *mask, i64 ret)
 {
 	if (mask && ret != -ERESTARTNOHAND && ret != -EINTR && ret != -ERESTARTSYS)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The socket calls: addresses and options copied and checked, then the family's work. Messages: sys/sockmsg.c. */
+/* The socket calls: addresses and options copied and checked, then the family's work. Messages:
+ * sys/sockmsg.c. */
 #include <base/string.h>
 #include <linux/fcntl.h>
 #include <asm/socket.h>
@@ -158,7 +159,10 @@ static i64 do_accept(int fd, void __user *addr, int __user *ulen, int flags)
 }
 
 SYSCALL(accept) { return do_accept((int)a[0], (void __user *)a[1], (int __user *)a[2], 0); }
-SYSCALL(accept4) { return do_accept((int)a[0], (void __user *)a[1], (int __user *)a[2], (int)a[3]); }
+SYSCALL(accept4)
+{
+	return do_accept((int)a[0], (void __user *)a[1], (int __user *)a[2], (int)a[3]);
+}
 
 /* --- names and states ------------------------------------------------------------------------- */
 
@@ -187,7 +191,8 @@ SYSCALL(connect)
 		return r.err;
 	err = sock_addr_from_user(&addr, (void __user *)a[1], (int)a[2]);
 	if (!err)
-		err = r.s->ops->connect ? r.s->ops->connect(r.s, &addr, sock_nonblock(&r)) : -EOPNOTSUPP;
+		err = r.s->ops->connect ? r.s->ops->connect(r.s, &addr, sock_nonblock(&r))
+					: -EOPNOTSUPP;
 	sockref_put(&r);
 	return err;
 }
@@ -229,7 +234,9 @@ SYSCALL(shutdown)
 
 	if (r.err)
 		return r.err;
-	err = how > SHUT_RDWR ? -EINVAL : r.s->ops->shutdown ? r.s->ops->shutdown(r.s, (int)how) : -EOPNOTSUPP;
+	err = how > SHUT_RDWR	   ? -EINVAL
+	      : r.s->ops->shutdown ? r.s->ops->shutdown(r.s, (int)how)
+				   : -EOPNOTSUPP;
 	sockref_put(&r);
 	return err;
 }
@@ -276,7 +283,8 @@ SYSCALL(getsockopt)
 	else {
 		len = min((u32)room, (u32)sizeof(val));
 		err = socket_getopt(r.s, (int)a[2], val, &len);
-		if (!err && (copy_to_user((void __user *)a[3], val, len) || put_user((int)len, ulen)))
+		if (!err &&
+		    (copy_to_user((void __user *)a[3], val, len) || put_user((int)len, ulen)))
 			err = -EFAULT;
 	}
 	sockref_put(&r);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sendto, recvfrom, sendmsg, recvmsg and the calls for several messages at once (send(2), recv(2), cmsg(3)). */
+/* sendto, recvfrom, sendmsg, recvmsg and the calls for several messages at once (send(2), recv(2),
+ * cmsg(3)). */
 #include <asm/socket.h>
 #include <base/string.h>
 #include <hal/cpu.h>
@@ -9,7 +10,13 @@
 #include "rw.h"
 #include "sockmsg.h"
 
-struct msghdr_u { u64 name; i32 namelen; u32 pad0; u64 iov, iovlen, control, controllen; u32 flags, pad1; };
+struct msghdr_u {
+	u64 name;
+	i32 namelen;
+	u32 pad0;
+	u64 iov, iovlen, control, controllen;
+	u32 flags, pad1;
+};
 struct mmsghdr_u { struct msghdr_u hdr; u32 len, pad; };
 struct cmsg_u { u64 len; i32 level, type; };
 #define IOV_LIMIT	1024
@@ -81,8 +88,10 @@ static int check_cred(const struct ucred *c)
 {
 	const struct cred *me = current_cred();
 	bool pid = c->pid == current_proc()->pid || capable(CAP_SYS_ADMIN);
-	bool uid = c->uid == me->uid || c->uid == me->euid || c->uid == me->suid || capable(CAP_SETUID);
-	bool gid = c->gid == me->gid || c->gid == me->egid || c->gid == me->sgid || capable(CAP_SETGID);
+	bool uid = c->uid == me->uid || c->uid == me->euid || c->uid == me->suid ||
+		   capable(CAP_SETUID);
+	bool gid = c->gid == me->gid || c->gid == me->egid || c->gid == me->sgid ||
+		   capable(CAP_SETGID);
 
 	return pid && uid && gid ? 0 : -EPERM;
 }
@@ -124,8 +133,10 @@ static int control_from_user(const struct msghdr_u *h, struct sock_msg *m)
 /* The sender's credentials, if asked for; *used: bytes of the caller's buffer filled. */
 static int control_to_user(const struct msghdr_u *h, struct sock_msg *m, u64 *used)
 {
-	struct { struct cmsg_u c; struct ucred cred; u32 pad; } out = {
-		.c = { sizeof(struct cmsg_u) + sizeof(struct ucred), SOL_SOCKET, SCM_CREDENTIALS }, .cred = m->cred,
+	struct { struct cmsg_u c; struct ucred cred; u32 pad;
+	} out = {
+		.c = {sizeof(struct cmsg_u) + sizeof(struct ucred), SOL_SOCKET, SCM_CREDENTIALS},
+		.cred = m->cred,
 	};
 	u64 n = out.c.len;
 
@@ -166,7 +177,8 @@ static i64 send_one(struct file *f, const void __user *p, u32 flags)
 	i64 ret = header_from_user(&h, p);
 
 	if (!ret && h.name && h.namelen) {
-		ret = sock_addr_from_user(&addr, (void __user *)h.name, min(h.namelen, SOCK_ADDR_MAX));
+		ret = sock_addr_from_user(&addr, (void __user *)h.name,
+					  min(h.namelen, SOCK_ADDR_MAX));
 		m.addr = &addr;
 	}
 	if (!ret)
@@ -202,10 +214,12 @@ static i64 recv_one(struct file *f, void __user *p, u32 flags)
 	if (ret < 0)
 		return ret;
 	err = control_to_user(&h, &m, &used);
-	if (!err && h.name && copy_to_user((void __user *)h.name, addr.bytes, min((u32)h.namelen, addr.len)))
+	if (!err && h.name &&
+	    copy_to_user((void __user *)h.name, addr.bytes, min((u32)h.namelen, addr.len)))
 		err = -EFAULT;
-	if (!err && ((h.name && put_user((i32)addr.len, &up->namelen)) || put_user(used, &up->controllen) ||
-		     put_user(m.out_flags | (flags & MSG_CMSG_CLOEXEC), &up->flags)))
+	if (!err &&
+	    ((h.name && put_user((i32)addr.len, &up->namelen)) || put_user(used, &up->controllen) ||
+	     put_user(m.out_flags | (flags & MSG_CMSG_CLOEXEC), &up->flags)))
 		err = -EFAULT;
 	return err ?: ret;
 }
@@ -284,7 +298,8 @@ SYSCALL(recvmmsg)
 	}
 	sockref_put(&r);
 	now = clock_ns();
-	if (a[4] && done && timespec_to_user((void __user *)a[4], deadline > now ? deadline - now : 0))
+	if (a[4] && done &&
+	    timespec_to_user((void __user *)a[4], deadline > now ? deadline - now : 0))
 		return -EFAULT;
 	return done ?: ret;
 }

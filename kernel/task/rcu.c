@@ -18,7 +18,8 @@ static struct wait_queue rcu_wait = WAIT_QUEUE_INIT(rcu_wait);
 
 bool rcu_needs_tick(void) { return READ_ONCE(rcu_pending) != 0; }
 
-/* One CPU wakes the thread for each batch: all of them at every tick would fight for the queue's lock. */
+/* One CPU wakes the thread for each batch: all of them at every tick would fight for the queue's
+ * lock. */
 void rcu_tick(void)
 {
 	if (READ_ONCE(rcu_pending) && !READ_ONCE(rcu_kicked) && !atomic_xchg(&rcu_kicked, true))
@@ -103,7 +104,8 @@ static void rcu_thread(void *arg)
 		struct rcu_head *h, *next;
 		u32 n;
 
-		/* The flag is taken back where the thread is queued already: a kick that comes late wakes it again. */
+		/* The flag is taken back where the thread is queued already: a kick that comes late
+		 * wakes it again. */
 		wait_event(&rcu_wait, take_back_kick_and_look());
 		h = gather(&n);
 		__atomic_sub_fetch(&rcu_pending, n, __ATOMIC_RELAXED);

@@ -147,7 +147,8 @@ void timer_interrupt(void)
 		sched_tick(irq_from_user());
 		cpu_timers_tick(current);
 		rcu_tick();
-		/* From the end, so that ticks that take long under a slow hypervisor leave time for others. */
+		/* From the end, so that ticks that take long under a slow hypervisor leave time for
+		 * others. */
 		if (q->next_tick != ~0ull)
 			q->next_tick = clock_ns() + TICK_NS;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cpio: what comes out does not depend on how the bytes were cut, and keeps the promises of lib/cpio.h. */
+/* cpio: what comes out does not depend on how the bytes were cut, and keeps the promises of
+ * lib/cpio.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <base/assert.h>

@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
 	/* The program headers follow, whatever phoff says: what is missing is zero. */
 	size = plan.phnum * 56ul;
 	phdrs = calloc(1, size);
-	memcpy(phdrs, data + ELF_HEADER_SIZE, n - ELF_HEADER_SIZE < size ? n - ELF_HEADER_SIZE : size);
+	memcpy(phdrs, data + ELF_HEADER_SIZE,
+	       n - ELF_HEADER_SIZE < size ? n - ELF_HEADER_SIZE : size);
 	err = elf_segments(phdrs, LIMIT, &plan);
 	BUG_ON(err && err != -ENOEXEC);
 	if (!err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Device trees: whatever dt_check accepts can be read with every function, without a step outside the blob. */
+/* Device trees: whatever dt_check accepts can be read with every function, without a step outside
+ * the blob. */
 #include <stdlib.h>
 #include <string.h>
 #include <base/assert.h>
@@ -17,7 +18,9 @@ static void use_string(const char *s)
 
 static void read_node(const void *fdt, int node)
 {
-	static const char *const names[] = { "reg", "compatible", "bootargs", "interrupts", "ranges", "linux,initrd-start", "status" };
+	static const char *const names[] = {"reg",	  "compatible", "bootargs",
+					    "interrupts", "ranges",	"linux,initrd-start",
+					    "status"};
 	u64 a, b;
 	u32 v, len;
 	bool edge;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* gunzip: no input makes it read outside, loop, or leak, whether memory is there or the receiver stops. */
+/* gunzip: no input makes it read outside, loop, or leak, whether memory is there or the receiver
+ * stops. */
 #include <stdlib.h>
 #include <base/assert.h>
 #include <base/errno.h>

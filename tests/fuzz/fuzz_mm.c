@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libFuzzer: operations on several address spaces against the flat model (tests/host/mm_model.c). */
+/* libFuzzer: operations on several address spaces against the flat model (tests/host/mm_model.c).
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include "mm_model.h"

@@ -143,7 +143,7 @@ void check_skip(const char *fmt, ...) __attribute__((noreturn, format(printf, 1,
 pid_t check_fork(void);			/* fork that must work */
 int check_wait(pid_t pid);		/* wait status of a child that has to end */
 bool check_on_tine(void);		/* by the release in uname */
-const char *check_tmpdir(void);		/* makes an empty directory and enters it; removed afterwards */
+const char *check_tmpdir(void); /* makes an empty directory and enters it; removed afterwards */
 void check_write_file(const char *path, const char *text);
 /* Reads a whole file as a string into buf; returns its length. */
 size_t check_read_file(const char *path, char *buf, size_t size);

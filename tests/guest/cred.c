@@ -92,7 +92,8 @@ TEST(groups)
 	OK(setgroups(3, g));
 	CHECK_EQ(getgroups(0, NULL), 3);
 	CHECK_EQ(getgroups(32, got), 3);
-	n = (got[0] == 5 || got[1] == 5 || got[2] == 5) + (got[0] == 9 || got[1] == 9 || got[2] == 9);
+	n = (got[0] == 5 || got[1] == 5 || got[2] == 5) +
+	    (got[0] == 9 || got[1] == 9 || got[2] == 9);
 	CHECK_EQ(n, 2);
 	ERR(getgroups(1, got), EINVAL);
 	ERR(setgroups(100000, got), EINVAL);

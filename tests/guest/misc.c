@@ -196,8 +196,9 @@ TEST(ctr_and_counter)
 {
 	uint64_t ctr, t, u, freq, dczid;
 
-	__asm__ volatile("mrs %0, ctr_el0\n mrs %1, cntvct_el0\n mrs %2, cntfrq_el0\n mrs %3, dczid_el0"
-			 : "=r"(ctr), "=r"(t), "=r"(freq), "=r"(dczid));
+	__asm__ volatile(
+		"mrs %0, ctr_el0\n mrs %1, cntvct_el0\n mrs %2, cntfrq_el0\n mrs %3, dczid_el0"
+		: "=r"(ctr), "=r"(t), "=r"(freq), "=r"(dczid));
 	CHECK(freq > 1000000);
 	CHECK(ctr & 0x80000000);
 	for (int i = 0; i < 1000; i++) {
@@ -228,7 +229,8 @@ TEST(hidden_features)
 	CHECK_EQ(id_aa64pfr1() >> 24 & 0xf, 0);		/* SME */
 	CHECK_EQ(id_aa64isar1() >> 4 & 0xff, 0);	/* APA, API */
 	CHECK_EQ(id_aa64isar1() >> 24 & 0xff, 0);	/* GPA, GPI */
-	CHECK_EQ(getauxval(AT_HWCAP) & (1UL << 22 | 1UL << 30 | 1UL << 31), 0);	/* SVE, PACA, PACG */
+	CHECK_EQ(getauxval(AT_HWCAP) & (1UL << 22 | 1UL << 30 | 1UL << 31),
+		 0); /* SVE, PACA, PACG */
 	CHECK_EQ(getauxval(AT_HWCAP2) & (1UL << 1 | 1UL << 18 | 1UL << 23), 0);	/* SVE2, MTE, SME */
 }
 
@@ -252,8 +254,9 @@ TEST(cache_maintenance_allowed)
 	char *p = check_anon(PAGE);
 
 	p[0] = 1;
-	__asm__ volatile("dc cvau, %0\n dc civac, %0\n dc cvac, %0\n dsb ish\n ic ivau, %0\n dsb ish\n isb"
-			 :: "r"(p) : "memory");
+	__asm__ volatile("dc cvau, %0\n dc civac, %0\n dc cvac, %0\n dsb ish\n ic ivau, %0\n dsb "
+			 "ish\n isb" ::"r"(p)
+			 : "memory");
 	CHECK_EQ(p[0], 1);
 }
 
@@ -268,10 +271,9 @@ TEST(unaligned_access)
 		CHECK_EQ(w, v);
 	}
 	/* an exclusive access must be aligned */
-	CHILD_OK(
-		int st = IN_CHILD(__asm__ volatile("ldxr x9, [%0]" :: "r"(p + 1) : "x9", "memory"););
-		CHECK_EQ(st & 0x7f, SIGBUS);
-	);
+	CHILD_OK(int st = IN_CHILD(__asm__ volatile("ldxr x9, [%0]" ::"r"(p + 1)
+						    : "x9", "memory"););
+		 CHECK_EQ(st & 0x7f, SIGBUS););
 }
 
 TEST(atomics)
@@ -290,14 +292,40 @@ TEST(atomics)
 TEST_TIMEOUT(wild_arguments, 120)
 {
 	/* every system call with hostile arguments: an errno, a signal, but the kernel lives */
-	/* not those that would end the test, stop others or change the machine for the next tests */
+	/* not those that would end the test, stop others or change the machine for the next tests
+	 */
 	static const int skip[] = {
-		SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_clone, SYS_clone3, SYS_kill, SYS_tkill,
-		SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_send_signal,
-		SYS_ptrace, SYS_reboot, SYS_vhangup, SYS_settimeofday, SYS_clock_settime,
-		SYS_adjtimex, SYS_clock_adjtime, SYS_setpriority, SYS_sched_setaffinity,
-		SYS_sched_setscheduler, SYS_sched_setparam, SYS_sched_setattr, SYS_fchmod, SYS_fchown,
-		SYS_ioctl, SYS_syslog, SYS_sethostname, SYS_setdomainname, SYS_shmget, SYS_semget,
+		SYS_exit,
+		SYS_exit_group,
+		SYS_rt_sigreturn,
+		SYS_clone,
+		SYS_clone3,
+		SYS_kill,
+		SYS_tkill,
+		SYS_tgkill,
+		SYS_rt_sigqueueinfo,
+		SYS_rt_tgsigqueueinfo,
+		SYS_pidfd_send_signal,
+		SYS_ptrace,
+		SYS_reboot,
+		SYS_vhangup,
+		SYS_settimeofday,
+		SYS_clock_settime,
+		SYS_adjtimex,
+		SYS_clock_adjtime,
+		SYS_setpriority,
+		SYS_sched_setaffinity,
+		SYS_sched_setscheduler,
+		SYS_sched_setparam,
+		SYS_sched_setattr,
+		SYS_fchmod,
+		SYS_fchown,
+		SYS_ioctl,
+		SYS_syslog,
+		SYS_sethostname,
+		SYS_setdomainname,
+		SYS_shmget,
+		SYS_semget,
 		SYS_msgget,
 	};
 	static const unsigned long wild[] = { 0, 1, -1UL, 16, 0xffff000000081000, 0x7fffffffffff,

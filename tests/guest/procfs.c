@@ -84,7 +84,7 @@ TEST(fd_links)
 	n = OK(readlink(path, link, sizeof link - 1));
 	link[n] = 0;
 	CHECK(strstr(link, "/f (deleted)"));
-	close(OK(open(path, O_RDONLY)));		/* the file itself, though the name is gone */
+	close(OK(open(path, O_RDONLY))); /* the file itself, though the name is gone */
 	OK(pipe(p));
 	snprintf(path, sizeof path, "/proc/self/fd/%d", p[0]);
 	n = OK(readlink(path, link, sizeof link - 1));
@@ -126,7 +126,8 @@ TEST(pid_stat)
 	int n = 0;
 
 	slurp("/proc/self/stat");
-	CHECK_EQ(sscanf(buf, "%d (%31[^)]) %c %d %d %d", &pid, comm, &state, &ppid, &pgrp, &sid), 6);
+	CHECK_EQ(sscanf(buf, "%d (%31[^)]) %c %d %d %d", &pid, comm, &state, &ppid, &pgrp, &sid),
+		 6);
 	CHECK_EQ(pid, getpid());
 	CHECK_STR(comm, "procfs");
 	CHECK_EQ(state, 'R');
@@ -196,11 +197,32 @@ TEST(pid_status)
 	CHECK_EQ(field("Uid"), 0);
 	CHECK_GE(field("VmSize"), 100);
 	CHECK_GE(field("VmRSS"), 10);
-	static const char *const want[] = { "Umask", "State", "TracerPid", "Gid", "FDSize", "Groups",
-		"VmPeak", "VmHWM", "VmData", "VmStk", "VmExe", "SigQ", "SigPnd", "ShdPnd", "SigBlk",
-		"SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs",
-		"Cpus_allowed", "Cpus_allowed_list", "voluntary_ctxt_switches",
-		"nonvoluntary_ctxt_switches" };
+	static const char *const want[] = {"Umask",
+					   "State",
+					   "TracerPid",
+					   "Gid",
+					   "FDSize",
+					   "Groups",
+					   "VmPeak",
+					   "VmHWM",
+					   "VmData",
+					   "VmStk",
+					   "VmExe",
+					   "SigQ",
+					   "SigPnd",
+					   "ShdPnd",
+					   "SigBlk",
+					   "SigIgn",
+					   "SigCgt",
+					   "CapInh",
+					   "CapPrm",
+					   "CapEff",
+					   "CapBnd",
+					   "NoNewPrivs",
+					   "Cpus_allowed",
+					   "Cpus_allowed_list",
+					   "voluntary_ctxt_switches",
+					   "nonvoluntary_ctxt_switches"};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++)
 		if (!has_field(want[i]))
 			FAIL("no %s", want[i]);
@@ -481,8 +503,11 @@ TEST(limits)
 
 	OK(setrlimit(RLIMIT_NOFILE, &rl));
 	slurp("/proc/self/limits");
-	CHECK_EQ(strncmp(buf, "Limit                     Soft Limit           Hard Limit           Units",
-			 70), 0);
+	CHECK_EQ(
+		strncmp(buf,
+			"Limit                     Soft Limit           Hard Limit           Units",
+			70),
+		0);
 	p = strstr(buf, "\nMax open files ");
 	CHECK(p);
 	CHECK_EQ(sscanf(p + 16, "%31s %31s", soft, hard), 2);
@@ -500,7 +525,9 @@ TEST(mounts)
 
 	slurp("/proc/self/mounts");
 	for (const char *p = buf; *p; p = strchr(p, '\n') + 1) {
-		CHECK_EQ(sscanf(p, "%63s %255s %31s %255s %d %d%n", dev, dir, type, opts, &a, &b, &n), 6);
+		CHECK_EQ(sscanf(p, "%63s %255s %31s %255s %d %d%n", dev, dir, type, opts, &a, &b,
+				&n),
+			 6);
 		CHECK_EQ(p[n], '\n');
 		root |= !strcmp(dir, "/");
 		proc |= !strcmp(dir, "/proc") && !strcmp(type, "proc");
@@ -640,9 +667,10 @@ TEST(loadavg_uptime_version)
 TEST(sysctl_files)
 {
 	struct utsname u;
-	static const char *const numbers[] = { "/proc/sys/kernel/pid_max",
-		"/proc/sys/vm/overcommit_memory", "/proc/sys/kernel/threads-max", "/proc/sys/kernel/ngroups_max",
-		"/proc/sys/vm/max_map_count", "/proc/sys/kernel/cap_last_cap" };
+	static const char *const numbers[] = {
+		"/proc/sys/kernel/pid_max",	"/proc/sys/vm/overcommit_memory",
+		"/proc/sys/kernel/threads-max", "/proc/sys/kernel/ngroups_max",
+		"/proc/sys/vm/max_map_count",	"/proc/sys/kernel/cap_last_cap"};
 
 	OK(uname(&u));
 	slurp("/proc/sys/kernel/osrelease");

@@ -172,7 +172,7 @@ TEST(priorities)
 	CHECK_EQ(errno, 0);
 	OK(setpriority(PRIO_PROCESS, 0, 5));
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 5);
-	CHECK_EQ(syscall(SYS_getpriority, PRIO_PROCESS, 0), 15);	/* the raw value: 20 - nice */
+	CHECK_EQ(syscall(SYS_getpriority, PRIO_PROCESS, 0), 15); /* the raw value: 20 - nice */
 	CHILD_OK(CHECK_EQ(getpriority(PRIO_PROCESS, 0), 5););
 	OK(setpriority(PRIO_PROCESS, 0, 100));
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 19);

@@ -346,24 +346,17 @@ TEST(exit_with_armed_timers)
 {
 	for (int i = 0; i < 30; i++) {
 		int st = IN_CHILD(
-			struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
-					       .sigev_signo = SIGUSR1 };
-			struct itimerspec it = { { 0, 200000 }, { 0, 200000 } };
-			timer_t t;
+			struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+			struct itimerspec it = {{0, 200000}, {0, 200000}}; timer_t t;
 
-			catch(SIGUSR1);
-			catch(SIGALRM);
-			for (int j = 0; j < 5; j++) {
+			catch (SIGUSR1); catch (SIGALRM); for (int j = 0; j < 5; j++) {
 				OK(timer_create(CLOCK_MONOTONIC, &ev, &t));
 				OK(timer_settime(t, 0, &it, NULL));
-			}
-			OK(setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 500 }, { 0, 500 } }, NULL));
+			} OK(setitimer(ITIMER_REAL, &(struct itimerval){{0, 500}, {0, 500}}, NULL));
 			if (i & 1) {
 				close(1);
 				execl("/proc/self/exe", "time_clock", "-l", NULL);
-			}
-			check_sleep_ms(i % 4);
-		);
+			} check_sleep_ms(i % 4););
 
 		if (i & 1 && WIFSIGNALED(st))	/* the interval timer lives on, with no handler */
 			CHECK_EQ(WTERMSIG(st), SIGALRM);

@@ -44,7 +44,8 @@ void printk(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* --- addresses: the test program itself plays the kernel image, which lies 2 MiB above RAM's start -------------- */
+/* --- addresses: the test program itself plays the kernel image, which lies 2 MiB above RAM's start
+ * -------------- */
 
 extern char __executable_start[], end[];
 #define IMAGE (FAKE_RAM_BASE + 2 * MIB)
@@ -67,7 +68,8 @@ void clear_page(void *page) { memset(page, 0, PAGE_SIZE); }
 
 static void *host_map(void *at, u64 size, paddr_t pa)
 {
-	void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_fd, (off_t)(pa - FAKE_RAM_BASE));
+	void *p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, ram_fd,
+		       (off_t)(pa - FAKE_RAM_BASE));
 
 	BUG_ON(p != at);
 	return p;
@@ -94,7 +96,8 @@ int arch_kmap(u64 va, paddr_t pa, u64 size, int type, bool write, paddr_t (*allo
 			kernel_pages[n] = pa + i * PAGE_SIZE;
 		}
 	} else {
-		BUG_ON((char *)va < fake_vmemmap || (char *)va + size > fake_vmemmap + MACHINE_TOP / 64);
+		BUG_ON((char *)va < fake_vmemmap ||
+		       (char *)va + size > fake_vmemmap + MACHINE_TOP / 64);
 	}
 	host_map((void *)va, size, pa);
 	return 0;
@@ -102,8 +105,10 @@ int arch_kmap(u64 va, paddr_t pa, u64 size, int type, bool write, paddr_t (*allo
 
 void arch_kunmap(u64 va, u64 size)
 {
-	mmap((void *)va, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	memset(&kernel_pages[(va - VMALLOC_BASE) >> PAGE_SHIFT], 0, (size >> PAGE_SHIFT) * sizeof(paddr_t));
+	mmap((void *)va, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+	     -1, 0);
+	memset(&kernel_pages[(va - VMALLOC_BASE) >> PAGE_SHIFT], 0,
+	       (size >> PAGE_SHIFT) * sizeof(paddr_t));
 }
 
 paddr_t arch_kernel_lookup(u64 va)
@@ -113,7 +118,9 @@ paddr_t arch_kernel_lookup(u64 va)
 	return pa ? pa + (va & ~PAGE_MASK) : 0;
 }
 
-/* --- services -------------------------------------------------------------------------------------------------- */
+/* --- services
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* The others' lists stay: their threads may be in the middle of changing them. */
 void smp_call(u64 mask, void (*fn)(void *), void *arg) { }
@@ -135,7 +142,8 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 
 static void *reserve(u64 size, u64 align)
 {
-	char *p = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
 
 	BUG_ON(p == MAP_FAILED);
 	return (void *)align_up((u64)p, align);
@@ -147,8 +155,9 @@ void machine_start(u64 seed)
 	fake_ram = reserve(MACHINE_TOP, PMD_SIZE);
 	fake_vmemmap = reserve(MACHINE_TOP / 64, PMD_SIZE);
 	fake_vmalloc = reserve(VMALLOC_END - VMALLOC_BASE, PMD_SIZE);
-	kernel_pages = mmap(NULL, (VMALLOC_END - VMALLOC_BASE) / PAGE_SIZE * sizeof(paddr_t), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	kernel_pages =
+		mmap(NULL, (VMALLOC_END - VMALLOC_BASE) / PAGE_SIZE * sizeof(paddr_t),
+		     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	ram_fd = memfd_create("ram", 0);
 	BUG_ON(ftruncate(ram_fd, MACHINE_TOP));
 	mm_init();

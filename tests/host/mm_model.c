@@ -57,7 +57,10 @@ static u32 choose(u32 below)
 
 /* --- files ----------------------------------------------------------------------------------- */
 static void file_get_ref(struct backing *b) { container_of(b, struct file, b)->refs++; }
-static void file_put_ref(struct backing *b) { BUG_ON(container_of(b, struct file, b)->refs-- <= 0); }
+static void file_put_ref(struct backing *b)
+{
+	BUG_ON(container_of(b, struct file, b)->refs-- <= 0);
+}
 static const struct backing_ops file_ops = { .get = file_get_ref, .put = file_put_ref };
 static const struct mapping_ops cache_ops = { .keep = true };
 
@@ -97,14 +100,17 @@ static enum fault_result expected(const struct mpage *m, bool write)
 		return FAULT_SEGV_MAPERR;
 	if (!(m->prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC)))
 		return FAULT_SEGV_ACCERR;
-	if (m->kind != ANON && !m->copied && m->off >= div_round_up(objects[m->obj].size, PAGE_SIZE))
+	if (m->kind != ANON && !m->copied &&
+	    m->off >= div_round_up(objects[m->obj].size, PAGE_SIZE))
 		return FAULT_BUS;
 	return FAULT_OK;
 }
 
 static u64 *model_word(struct mpage *m)
 {
-	return m->kind == ANON || (m->kind == FILE_PRIVATE && m->copied) ? &m->val : &objects[m->obj].val[m->off];
+	return m->kind == ANON || (m->kind == FILE_PRIVATE && m->copied)
+		       ? &m->val
+		       : &objects[m->obj].val[m->off];
 }
 
 static void check_access(struct proc *p, u32 i, bool write)
@@ -120,9 +126,10 @@ static void check_access(struct proc *p, u32 i, bool write)
 		return;
 	}
 	if (got != want && !(w && want == FAULT_OK))
-		panic("page %u of process %u (kind %u, object %u, page %u of %lu, %scopied): result %d, expected %d", i, (u32)(p - procs),
-		      m->kind, m->obj, m->off, objects[m->obj].size >> PAGE_SHIFT,
-			m->copied ? "" : "not ", got, want);
+		panic("page %u of process %u (kind %u, object %u, page %u of %lu, %scopied): "
+		      "result %d, expected %d",
+		      i, (u32)(p - procs), m->kind, m->obj, m->off,
+		      objects[m->obj].size >> PAGE_SHIFT, m->copied ? "" : "not ", got, want);
 	if (!w)
 		return;
 	if (*w != *model_word(m))
@@ -193,7 +200,10 @@ static void check_process(struct proc *p)
 }
 
 /* --- operations ------------------------------------------------------------------------------ */
-static void unmap_model(struct proc *p, u32 i, u32 n) { memset(&p->page[i], 0, n * sizeof(struct mpage)); }
+static void unmap_model(struct proc *p, u32 i, u32 n)
+{
+	memset(&p->page[i], 0, n * sizeof(struct mpage));
+}
 static void range(u32 *i, u32 *n)
 {
 	*i = choose(PAGES);
@@ -320,7 +330,8 @@ static void op_mremap(struct proc *p)
 		flags |= MREMAP_DONTUNMAP;
 	}
 	if (to < i + n && i < to + m) {
-		BUG_ON(mm_mremap(p->mm, va_of(i), n * PAGE_SIZE, m * PAGE_SIZE, (int)flags, va_of(to)) != -EINVAL);
+		BUG_ON(mm_mremap(p->mm, va_of(i), n * PAGE_SIZE, m * PAGE_SIZE, (int)flags,
+				 va_of(to)) != -EINVAL);
 		return;
 	}
 	if (!one_vma(p, i, n))
@@ -354,9 +365,10 @@ static void op_mremap(struct proc *p)
 
 static void op_madvise(struct proc *p)
 {
-	static const int advices[] = { MADV_DONTNEED, MADV_FREE, MADV_DONTFORK, MADV_DOFORK,
-		MADV_WIPEONFORK, MADV_KEEPONFORK,
-				       MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_NORMAL, MADV_SEQUENTIAL };
+	static const int advices[] = {MADV_DONTNEED,	  MADV_FREE,	       MADV_DONTFORK,
+				      MADV_DOFORK,	  MADV_WIPEONFORK,     MADV_KEEPONFORK,
+				      MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_NORMAL,
+				      MADV_SEQUENTIAL};
 	int advice = advices[choose(ARRAY_SIZE(advices))], r, want = 0;
 	bool hole = false;
 	u32 i, n;
@@ -420,13 +432,15 @@ static void op_madvise(struct proc *p)
 	if (r != want && !(advice == MADV_FREE || advice == MADV_POPULATE_WRITE))
 		panic("madvise(%d) gives %d, expected %d", advice, r, want);
 populated:
-	if (advice == MADV_POPULATE_WRITE || advice == MADV_FREE)	/* whole VMAs fail at once: look instead */
+	if (advice == MADV_POPULATE_WRITE ||
+	    advice == MADV_FREE) /* whole VMAs fail at once: look instead */
 		for (u32 k = i; k < i + n; k++) {
 			struct mpage *m = &p->page[k];
 			enum fault_result fr;
 			u64 *w;
 
-			if (m->kind == FILE_PRIVATE && expected(m, false) == FAULT_OK && !m->copied) {
+			if (m->kind == FILE_PRIVATE && expected(m, false) == FAULT_OK &&
+			    !m->copied) {
 				w = user_word(p, va_of(k), false, &fr);
 				if (w && page_test(&page_folio(virt_to_page(w))->page, PG_ANON)) {
 					m->val = *w;
@@ -498,7 +512,8 @@ static void op_truncate(void)
 			o->val[i] = 0;
 	for (struct proc *p = procs; p < procs + PROCS; p++)
 		for (u32 i = 0; size < o->size && i < PAGES; i++)
-			if (p->page[i].kind == FILE_PRIVATE && p->page[i].obj == f && p->page[i].off >= pages)
+			if (p->page[i].kind == FILE_PRIVATE && p->page[i].obj == f &&
+			    p->page[i].off >= pages)
 				p->page[i].copied = false;
 	o->size = size;
 }
@@ -527,17 +542,19 @@ static void op_mlock(struct proc *p)
 			m->copied = true;
 		}
 	}
-	(void)mm_munlock(p->mm, va_of(i), n * PAGE_SIZE);	/* MADV_DONTNEED refuses locked memory */
+	(void)mm_munlock(p->mm, va_of(i), n * PAGE_SIZE); /* MADV_DONTNEED refuses locked memory */
 	for (u32 k = 0; k < PAGES; k++) {
 		struct vma *v = mm_find_vma(p->mm, va_of(k));
 
-		if (v && (v->vm_flags & VM_LOCKED) && !may_fail && mm_munlock(p->mm, va_of(k), PAGE_SIZE))
+		if (v && (v->vm_flags & VM_LOCKED) && !may_fail &&
+		    mm_munlock(p->mm, va_of(k), PAGE_SIZE))
 			BUG();
 	}
-	for (u32 k = 0; may_fail && k < PAGES; k++) {	/* no memory to split: whole VMAs need none */
+	for (u32 k = 0; may_fail && k < PAGES; k++) { /* no memory to split: whole VMAs need none */
 		struct vma *v = mm_find_vma(p->mm, va_of(k));
 
-		while (v && (v->vm_flags & VM_LOCKED) && mm_munlock(p->mm, v->start, v->end - v->start))
+		while (v && (v->vm_flags & VM_LOCKED) &&
+		       mm_munlock(p->mm, v->start, v->end - v->start))
 			v = mm_find_vma(p->mm, va_of(k));
 	}
 }
@@ -571,12 +588,16 @@ static void see_copies(struct proc *p)
 {
 	for (u32 k = 0; k < PAGES; k++) {
 		struct mpage *m = &p->page[k];
-		pte_t *t = m->kind == FILE_PRIVATE && !m->copied ? pt_leaf_table(&p->mm->pt, va_of(k)) : NULL, e;
+		pte_t *t = m->kind == FILE_PRIVATE && !m->copied
+				   ? pt_leaf_table(&p->mm->pt, va_of(k))
+				   : NULL,
+		      e;
 
 		if (!t)
 			continue;
 		e = t[pt_index(va_of(k), 3)];
-		if (pte_is_none(e) || !page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON))
+		if (pte_is_none(e) ||
+		    !page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON))
 			continue;
 		m->copied = true;
 		m->val = *(u64 *)phys_to_virt(pte_pfn(e) << PAGE_SHIFT);

@@ -3,7 +3,10 @@
 #include "internal.h"
 #include "mm_model.h"
 
-static u64 low(const struct vma *v) { return v->start - (v->vm_flags & VM_GROWSDOWN ? min(v->start, GUARD_GAP) : 0); }
+static u64 low(const struct vma *v)
+{
+	return v->start - (v->vm_flags & VM_GROWSDOWN ? min(v->start, GUARD_GAP) : 0);
+}
 
 static u32 check_node(const struct vma *v, u64 *lo, u64 *hi, u64 *gap)
 {

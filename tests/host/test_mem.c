@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pages, slabs, kernel virtual memory and the page cache, each against a simpler model; one process per test. */
+/* Pages, slabs, kernel virtual memory and the page cache, each against a simpler model; one process
+ * per test. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -46,15 +47,17 @@ static void one_bank(u64 size)
 
 static u64 buddy_free(void) { return zone.nr_free + pcp_pages(); }
 
-/* --- ChaCha20: RFC 8439, 2.3.2 ------------------------------------------------------------------------ */
+/* --- ChaCha20: RFC 8439, 2.3.2
+ * ------------------------------------------------------------------------ */
 
 static void chacha_vector(void **state)
 {
 	u32 key[8], out[16];
 	const u32 nonce[3] = { 0x09000000, 0x4a000000, 0 };
 	static const u32 want[16] = {
-		0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3, 0xc7f4d1c7, 0x0368c033, 0x9aaa2204, 0x4e6cd4c3,
-		0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9, 0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2,
+		0xe4e7f110, 0x15593bd1, 0x1fdd0f50, 0xc47120a3, 0xc7f4d1c7, 0x0368c033,
+		0x9aaa2204, 0x4e6cd4c3, 0x466482d2, 0x09aa9f07, 0x05d7c214, 0xa2028bd9,
+		0xd19c12b5, 0xb94e16de, 0xe883d0cb, 0x4e3c50a2,
 	};
 
 	for (u32 i = 0; i < 32; i++)
@@ -63,7 +66,8 @@ static void chacha_vector(void **state)
 	assert_memory_equal(out, want, sizeof(out));
 }
 
-/* --- radix tree against a sorted array --------------------------------------------------------------------- */
+/* --- radix tree against a sorted array
+ * --------------------------------------------------------------------- */
 
 #define MODEL_MAX 600
 static struct { u64 index; u64 item; bool mark; } model[MODEL_MAX];
@@ -81,7 +85,8 @@ static u32 model_at(u64 index)	/* first entry >= index */
 static u64 random_index(void)
 {
 	u32 bits = fake_random(8);
-	u64 r = (u64)fake_random(1u << 30) << 34 ^ (u64)fake_random(1u << 30) << 4 ^ fake_random(16);
+	u64 r = (u64)fake_random(1u << 30) << 34 ^ (u64)fake_random(1u << 30) << 4 ^
+		fake_random(16);
 
 	return bits == 0 ? ~0ull - fake_random(3) : bits == 1 ? r : r & (BIT(bits * 2 + 2) - 1);
 }
@@ -162,7 +167,8 @@ static void radix_child(u64 seed)
 	machine_audit();
 }
 
-/* --- start-up: banks and holes ------------------------------------------------------------------------------- */
+/* --- start-up: banks and holes
+ * ------------------------------------------------------------------------------- */
 
 /* Every page that is not reserved can be had, once, and is RAM. */
 static void take_all(void)
@@ -181,7 +187,8 @@ static void take_all(void)
 		for (u32 i = 0; i < early_reserved.nr; i++)
 			ram &= page_to_phys(&f->page) < early_reserved.r[i].start ||
 			       page_to_phys(&f->page) >= early_reserved.r[i].end ||
-			       page_to_phys(&f->page) < FAKE_RAM_BASE + 4 * MIB;	/* boot tables given back */
+			       page_to_phys(&f->page) <
+				       FAKE_RAM_BASE + 4 * MIB; /* boot tables given back */
 		CHECK(ram && pfn_valid(folio_pfn(f)));
 		*(u64 *)folio_address(f) = folio_pfn(f);
 		list_add(&all, &f->page.lru);
@@ -193,7 +200,8 @@ static void take_all(void)
 		list_add(&all, &f->page.lru);
 		got++;
 	}
-	CHECK(got <= want && got + got / 30 + 700 >= want);	/* deferred RAM pays for its descriptors */
+	CHECK(got <= want &&
+	      got + got / 30 + 700 >= want); /* deferred RAM pays for its descriptors */
 	list_for_each_safe(p, next, &all, lru) {
 		CHECK(*(u64 *)page_address(p) == page_to_pfn(p));
 		folio_put((struct folio *)p);
@@ -221,7 +229,8 @@ static void boot_child(u64 seed)
 		for (u32 i = 0; i < 100 && seed > 6; i++) {
 			x = x * 6364136223846793005ull + 1442695040888963407ull;
 			early_reserve(FAKE_RAM_BASE + 5 * MIB + (x >> 33) % (600 * MIB),
-				      FAKE_RAM_BASE + 5 * MIB + (x >> 33) % (600 * MIB) + (x >> 20) % 20000);
+				      FAKE_RAM_BASE + 5 * MIB + (x >> 33) % (600 * MIB) +
+					      (x >> 20) % 20000);
 		}
 	}
 	machine_start(seed);
@@ -229,7 +238,8 @@ static void boot_child(u64 seed)
 	take_all();
 }
 
-/* --- folios and objects from several CPUs ---------------------------------------------------------------------- */
+/* --- folios and objects from several CPUs
+ * ---------------------------------------------------------------------- */
 
 struct held { char *p; u64 size; u32 order; u8 what, tag; };
 
@@ -336,7 +346,8 @@ static void allocators_child(u64 seed)
 	for (u32 n = 0; n < 64; n++) {
 		struct slab_stat s;
 
-		if (slab_stat(n, &s) && strcmp(s.name, "kmalloc-48") && strcmp(s.name, "kmalloc-32"))
+		if (slab_stat(n, &s) && strcmp(s.name, "kmalloc-48") &&
+		    strcmp(s.name, "kmalloc-32"))
 			CHECK(s.in_use <= 2);
 	}
 	take_all();
@@ -359,7 +370,8 @@ static void guards(void **state)
 		pid_t pid = fork();
 
 		if (!pid) {
-			signal(SIGSEGV, SIG_DFL);	/* the framework's handler would go on with the next test */
+			signal(SIGSEGV, SIG_DFL); /* the framework's handler would go on with the
+						     next test */
 			guard_child(seed);
 			_exit(0);
 		}
@@ -368,7 +380,8 @@ static void guards(void **state)
 	}
 }
 
-/* --- the page cache against a flat file --------------------------------------------------------------------- */
+/* --- the page cache against a flat file
+ * --------------------------------------------------------------------- */
 
 #define FILE_MAX (300 * 1024ul)
 static char flat[FILE_MAX], buffer[FILE_MAX], disk[FILE_MAX];
@@ -518,8 +531,9 @@ static void reclaim(void **state) { in_child(reclaim_child, 1); }
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(chacha_vector), cmocka_unit_test(radix_model), cmocka_unit_test(boot_layouts),
-		cmocka_unit_test(allocators), cmocka_unit_test(guards), cmocka_unit_test(page_cache),
+		cmocka_unit_test(chacha_vector), cmocka_unit_test(radix_model),
+		cmocka_unit_test(boot_layouts),	 cmocka_unit_test(allocators),
+		cmocka_unit_test(guards),	 cmocka_unit_test(page_cache),
 		cmocka_unit_test(reclaim),
 	};
 

@@ -25,7 +25,8 @@ static void run(u32 fail_rate)
 			fprintf(stderr, "seed %lu\n", s);
 		mm_model_run(NULL, 600, s, fail_rate, &st);
 	}
-	print_message("%lu operations, %lu faults, %lu reads, %lu writes, %lu forks, %lu failed allocations seen\n",
+	print_message("%lu operations, %lu faults, %lu reads, %lu writes, %lu forks, %lu failed "
+		      "allocations seen\n",
 		      st.ops, st.faults, st.reads, st.writes, st.forks, st.failures);
 	assert_true(st.forks > 0 && st.writes > 0);
 }

@@ -35,7 +35,10 @@ static void put(struct backing *b) { BUG_ON(file.refs-- <= 0); }
 static const struct backing_ops ops = { .get = get, .put = put };
 static const struct mapping_ops cache_ops = { .keep = true };
 
-static u64 va_of(u32 t, u32 i) { return BASE + (u64)(i * THREADS + t) * PAGE_SIZE; }	/* neighbours are others' */
+static u64 va_of(u32 t, u32 i)
+{
+	return BASE + (u64)(i * THREADS + t) * PAGE_SIZE;
+} /* neighbours are others' */
 
 static u64 *word(struct mm *m, u64 va, bool write, enum fault_result *r)
 {
@@ -98,7 +101,9 @@ static void fork_and_look(void)
 				if (!t && now != value[0][i])
 					panic("child reads %lx, forked with %lx", now, value[0][i]);
 				if (round && now != seen[t][i])
-					panic("snapshot of page %u of thread %u changed: %lx, was %lx", i, t, now, seen[t][i]);
+					panic("snapshot of page %u of thread %u changed: %lx, was "
+					      "%lx",
+					      i, t, now, seen[t][i]);
 				BUG_ON(!t && now > before);
 				seen[t][i] = now;
 			}
@@ -194,8 +199,11 @@ static void thread(void *arg)
 
 static void one_seed(u64 seed)
 {
-	struct mmap_req r = { .addr = FILE_BASE, .len = FILE_PAGES * PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
-			      .flags = MAP_SHARED | MAP_FIXED, .backing = &file.b };
+	struct mmap_req r = {.addr = FILE_BASE,
+			     .len = FILE_PAGES * PAGE_SIZE,
+			     .prot = PROT_READ | PROT_WRITE,
+			     .flags = MAP_SHARED | MAP_FIXED,
+			     .backing = &file.b};
 	void *args[THREADS];
 
 	fake_init(4 * MIB, seed);
@@ -205,7 +213,8 @@ static void one_seed(u64 seed)
 	memset(value, 0, sizeof(value));
 	mapping_init(&file.m, &cache_ops, NULL);
 	file.m.size = FILE_PAGES * PAGE_SIZE;
-	file.b = (struct backing){ .ops = &ops, .mapping = &file.m, .may_write = true, .may_exec = true };
+	file.b = (struct backing){
+		.ops = &ops, .mapping = &file.m, .may_write = true, .may_exec = true};
 	mm = mm_create();
 	for (u32 t = 0; t < THREADS; t++) {
 		args[t] = (void *)(u64)t;
@@ -244,7 +253,8 @@ static void run(u64 seeds, bool hw)
 static void threads(void **state) { run(150, true); }
 static void threads_software_bits(void **state) { run(80, false); }
 
-/* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's page --- */
+/* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's
+ * page --- */
 #define SPACES 24u
 static struct mm *space[SPACES];
 
@@ -265,7 +275,8 @@ static void asid_thread(void *arg)
 			BUG_ON(!w);
 			if (*w != i + 1)
 				panic("address space %u sees the page of %lu", i, *w - 1);
-			if (!fake_random(6) && mm_madvise(loaded, BASE + PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED))
+			if (!fake_random(6) &&
+			    mm_madvise(loaded, BASE + PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED))
 				BUG();
 			w = word(loaded, BASE + PAGE_SIZE, true, &r);
 			BUG_ON(!w || (*w && *w != i + 1));
@@ -304,7 +315,9 @@ static void asids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(threads), cmocka_unit_test(threads_software_bits), cmocka_unit_test(asids),
+		cmocka_unit_test(threads),
+		cmocka_unit_test(threads_software_bits),
+		cmocka_unit_test(asids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

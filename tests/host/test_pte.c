@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The page-table entry codec: bit positions against the Arm ARM's figure of VMSAv8-64 stage 1 descriptors (D8.3),
- * written here a second time as plain numbers; every leaf goes there and back; each edit changes what it says and
- * nothing else.
+ * The page-table entry codec: bit positions against the Arm ARM's figure of VMSAv8-64 stage 1
+ * descriptors (D8.3), written here a second time as plain numbers; every leaf goes there and back;
+ * each edit changes what it says and nothing else.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,8 @@ static void architecture_bits(void **state)
 	u64 v;
 
 	/* user, read-only, old: valid page, AP = 11, inner shareable, nG, PXN and UXN */
-	assert_int_equal(pte_make_leaf(&l).v, PA | 3 | 1 << 6 | 1 << 7 | 3 << 8 | 1 << 11 | 1ull << 53 | 1ull << 54);
+	assert_int_equal(pte_make_leaf(&l).v,
+			 PA | 3 | 1 << 6 | 1 << 7 | 3 << 8 | 1 << 11 | 1ull << 53 | 1ull << 54);
 	l.young = l.exec = true;
 	v = pte_make_leaf(&l).v;
 	assert_true(v & 1 << 10);
@@ -44,8 +45,13 @@ static void architecture_bits(void **state)
 	l.level = 2;
 	assert_int_equal(pte_make_leaf(&l).v & 3, 1);
 	/* kernel, global: AP[1] and nG clear */
-	l = (struct leaf){ .pa = PA, .level = 3, .read = true, .write = true, .dirty = true, .global = true,
-			   .young = true };
+	l = (struct leaf){.pa = PA,
+			  .level = 3,
+			  .read = true,
+			  .write = true,
+			  .dirty = true,
+			  .global = true,
+			  .young = true};
 	v = pte_make_leaf(&l).v;
 	assert_false(v & (1 << 6 | 1 << 7 | 1 << 11));
 	assert_true(v & 1ull << 53 && v & 1ull << 54);
@@ -53,7 +59,8 @@ static void architecture_bits(void **state)
 	assert_int_equal(pte_make_leaf(&l).v >> 2 & 7, 2);
 	/* tables: type 3, PXNTable, APTable[1] when read-only */
 	assert_int_equal(pte_make_table(PA).v, PA | 3 | 1ull << 59);
-	assert_int_equal(pte_table_set_ro(pte_make_table(PA), true).v, PA | 3 | 1ull << 59 | 1ull << 62);
+	assert_int_equal(pte_table_set_ro(pte_make_table(PA), true).v,
+			 PA | 3 | 1ull << 59 | 1ull << 62);
 	/* no access: not valid for hardware, present for us */
 	v = leaf((struct leaf){ .pa = PA, .user = true }).v;
 	assert_false(v & 1);
@@ -66,14 +73,23 @@ static bool bit(u32 n, u32 i) { return n >> i & 1; }
 static struct leaf numbered(u32 n)
 {
 	struct leaf l = {
-		.pa = PA & ~(PMD_SIZE - 1), .level = bit(n, 0) ? 2 : 3, .type = bit(n, 1) ? MEM_DEVICE : MEM_NORMAL,
-		.write = bit(n, 2), .exec = bit(n, 3), .user = bit(n, 4),
-		.dirty = bit(n, 5), .young = bit(n, 6),
-		.exclusive = bit(n, 7), .special = bit(n, 8), .cont = bit(n, 9), .global = bit(n, 10),
+		.pa = PA & ~(PMD_SIZE - 1),
+		.level = bit(n, 0) ? 2 : 3,
+		.type = bit(n, 1) ? MEM_DEVICE : MEM_NORMAL,
+		.write = bit(n, 2),
+		.exec = bit(n, 3),
+		.user = bit(n, 4),
+		.dirty = bit(n, 5),
+		.young = bit(n, 6),
+		.exclusive = bit(n, 7),
+		.special = bit(n, 8),
+		.cont = bit(n, 9),
+		.global = bit(n, 10),
 		.read = bit(n, 11),
 	};
 
-	/* What hardware cannot say apart: without any other right a kernel leaf is readable, with one any leaf is. */
+	/* What hardware cannot say apart: without any other right a kernel leaf is readable, with
+	 * one any leaf is. */
 	l.read |= !l.user || l.write || l.exec;
 	return l;
 }
@@ -136,7 +152,8 @@ static void edits(void **state)
 		if (l.read)
 			EDIT(pte_mkwrite(p), e.write = true);
 		e = l;
-		e.write = e.read = true;	/* taken away and given back, with everything else as it was */
+		e.write = e.read =
+			true; /* taken away and given back, with everything else as it was */
 		same(pte_leaf(pte_mkwrite(pte_wrprotect(pte_make_leaf(&e))), l.level), e);
 	}
 }
@@ -153,7 +170,7 @@ static void hardware_bits(void **state)
 	assert_false(pte_young(p));
 	p.v |= 1 << 10;
 	assert_true(pte_young(p));
-	p = pte_wrprotect(leaf((struct leaf){ .pa = PA, .user = true, .read = true, .write = true }));
+	p = pte_wrprotect(leaf((struct leaf){.pa = PA, .user = true, .read = true, .write = true}));
 	assert_false(pte_dirty(p));
 	assert_true(p.v & 1 << 7);
 }
@@ -167,14 +184,18 @@ static void kinds(void **state)
 	assert_int_equal(pte_kind(pte_table_set_ro(pte_make_table(PA), true), 1), PTE_TABLE);
 	assert_int_equal(pte_table(pte_table_set_ro(pte_make_table(PA), true)), PA);
 	assert_true(pte_table_ro(pte_table_set_ro(pte_make_table(PA), true)));
-	assert_int_equal(pte_table_set_ro(pte_table_set_ro(pte_make_table(PA), true), false).v, pte_make_table(PA).v);
+	assert_int_equal(pte_table_set_ro(pte_table_set_ro(pte_make_table(PA), true), false).v,
+			 pte_make_table(PA).v);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(architecture_bits), cmocka_unit_test(there_and_back), cmocka_unit_test(edits),
-		cmocka_unit_test(hardware_bits), cmocka_unit_test(kinds),
+		cmocka_unit_test(architecture_bits),
+		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(edits),
+		cmocka_unit_test(hardware_bits),
+		cmocka_unit_test(kinds),
 	};
 
 	return cmocka_run_group_tests_name("pte", tests, NULL, NULL);

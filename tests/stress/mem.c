@@ -112,9 +112,9 @@ static void fork_and_check(unsigned int at, unsigned int n)
 
 static void mappings(void)
 {
-	static void (*const ops[])(unsigned int, unsigned int) = { map_range, map_range, unmap_range,
-		write_range, write_range, write_range, protect_range, drop_range, move_range,
-		fork_and_check };
+	static void (*const ops[])(unsigned int, unsigned int) = {
+		map_range,   map_range,	    unmap_range, write_range, write_range,
+		write_range, protect_range, drop_range,	 move_range,  fork_and_check};
 
 	window = mmap(NULL, WINDOW * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		      -1, 0);

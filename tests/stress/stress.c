@@ -257,7 +257,8 @@ static bool nothing_left(const struct census *before)
 		if (before->available_kb - after.available_kb <= slack_kb)
 			break;
 	}
-	printf("# stress: available %ld kB before, %ld kB after; processes %ld, %ld; files %ld, %ld\n",
+	printf("# stress: available %ld kB before, %ld kB after; processes %ld, %ld; files %ld, "
+	       "%ld\n",
 	       before->available_kb, after.available_kb, before->processes, after.processes,
 	       before->files, after.files);
 	return before->available_kb - after.available_kb <= slack_kb &&
@@ -282,7 +283,8 @@ int main(int argc, char **argv)
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# stress: %ld s, seed %u, %d workers\n", seconds, base, workers);
-	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (shared == MAP_FAILED)
 		return 1;
 	worker_nr = -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tables that the MMU is turned on with. boot_map runs with the MMU off, at physical addresses: memory is Device
- * then, so no unaligned access and no DC ZVA (hence no memset), and nothing but PC-relative addresses.
+ * The tables that the MMU is turned on with. boot_map runs with the MMU off, at physical addresses:
+ * memory is Device then, so no unaligned access and no DC ZVA (hence no memset), and nothing but
+ * PC-relative addresses.
  */
 #include <base/types.h>
 #include <base/string.h>
@@ -13,7 +14,8 @@
 pte_t kernel_root[512] __table;			/* level 0 of TTBR1 */
 pte_t boot_id_map[512] __table;			/* level 0 of TTBR0 while a CPU comes up */
 static pte_t id_l1[512] __table, id_l2[512] __table;
-static pte_t image_l1[512] __table, image_l2[512] __table, image_l3[KIMAGE_MAX / PMD_SIZE][512] __table;
+static pte_t image_l1[512] __table, image_l2[512] __table,
+	image_l3[KIMAGE_MAX / PMD_SIZE][512] __table;
 static pte_t fixdev_l3[512] __table;
 
 extern char _kimage_start[], _kimage_end[], _rodata_start[], _rodata_end[], boot_stack[];

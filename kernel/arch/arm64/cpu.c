@@ -52,7 +52,8 @@ bool arch_random(u64 *v)
 
 	if (!has_rndr)
 		return false;
-	asm volatile("mrs %0, s3_3_c2_c4_0\n\tcset %1, ne" : "=r"(*v), "=r"(ok) :: "cc");	/* RNDR; Z: failed */
+	asm volatile("mrs %0, s3_3_c2_c4_0\n\tcset %1, ne"
+		     : "=r"(*v), "=r"(ok)::"cc"); /* RNDR; Z: failed */
 	return ok;
 }
 
@@ -101,7 +102,8 @@ __noreturn void secondary_start(void)
 
 __noreturn void boot_start(paddr_t image, paddr_t fdt, u32 el)
 {
-	extern char _kimage_start[], _kimage_end[], _percpu_start[], _percpu_end[], _percpu_boot[], boot_stack[];
+	extern char _kimage_start[], _kimage_end[], _percpu_start[], _percpu_end[], _percpu_boot[],
+		boot_stack[];
 	static struct boot_info bi;
 
 	/* The boot CPU's variables lie in the image; the template stays as it is for the others. */
@@ -117,8 +119,13 @@ __noreturn void boot_start(paddr_t image, paddr_t fdt, u32 el)
 	psci_init(el);
 	arch_load_user_root(0, 0);
 	bi = (struct boot_info){
-		.fdt = fdt && fdt >> 48 == 0 && !(fdt & 7) ? (void *)(FIXMAP_FDT + (fdt & (PMD_SIZE - 1))) : NULL,
-		.fdt_pa = fdt, .image_start = image, .image_end = image + (u64)(_kimage_end - _kimage_start), .el = el,
+		.fdt = fdt && fdt >> 48 == 0 && !(fdt & 7)
+			       ? (void *)(FIXMAP_FDT + (fdt & (PMD_SIZE - 1)))
+			       : NULL,
+		.fdt_pa = fdt,
+		.image_start = image,
+		.image_end = image + (u64)(_kimage_end - _kimage_start),
+		.el = el,
 	};
 	if (bi.fdt && *(const u32 *)bi.fdt != 0xedfe0dd0)
 		bi.fdt = NULL;

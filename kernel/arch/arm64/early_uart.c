@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The serial port (PL011, Arm DDI 0183) polled: from before there is memory to the end of a panic. */
+/* The serial port (PL011, Arm DDI 0183) polled: from before there is memory to the end of a panic.
+ */
 #include <hal/boot.h>
 
 #define UARTDR		0x00

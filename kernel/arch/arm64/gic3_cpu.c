@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The GICv3 CPU interface (Arm IHI 0069, 12.2): system registers by encoding, since the assembler's base
- * architecture does not name them. */
+/* The GICv3 CPU interface (Arm IHI 0069, 12.2): system registers by encoding, since the assembler's
+ * base architecture does not name them. */
 #include <arch/sysreg.h>
 #include <base/bits.h>
 #include "internal.h"
@@ -54,6 +54,8 @@ void arch_gic3_send_sgi(u32 cpu)
 
 	dsb(ishst);
 	icc_write(field_put(SGI1R_AFF3, a >> 32 & 0xff) | field_put(SGI1R_AFF2, a >> 16 & 0xff) |
-		  field_put(SGI1R_AFF1, a >> 8 & 0xff) | field_put(SGI1R_RS, a >> 4 & 15) | BIT(a & 15), ICC_SGI1R_EL1);
+			  field_put(SGI1R_AFF1, a >> 8 & 0xff) | field_put(SGI1R_RS, a >> 4 & 15) |
+			  BIT(a & 15),
+		  ICC_SGI1R_EL1);
 	isb();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What user space learns of the CPU: HWCAPs and the ID registers, from one table of fields (Arm ARM, D19.2). What
- * the kernel does not switch or set up (SVE, SME, MTE, pointer authentication, BTI, MOPS) is not in it and reads as
- * absent.
+ * What user space learns of the CPU: HWCAPs and the ID registers, from one table of fields (Arm
+ * ARM, D19.2). What the kernel does not switch or set up (SVE, SME, MTE, pointer authentication,
+ * BTI, MOPS) is not in it and reads as absent.
  */
 #include <base/bits.h>
 #include <arch/sysreg.h>
@@ -11,7 +11,12 @@
 #include "internal.h"
 
 enum id_reg { PFR0, PFR1, ISAR0, ISAR1, ISAR2, MMFR2, NR_ID_REGS };
-struct id_field { u8 reg, lo; i8 min; u8 which; u64 cap; };	/* which: 1 AT_HWCAP, 2 AT_HWCAP2, 0 no capability */
+struct id_field {
+	u8 reg, lo;
+	i8 min;
+	u8 which;
+	u64 cap;
+}; /* which: 1 AT_HWCAP, 2 AT_HWCAP2, 0 no capability */
 
 static const struct id_field fields[] = {
 	{ PFR0, 16, 0, 1, HWCAP_FP }, { PFR0, 16, 1, 1, HWCAP_FPHP },
@@ -113,7 +118,8 @@ static u64 id_value(u32 crm, u32 op2)
 #define INSN_OP2	FIELD(5, 3)
 #define INSN_RT		FIELD(0, 5)
 
-/* Both classes of exception are decoded from the instruction itself: without FEAT_IDST the syndrome says nothing. */
+/* Both classes of exception are decoded from the instruction itself: without FEAT_IDST the syndrome
+ * says nothing. */
 bool emulate_mrs(struct regs *r, u64 esr)
 {
 	u32 insn, rt;
@@ -121,9 +127,10 @@ bool emulate_mrs(struct regs *r, u64 esr)
 
 	if (get_user(insn, (const u32 __user *)r->pc))
 		return false;
-	if ((insn & MRS_MASK) != MRS_ID || field_get(INSN_CRN, insn) || field_get(INSN_CRM, insn) > 7 ||
-	    (field_get(INSN_CRM, insn) == 0 && field_get(INSN_OP2, insn) != 0 && field_get(INSN_OP2, insn) != 5 &&
-	     field_get(INSN_OP2, insn) != 6))
+	if ((insn & MRS_MASK) != MRS_ID || field_get(INSN_CRN, insn) ||
+	    field_get(INSN_CRM, insn) > 7 ||
+	    (field_get(INSN_CRM, insn) == 0 && field_get(INSN_OP2, insn) != 0 &&
+	     field_get(INSN_OP2, insn) != 5 && field_get(INSN_OP2, insn) != 6))
 		return false;
 	v = id_value((u32)field_get(INSN_CRM, insn), (u32)field_get(INSN_OP2, insn));
 	rt = (u32)field_get(INSN_RT, insn);

@@ -6,7 +6,8 @@
 #include <hal/cpu.h>
 
 /* entry.S */
-struct task *cpu_switch(struct arch_task *prev, struct arch_task *next, struct task *next_task, struct task *prev_task);
+struct task *cpu_switch(struct arch_task *prev, struct arch_task *next, struct task *next_task,
+			struct task *prev_task);
 void kernel_thread_entry(void);
 void user_thread_entry(void);
 void user_thread_start(void);
@@ -31,7 +32,8 @@ __noreturn void panic_regs(struct regs *r, u64 esr, u64 far, const char *why);
 void cpu_features_init(void);
 extern u64 cpu_hwid[MAX_CPUS];
 extern bool cpu_has_tlbi_range, cpu_has_pan, cpu_at_el2;
-/* idregs.c: emulates MRS of an ID register at r->pc; esr tells the register, or is of class "unknown". True if done. */
+/* idregs.c: emulates MRS of an ID register at r->pc; esr tells the register, or is of class
+ * "unknown". True if done. */
 bool emulate_mrs(struct regs *r, u64 esr);
 /* time.c */
 void time_init(void);

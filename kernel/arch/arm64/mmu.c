@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel half: the linear map at boot, then mappings of vmalloc, vmemmap and devices. Tables are only ever added.
- * The linear map is written once and never split.
+ * The kernel half: the linear map at boot, then mappings of vmalloc, vmemmap and devices. Tables
+ * are only ever added. The linear map is written once and never split.
  */
 #include <base/assert.h>
 #include <base/errno.h>
@@ -51,13 +51,22 @@ static pte_t *entry_for(u64 va, int level, paddr_t (*alloc)(void))
 
 static pte_t kernel_leaf(paddr_t pa, int level, int type, bool write)
 {
-	struct leaf l = { .pa = pa, .level = (u8)level, .type = (u8)type, .read = true, .write = write, .dirty = write,
-			  .young = true, .global = true };
+	struct leaf l = {.pa = pa,
+			 .level = (u8)level,
+			 .type = (u8)type,
+			 .read = true,
+			 .write = write,
+			 .dirty = write,
+			 .young = true,
+			 .global = true};
 
 	return pte_make_leaf(&l);
 }
 
-static bool fits_block(u64 va, paddr_t pa, u64 size) { return is_aligned(va | pa, PMD_SIZE) && size >= PMD_SIZE; }
+static bool fits_block(u64 va, paddr_t pa, u64 size)
+{
+	return is_aligned(va | pa, PMD_SIZE) && size >= PMD_SIZE;
+}
 
 static int map(u64 va, paddr_t pa, u64 size, int type, bool write, paddr_t (*alloc)(void))
 {
@@ -82,7 +91,8 @@ static int map(u64 va, paddr_t pa, u64 size, int type, bool write, paddr_t (*all
 /* The part of RAM that the image lies in, 2 MiB aligned: 4 KiB pages, text and rodata read-only. */
 static void map_image_part(paddr_t start, paddr_t end, paddr_t (*alloc)(void))
 {
-	paddr_t image = KIMAGE_VA - kimage_voffset, ro_end = image + (u64)(_rodata_end - _kimage_start);
+	paddr_t image = KIMAGE_VA - kimage_voffset,
+		ro_end = image + (u64)(_rodata_end - _kimage_start);
 
 	for (paddr_t pa = start; pa < end; pa += PAGE_SIZE) {
 		pte_t *e = entry_for(pa + LINEAR_BASE, 3, alloc);
@@ -99,7 +109,9 @@ void arch_map_linear(paddr_t start, paddr_t end, paddr_t (*alloc)(void))
 	paddr_t ro_blocks = align_up(image + (u64)(_rodata_end - _kimage_start), PMD_SIZE);
 
 	while (start < end) {
-		paddr_t stop = start < image ? min(end, image) : start < ro_blocks ? min(end, ro_blocks) : end;
+		paddr_t stop = start < image	   ? min(end, image)
+			       : start < ro_blocks ? min(end, ro_blocks)
+						   : end;
 
 		if (start >= image && start < ro_blocks)
 			map_image_part(start, stop, alloc);
@@ -161,7 +173,8 @@ void volatile *arch_early_map(paddr_t pa)
 	static u32 used;
 	u64 va = FIXMAP_DEV + PAGE_SIZE * used;
 
-	if (used == 16 || arch_kmap(va, align_down(pa, PAGE_SIZE), PAGE_SIZE, MEM_DEVICE, true, NULL))
+	if (used == 16 ||
+	    arch_kmap(va, align_down(pa, PAGE_SIZE), PAGE_SIZE, MEM_DEVICE, true, NULL))
 		return NULL;
 	used++;
 	return (void volatile *)(va + (pa & (PAGE_SIZE - 1)));

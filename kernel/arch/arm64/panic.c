@@ -13,9 +13,11 @@
 char overflow_stacks[MAX_CPUS][4096] __aligned(4096);
 i32 panic_timeout;
 
-/* --- symbols: made by the second link pass from the first one's text symbols, sorted by offset ------------- */
+/* --- symbols: made by the second link pass from the first one's text symbols, sorted by offset
+ * ------------- */
 extern const u32 kallsyms_count;
-extern const u32 kallsyms_offsets[], kallsyms_names[];	/* from the image's start; into kallsyms_text */
+extern const u32 kallsyms_offsets[],
+	kallsyms_names[]; /* from the image's start; into kallsyms_text */
 extern const char kallsyms_text[];
 extern char _kimage_start[], _text_end[], _text_start[];
 
@@ -68,20 +70,23 @@ static void print_regs(const struct regs *r)
 {
 	for (u32 i = 0; i < 31; i += 3)
 		if (i + 2 < 31)
-			printk(LOG_EMERG, "x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, r->x[i], i + 1, r->x[i + 1],
-			       i + 2, r->x[i + 2]);
+			printk(LOG_EMERG, "x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, r->x[i],
+			       i + 1, r->x[i + 1], i + 2, r->x[i + 2]);
 		else
-			printk(LOG_EMERG, "x%-2u %016lx sp  %016lx pstate %08lx\n", i, r->x[i], r->sp, r->pstate);
+			printk(LOG_EMERG, "x%-2u %016lx sp  %016lx pstate %08lx\n", i, r->x[i],
+			       r->sp, r->pstate);
 }
 
-/* One CPU tells the story; another that comes here meanwhile stops, and so does a second panic inside the first. */
+/* One CPU tells the story; another that comes here meanwhile stops, and so does a second panic
+ * inside the first. */
 static bool begin(void)
 {
 	static u32 cpu_in_panic;	/* number + 1 */
 	u32 none = 0, me = cpu_id() + 1;
 
 	irq_disable();
-	if (__atomic_compare_exchange_n(&cpu_in_panic, &none, me, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(&cpu_in_panic, &none, me, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
 		return true;
 	if (none == me)
 		arch_power_off();
@@ -93,7 +98,8 @@ static __noreturn void end(void)
 {
 	if (panic_timeout == 0)
 		arch_power_off();
-	for (u64 until = clock_ns() + (u64)max(panic_timeout, 0) * 1000000000ull; clock_ns() < until;)
+	for (u64 until = clock_ns() + (u64)max(panic_timeout, 0) * 1000000000ull;
+	     clock_ns() < until;)
 		cpu_relax();
 	arch_restart();
 }

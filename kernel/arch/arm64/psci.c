@@ -9,13 +9,15 @@
 
 static bool by_hvc;
 
-/* Until the device tree says otherwise: at EL1 there is a hypervisor or an emulated one, at EL2 only firmware is
- * above. */
+/* Until the device tree says otherwise: at EL1 there is a hypervisor or an emulated one, at EL2
+ * only firmware is above. */
 void psci_init(u32 el) { by_hvc = el == 1; }
 void arch_set_psci(bool use_hvc) { by_hvc = use_hvc; }
 
 /* What a call may change besides its results (Arm DEN0028, SMC calling convention). */
-#define SMCCC_CLOBBERS "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory"
+#define SMCCC_CLOBBERS                                                                             \
+	"x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16",       \
+		"x17", "memory"
 
 long psci_call(u64 fn, u64 a0, u64 a1, u64 a2)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signal frames of the arm64 ABI (asm/sigcontext.h, asm/ucontext.h): from SP upwards siginfo, ucontext whose machine
- * context ends in records of {magic, size} (FP/SIMD state, the fault's syndrome, a null record), and above them a
- * frame record that links the handler's frame to the interrupted one.
+ * Signal frames of the arm64 ABI (asm/sigcontext.h, asm/ucontext.h): from SP upwards siginfo,
+ * ucontext whose machine context ends in records of {magic, size} (FP/SIMD state, the fault's
+ * syndrome, a null record), and above them a frame record that links the handler's frame to the
+ * interrupted one.
  */
 #include <linux/signal.h>
 #include <asm/sigcontext.h>
@@ -43,7 +44,9 @@ struct frame_head {
 struct frame_tail { struct esr_context esr; struct _aarch64_ctx end; u64 pad; };
 
 _Static_assert(offsetof(struct frame_head, uc.mc) == offsetof(struct frame, uc.uc_mcontext), "");
-_Static_assert(offsetof(struct frame_head, uc.mc.fp) == offsetof(struct frame, uc.uc_mcontext.__reserved), "");
+_Static_assert(offsetof(struct frame_head, uc.mc.fp) ==
+		       offsetof(struct frame, uc.uc_mcontext.__reserved),
+	       "");
 _Static_assert(sizeof(struct frame_head) ==
 	       offsetof(struct frame, uc.uc_mcontext.__reserved) + sizeof(struct fp_head), "");
 _Static_assert(sizeof(sigset_t) == sizeof(sigmask_t), "");
@@ -68,8 +71,8 @@ static u64 place(const struct regs *r, const struct ksignal *k, const stack_t *a
 	return record;
 }
 
-static void fill(struct frame_head *h, const struct regs *r, const struct ksignal *k, sigmask_t oldmask,
-		 const stack_t *alt, const struct arch_task *a)
+static void fill(struct frame_head *h, const struct regs *r, const struct ksignal *k,
+		 sigmask_t oldmask, const stack_t *alt, const struct arch_task *a)
 {
 	h->info = k->info;
 	h->uc.uc_flags = 0;
@@ -82,15 +85,17 @@ static void fill(struct frame_head *h, const struct regs *r, const struct ksigna
 	h->uc.mc.sp = r->sp;
 	h->uc.mc.pc = r->pc;
 	h->uc.mc.pstate = r->pstate;
-	h->uc.mc.fp = (struct fp_head){ { FPSIMD_MAGIC, sizeof(struct fpsimd_context) }, a->fp.fpsr, a->fp.fpcr };
+	h->uc.mc.fp = (struct fp_head){
+		{FPSIMD_MAGIC, sizeof(struct fpsimd_context)}, a->fp.fpsr, a->fp.fpcr};
 }
 
-int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask, const stack_t *altstack, u64 vdso)
+int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask,
+		      const stack_t *altstack, u64 vdso)
 {
 	struct arch_task *a = task_arch(current);
 	u64 record = place(r, k, altstack), frame = record - sizeof(struct frame);
 	struct frame_record link = { r->x[29], r->x[30] };
-	struct frame_tail tail = { .esr = { { ESR_MAGIC, sizeof(struct esr_context) }, a->fault_esr } };
+	struct frame_tail tail = {.esr = {{ESR_MAGIC, sizeof(struct esr_context)}, a->fault_esr}};
 	struct frame_head head;
 
 	if (!record)
@@ -99,7 +104,8 @@ int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask
 	fill(&head, r, k, oldmask, altstack, a);
 	if (copy_to_user((void __user *)frame, &head, sizeof(head)) ||
 	    copy_to_user((void __user *)(frame + sizeof(head)), a->fp.v, sizeof(a->fp.v)) ||
-	    copy_to_user((void __user *)(frame + sizeof(head) + sizeof(a->fp.v)), &tail, sizeof(tail)) ||
+	    copy_to_user((void __user *)(frame + sizeof(head) + sizeof(a->fp.v)), &tail,
+			 sizeof(tail)) ||
 	    copy_to_user((void __user *)record, &link, sizeof(link)))
 		return -EFAULT;
 	r->x[0] = (u64)k->sig;
@@ -114,7 +120,8 @@ int arch_signal_setup(struct regs *r, const struct ksignal *k, sigmask_t oldmask
 	return 0;
 }
 
-/* The FP/SIMD record: registers live in memory only from before the copy is changed until the way out. */
+/* The FP/SIMD record: registers live in memory only from before the copy is changed until the way
+ * out. */
 static int restore_fp(const struct fpsimd_context __user *u, u32 size)
 {
 	struct arch_task *a = task_arch(current);
@@ -158,8 +165,9 @@ int arch_signal_return(struct regs *r, sigmask_t *mask, stack_t *altstack)
 	u64 frame = r->sp, records = frame + offsetof(struct frame, uc.uc_mcontext.__reserved);
 	struct frame_head h;
 
-	if (frame & 15 || copy_from_user(&h.uc, (void __user *)(frame + offsetof(struct frame_head, uc)),
-					 sizeof(h.uc) - sizeof(struct fp_head)))
+	if (frame & 15 ||
+	    copy_from_user(&h.uc, (void __user *)(frame + offsetof(struct frame_head, uc)),
+			   sizeof(h.uc) - sizeof(struct fp_head)))
 		return -EFAULT;
 	if (h.uc.mc.pstate & ~PSTATE_USER)
 		return -EFAULT;

@@ -3,8 +3,8 @@
 #include <hal/spinlock.h>
 
 /*
- * WFE returns when the exclusive monitor that LDAXRH armed is cleared, which a store to the word by another CPU does;
- * so no wake-up can fall between the look and the sleep (Arm ARM, B2.10.2).
+ * WFE returns when the exclusive monitor that LDAXRH armed is cleared, which a store to the word by
+ * another CPU does; so no wake-up can fall between the look and the sleep (Arm ARM, B2.10.2).
  */
 __noinline void arch_spin_wait(struct spinlock *l, u16 ticket)
 {

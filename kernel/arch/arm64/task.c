@@ -2,12 +2,12 @@
 /*
  * Register frames, switching between tasks, FP/SIMD state.
  *
- * FP/SIMD: the kernel never uses the registers, so in the kernel they hold a user's values until somebody loads
- * others. A task's WORK_FP bit clear means that the registers of its CPU are its current state, set means that
- * arch_task.fp is. The state is saved, and the bit set, when the task is switched out or somebody wants to see it;
- * it is reloaded on the way to user mode, as the last thing, with interrupts off. A CPU remembers whose
- * copy its registers equal (fp_owner, confirmed by fp_cpu), so that a task which comes back undisturbed reloads
- * nothing.
+ * FP/SIMD: the kernel never uses the registers, so in the kernel they hold a user's values until
+ * somebody loads others. A task's WORK_FP bit clear means that the registers of its CPU are its
+ * current state, set means that arch_task.fp is. The state is saved, and the bit set, when the task
+ * is switched out or somebody wants to see it; it is reloaded on the way to user mode, as the last
+ * thing, with interrupts off. A CPU remembers whose copy its registers equal (fp_owner, confirmed
+ * by fp_cpu), so that a task which comes back undisturbed reloads nothing.
  */
 #include <base/string.h>
 #include <arch/offsets.h>
@@ -34,8 +34,14 @@ static DEFINE_PER_CPU(struct arch_task *, fp_owner);
 
 struct regs *arch_user_regs(void *stack) { return (struct regs *)kstack_top(stack) - 1; }
 
-static inline void work_set(u64 bits) { __atomic_fetch_or(&current_core()->work, bits, __ATOMIC_RELAXED); }
-static inline void work_clear(u64 bits) { __atomic_fetch_and(&current_core()->work, ~bits, __ATOMIC_RELAXED); }
+static inline void work_set(u64 bits)
+{
+	__atomic_fetch_or(&current_core()->work, bits, __ATOMIC_RELAXED);
+}
+static inline void work_clear(u64 bits)
+{
+	__atomic_fetch_and(&current_core()->work, ~bits, __ATOMIC_RELAXED);
+}
 
 static void fp_save_live(struct arch_task *a)
 {
@@ -65,7 +71,7 @@ void arch_task_init_kernel(struct arch_task *a, void *stack_top, void (*fn)(void
 	a->x19_x30[0] = (u64)fn;
 	a->x19_x30[1] = (u64)arg;
 	a->x19_x30[11] = (u64)kernel_thread_entry;
-	a->sp = (u64)stack_top - REGS_SIZE;	/* room for the user frame that exec may make of it */
+	a->sp = (u64)stack_top - REGS_SIZE; /* room for the user frame that exec may make of it */
 	a->fp_cpu = FP_CPU_NONE;
 }
 
@@ -130,7 +136,8 @@ static void fp_restore(void)
 	work_clear(WORK_FP);
 }
 
-/* Entered and left with interrupts off: nothing can be added after the last look but what a new interrupt brings. */
+/* Entered and left with interrupts off: nothing can be added after the last look but what a new
+ * interrupt brings. */
 void exit_work(struct regs *r)
 {
 	struct thread_core *c = current_core();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The generic timer. At EL1 the virtual timer; at EL2 with VHE the EL2 physical timer (CNTP_* there), since not
- * every QEMU wires the EL2 virtual one. Both count with CNTVCT: its offset is 0 at EL2, and set to 0 on the way down
- * to EL1.
+ * The generic timer. At EL1 the virtual timer; at EL2 with VHE the EL2 physical timer (CNTP_*
+ * there), since not every QEMU wires the EL2 virtual one. Both count with CNTVCT: its offset is 0
+ * at EL2, and set to 0 on the way down to EL1.
  */
 #include <arch/sysreg.h>
 #include <arch/vdso.h>
@@ -35,7 +35,8 @@ u64 clock_ns(void)
 
 void arch_timer_set(u64 ns)
 {
-	u64 at = ns == ~0ull ? ~0ull : base + (u64)(((__uint128_t)ns * ticks_per_ns) >> FRACTION) + 1;
+	u64 at = ns == ~0ull ? ~0ull
+			     : base + (u64)(((__uint128_t)ns * ticks_per_ns) >> FRACTION) + 1;
 
 	if (cpu_at_el2) {
 		write_sysreg(at, cntp_cval_el0);

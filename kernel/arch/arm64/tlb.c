@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLB invalidation (Arm ARM, D8.13, C5.5). Broadcast forms; DSB ISHST before makes the table stores visible to
- * walkers, DSB ISH after waits for completion on all CPUs. The range forms are encoded by hand: the assembler's base
- * architecture lacks them.
+ * TLB invalidation (Arm ARM, D8.13, C5.5). Broadcast forms; DSB ISHST before makes the table stores
+ * visible to walkers, DSB ISH after waits for completion on all CPUs. The range forms are encoded
+ * by hand: the assembler's base architecture lacks them.
  */
 #include <base/bits.h>
 #include <arch/sysreg.h>
@@ -26,7 +26,10 @@ static char empty_root[PAGE_SIZE] __aligned(4096);
 #define tlbi_rvae1is(v)  asm volatile("sys #0, c8, c2, #1, %0" :: "r"(v) : "memory")
 #define tlbi_rvale1is(v) asm volatile("sys #0, c8, c2, #5, %0" :: "r"(v) : "memory")
 
-static inline u64 operand(u16 asid, u64 va) { return field_put(OP_ASID, asid) | field_put(OP_VA, va >> PAGE_SHIFT); }
+static inline u64 operand(u16 asid, u64 va)
+{
+	return field_put(OP_ASID, asid) | field_put(OP_VA, va >> PAGE_SHIFT);
+}
 /* Statistics only: a lost count under preemption does no harm, a count on the wrong CPU neither. */
 #define count(kind, n) (this_cpu(tlb_stats).kind += (n))
 
@@ -49,8 +52,9 @@ static void inval_by_range(u16 asid, u64 start, u64 pages, enum tlb_depth depth)
 
 		while (pages >= unit) {
 			u64 n = min(pages / unit, 32ul);
-			u64 v = field_put(OP_ASID, asid) | field_put(RANGE_TG, TG_4K) | field_put(RANGE_SCALE, scale) |
-				field_put(RANGE_NUM, n - 1) | field_put(RANGE_BASE, start >> PAGE_SHIFT);
+			u64 v = field_put(OP_ASID, asid) | field_put(RANGE_TG, TG_4K) |
+				field_put(RANGE_SCALE, scale) | field_put(RANGE_NUM, n - 1) |
+				field_put(RANGE_BASE, start >> PAGE_SHIFT);
 
 			if (depth == TLB_LAST_LEVEL)
 				tlbi_rvale1is(v);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Exceptions: decodes the syndrome (Arm ARM, D17.2.37) and hands it to the layers above in their words. */
+/* Exceptions: decodes the syndrome (Arm ARM, D17.2.37) and hands it to the layers above in their
+ * words. */
 #include <arch/sysreg.h>
 #include <hal/uaccess.h>
 #include <hal/page.h>
@@ -41,8 +42,11 @@ static bool decode_abort(u64 esr, u64 far, bool user_mode, struct user_fault *f)
 		/* TBI: a user pointer's top byte is no address */
 		.addr = far >> 55 & 1 ? far : far & ((1ul << 56) - 1),
 		.exec = ec == EC_IABT_LOW || ec == EC_IABT_CUR,
-		.user_mode = user_mode, .esr = (u32)esr,
-		.access_flag = kind == 2, .permission = kind == 3, .alignment = fsc == FSC_ALIGNMENT,
+		.user_mode = user_mode,
+		.esr = (u32)esr,
+		.access_flag = kind == 2,
+		.permission = kind == 3,
+		.alignment = fsc == FSC_ALIGNMENT,
 	};
 	/* Cache maintenance reports a write, but needs only a readable page. */
 	f->write = !f->exec && (esr & ISS_WNR) && !(esr & ISS_CM);
@@ -112,8 +116,8 @@ void el0_sync(struct regs *r, u64 esr, u64 far)
 }
 
 /*
- * The kernel touched a user address. In a context that cannot sleep the access fails at once; else memory management
- * has its try, with interrupts as they were.
+ * The kernel touched a user address. In a context that cannot sleep the access fails at once; else
+ * memory management has its try, with interrupts as they were.
  */
 static bool kernel_user_access(struct regs *r, u64 esr, u64 far)
 {
@@ -123,8 +127,8 @@ static bool kernel_user_access(struct regs *r, u64 esr, u64 far)
 
 	if (!fixup(r))
 		return false;
-	if (!decode_abort(esr, far, false, &f) || f.alignment || c->preempt_count || (r->pstate & DAIF_I) ||
-	    task_arch(current)->pagefault_disabled)
+	if (!decode_abort(esr, far, false, &f) || f.alignment || c->preempt_count ||
+	    (r->pstate & DAIF_I) || task_arch(current)->pagefault_disabled)
 		return true;
 	irq_enable();
 	if (user_fault(r, &f) == 0)
@@ -141,7 +145,9 @@ void el1_sync(struct regs *r, u64 esr, u64 far)
 		if (far >> 56 == 0 || !(far >> 55 & 1)) {
 			if (kernel_user_access(r, esr, far))
 				return;
-			panic_regs(r, esr, far, far < PAGE_SIZE ? "null pointer" : "stray access to user memory");
+			panic_regs(r, esr, far,
+				   far < PAGE_SIZE ? "null pointer"
+						   : "stray access to user memory");
 		}
 		if (fixup(r))
 			return;
@@ -181,4 +187,7 @@ void el1_irq(struct regs *r)
 }
 
 void bad_exception(struct regs *r, u64 esr, u64 far) { panic_regs(r, esr, far, "SError or FIQ"); }
-void stack_overflow(struct regs *r, u64 esr, u64 far) { panic_regs(r, esr, far, "kernel stack overflow"); }
+void stack_overflow(struct regs *r, u64 esr, u64 far)
+{
+	panic_regs(r, esr, far, "kernel stack overflow");
+}

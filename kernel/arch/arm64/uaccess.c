@@ -28,7 +28,8 @@ size_t clear_user(void __user *dst, size_t n)
 /* Not 0 if v has a zero byte; its lowest set bit belongs to the first one. */
 static inline u64 zero_byte(u64 v) { return (v - ONES) & ~v & HIGHS; }
 
-/* A word may be read where it stays in one page: what lies behind the string's end cannot make it fault. */
+/* A word may be read where it stays in one page: what lies behind the string's end cannot make it
+ * fault. */
 static inline bool word_in_page(u64 a) { return (a & (PAGE_SIZE - 1)) <= PAGE_SIZE - 8; }
 
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t max)

@@ -91,7 +91,8 @@ void fake_init(u64 ram, u64 seed)
 		free(free_stack);
 	}
 	fake_mmu_reset();
-	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	fake_ram_size = ram;
 	fake_vmemmap = aligned_alloc(64, pages * STRUCT_PAGE_SIZE);
 	memset(fake_vmemmap, 0, pages * STRUCT_PAGE_SIZE);
@@ -213,15 +214,22 @@ static size_t user_copy(u64 va, char *k, size_t n, enum fake_access_kind kind)
 	}
 	return 0;
 }
-size_t copy_to_user(void *dst, const void *src, size_t n) { return user_copy((u64)dst, (char *)src, n, FAKE_WRITE); }
-size_t copy_from_user(void *dst, const void *src, size_t n) { return user_copy((u64)src, dst, n, FAKE_READ); }
+size_t copy_to_user(void *dst, const void *src, size_t n)
+{
+	return user_copy((u64)dst, (char *)src, n, FAKE_WRITE);
+}
+size_t copy_from_user(void *dst, const void *src, size_t n)
+{
+	return user_copy((u64)src, dst, n, FAKE_READ);
+}
 size_t clear_user(void *dst, size_t n)
 {
 	char zero[256] = { 0 };
 	size_t done = 0;
 
 	while (done < n) {
-		size_t part = min(n - done, sizeof(zero)), bad = copy_to_user((char *)dst + done, zero, part);
+		size_t part = min(n - done, sizeof(zero)),
+		       bad = copy_to_user((char *)dst + done, zero, part);
 
 		done += part - bad;
 		if (bad)

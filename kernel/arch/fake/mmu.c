@@ -21,8 +21,18 @@
 #define PATHS 16u
 
 struct tlb_entry { bool used; u16 asid; u64 va; pte_t *at; pte_t value; };
-struct path { bool used; u16 asid; u64 va; pte_t *table[4]; };	/* va: of the 2 MiB that table[3] maps */
-static struct { pte_t *root; u16 asid; struct tlb_entry tlb[TLB_SIZE]; struct path path[PATHS]; } cpus[MAX_CPUS];
+struct path {
+	bool used;
+	u16 asid;
+	u64 va;
+	pte_t *table[4];
+}; /* va: of the 2 MiB that table[3] maps */
+static struct {
+	pte_t *root;
+	u16 asid;
+	struct tlb_entry tlb[TLB_SIZE];
+	struct path path[PATHS];
+} cpus[MAX_CPUS];
 
 DEFINE_PER_CPU(struct tlb_stats, tlb_stats);
 u64 fake_tlb_inserts, fake_pte_stores;
@@ -61,11 +71,11 @@ static void check_store(pte_t *p, pte_t old, pte_t new)
 		if ((old.v ^ new.v) & (PTE_ATTRINDX | PTE_SH | PTE_NG | PTE_CONT_BIT))
 			panic("attributes changed live: %lx -> %lx", old.v, new.v);
 	}
-	for_each_tlb(c, e)
-		if (e->at == p && pte_pfn(e->value) != pte_pfn(new))
-			panic("CPU %u (running asid %u) still has va %lx asid %u: %lx, where %lx is made by CPU %u (asid %u)", c,
-			      cpus[c].asid, e->va, e->asid, e->value.v, new.v, fake_current->cpu,
-				cpus[fake_current->cpu].asid);
+	for_each_tlb(c, e) if (e->at == p && pte_pfn(e->value) != pte_pfn(new))
+		panic("CPU %u (running asid %u) still has va %lx asid %u: %lx, where %lx is made "
+		      "by CPU %u (asid %u)",
+		      c, cpus[c].asid, e->va, e->asid, e->value.v, new.v, fake_current->cpu,
+		      cpus[fake_current->cpu].asid);
 }
 
 pte_t pte_load(pte_t *p)
@@ -268,14 +278,12 @@ void fake_check_free(pfn_t pfn, u64 n)
 {
 	char *lo = phys_to_virt(pfn << PAGE_SHIFT), *hi = lo + (n << PAGE_SHIFT);
 
-	for_each_tlb(c, e)
-		if ((pte_pfn(e->value) >= pfn && pte_pfn(e->value) < pfn + n) ||
-			((char *)e->at >= lo && (char *)e->at < hi))
-			panic("page freed while CPU %u has va %lx asid %u cached", c, e->va, e->asid);
-	for_each_path(c, p)
-		for (int l = 0; l < 4; l++)
-			if ((char *)p->table[l] >= lo && (char *)p->table[l] < hi)
-				panic("level %d table freed while CPU %u has it cached for %lx", l, c, p->va);
+	for_each_tlb(c, e) if ((pte_pfn(e->value) >= pfn && pte_pfn(e->value) < pfn + n) ||
+			       ((char *)e->at >= lo && (char *)e->at < hi))
+		panic("page freed while CPU %u has va %lx asid %u cached", c, e->va, e->asid);
+	for_each_path(c, p) for (int l = 0; l < 4;
+				 l++) if ((char *)p->table[l] >= lo && (char *)p->table[l] < hi)
+		panic("level %d table freed while CPU %u has it cached for %lx", l, c, p->va);
 	for (u32 c = 0; c < MAX_CPUS; c++)
 		if ((char *)cpus[c].root >= lo && (char *)cpus[c].root < hi)
 			panic("root freed while CPU %u has it loaded", c);

@@ -98,7 +98,8 @@ static void switch_to(struct fake_task *to)
 		return;
 	fake_current = &to->core;
 #ifdef FAKE_ASAN
-	__sanitizer_start_switch_fiber(from->done ? NULL : &from->fake_stack, to->stack_bottom, to->stack_size);
+	__sanitizer_start_switch_fiber(from->done ? NULL : &from->fake_stack, to->stack_bottom,
+				       to->stack_size);
 #endif
 	swapcontext(&from->ctx, &to->ctx);
 #ifdef FAKE_ASAN
@@ -342,7 +343,8 @@ bool schedule_until(u64 deadline)
 	return true;
 }
 
-/* --- RCU: a grace period is a moment when no thread is inside a reader; here callbacks run at once if so --- */
+/* --- RCU: a grace period is a moment when no thread is inside a reader; here callbacks run at once
+ * if so --- */
 void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *)) { fn(head); }
 void synchronize_rcu(void) { might_sleep(); }
 void rcu_barrier(void) { might_sleep(); }

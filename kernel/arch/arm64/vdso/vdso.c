@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The vDSO's functions (vdso(7)): clocks without a system call. Built as position-independent user code; the data page
- * lies right below the image, whose first byte the linker script calls vdso_image.
+ * The vDSO's functions (vdso(7)): clocks without a system call. Built as position-independent user
+ * code; the data page lies right below the image, whose first byte the linker script calls
+ * vdso_image.
  */
 #include <arch/vdso.h>
 #include <linux/time.h>
@@ -50,7 +51,8 @@ static uint64_t now(int real)
 		while ((seq = d->seq) & 1)
 			;
 		asm volatile("dmb ishld" ::: "memory");
-		ns = (uint64_t)(((__uint128_t)(read_counter() - d->base) * d->mult) >> VDSO_FRACTION);
+		ns = (uint64_t)(((__uint128_t)(read_counter() - d->base) * d->mult) >>
+				VDSO_FRACTION);
 		if (real)
 			ns += d->realtime_offset;
 		asm volatile("dmb ishld" ::: "memory");

@@ -16,9 +16,12 @@ struct file *eventfd_file(u32 count, int flags);
 /* From the kernel, any context: adds n, wakes readers. */
 void eventfd_signal(struct file *f, u64 n);
 
-/* clock: CLOCK_REALTIME, MONOTONIC, BOOTTIME or an _ALARM one; flags: TFD_NONBLOCK. ERR_PTR(-EINVAL, -ENOMEM). */
+/* clock: CLOCK_REALTIME, MONOTONIC, BOOTTIME or an _ALARM one; flags: TFD_NONBLOCK.
+ * ERR_PTR(-EINVAL, -ENOMEM). */
 struct file *timerfd_file(int clock, int flags);
-/* Times in ns; value 0 disarms. Old setting through the pointers if not NULL. 0, -EINVAL (no timerfd), -ECANCELED. */
-int timerfd_set(struct file *f, int flags, u64 value, u64 interval, u64 *old_value, u64 *old_interval);
+/* Times in ns; value 0 disarms. Old setting through the pointers if not NULL. 0, -EINVAL (no
+ * timerfd), -ECANCELED. */
+int timerfd_set(struct file *f, int flags, u64 value, u64 interval, u64 *old_value,
+		u64 *old_interval);
 int timerfd_get(struct file *f, u64 *value, u64 *interval);
 #endif

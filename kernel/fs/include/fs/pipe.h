@@ -7,11 +7,12 @@
 struct file;
 
 /*
- * A pipe: out[0] reads, out[1] writes, both referenced. flags: O_NONBLOCK, O_DIRECT; O_CLOEXEC is the caller's.
- * 0, -ENOMEM, -ENFILE.
+ * A pipe: out[0] reads, out[1] writes, both referenced. flags: O_NONBLOCK, O_DIRECT; O_CLOEXEC is
+ * the caller's. 0, -ENOMEM, -ENFILE.
  */
 int pipe_create(struct file *out[2], int flags);
-/* F_GETPIPE_SZ and F_SETPIPE_SZ of fcntl(2): bytes; -EBADF if f is no pipe, -EBUSY, -EPERM, -EINVAL, -ENOMEM. */
+/* F_GETPIPE_SZ and F_SETPIPE_SZ of fcntl(2): bytes; -EBADF if f is no pipe, -EBUSY, -EPERM,
+ * -EINVAL, -ENOMEM. */
 i64 pipe_fcntl(struct file *f, int cmd, u64 arg);
 /* /proc/sys/fs/pipe-max-size: what one without CAP_SYS_RESOURCE may set, bytes. */
 extern u32 pipe_max_size;

@@ -5,6 +5,7 @@
 #include <base/types.h>
 
 struct process;
-/* Device number of the controlling terminal (0: none) and its foreground group (-1). Set by sys; NULL until then. */
+/* Device number of the controlling terminal (0: none) and its foreground group (-1). Set by sys;
+ * NULL until then. */
 extern void (*proc_tty_info)(struct process *p, u32 *dev, i32 *pgid);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Trees of generated files: /proc's fixed part, /sys, /sys/kernel/debug (fs/pseudo.c). Nodes are made at boot and
- * stay unless removed.
+ * Trees of generated files: /proc's fixed part, /sys, /sys/kernel/debug (fs/pseudo.c). Nodes are
+ * made at boot and stay unless removed.
  */
 #ifndef FS_PSEUDO_H
 #define FS_PSEUDO_H
@@ -16,11 +16,11 @@ struct pseudo_ops {
 };
 /* path: relative to parent, intermediate directories are made. */
 struct pseudo_node *pseudo_dir(struct pseudo_node *parent, const char *path);
-struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u32 mode, const struct pseudo_ops *ops,
-				void *arg);
+struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u32 mode,
+				const struct pseudo_ops *ops, void *arg);
 struct pseudo_node *pseudo_link(struct pseudo_node *parent, const char *path, const char *target);
 struct file_ops;
-struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode, const struct file_ops *ops,
-				   void *arg);
+struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode,
+				   const struct file_ops *ops, void *arg);
 void pseudo_remove(struct pseudo_node *n);
 #endif

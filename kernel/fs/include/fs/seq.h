@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Generated text files (proc, sysfs, debugfs). A file's text is made whole by a read at position 0 and kept for the
- * reads that follow, so that one pass over the file sees one moment. The writers of text may sleep (memory grows).
+ * Generated text files (proc, sysfs, debugfs). A file's text is made whole by a read at position 0
+ * and kept for the reads that follow, so that one pass over the file sees one moment. The writers
+ * of text may sleep (memory grows).
  */
 #ifndef FS_SEQ_H
 #define FS_SEQ_H
 #include <base/types.h>
 
-struct seq { char *buf; size_t len, size; bool failed; };	/* failed: out of memory; what follows is dropped */
+struct seq {
+	char *buf;
+	size_t len, size;
+	bool failed;
+}; /* failed: out of memory; what follows is dropped */
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
 void seq_write(struct seq *s, const void *data, size_t n);
 void seq_puts(struct seq *s, const char *str);
@@ -30,6 +35,7 @@ off64 text_seek(struct file *f, off64 off, int whence);
 void text_release(struct file *f);
 /* The next read makes the text anew. */
 void text_stale(struct file *f);
-/* A short write as a NUL-terminated string on the heap; ERR_PTR(-EINVAL: too long, -EFAULT, -ENOMEM). kfree it. */
+/* A short write as a NUL-terminated string on the heap; ERR_PTR(-EINVAL: too long, -EFAULT,
+ * -ENOMEM). kfree it. */
 char *text_take(struct uio *u, size_t max);
 #endif

@@ -4,7 +4,11 @@
 #define FS_SYSCTL_H
 #include <fs/pseudo.h>
 
-struct sysctl { const char *path; u32 *value; u32 min, max; };	/* path below /proc/sys; max 0: read only */
+struct sysctl {
+	const char *path;
+	u32 *value;
+	u32 min, max;
+}; /* path below /proc/sys; max 0: read only */
 /* t and what it points at stay. */
 void sysctl_register(const struct sysctl *t, u32 n);
 /* A decimal number, white space around allowed: 0 or -EINVAL. */

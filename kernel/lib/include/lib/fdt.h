@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading a flattened device tree (Devicetree Specification 0.4) with libfdt: pure functions over a blob that dt_check has accepted.
- * A node is an offset; negative is "none". Hostile blobs yield none and false, never an access outside the blob.
+ * Reading a flattened device tree (Devicetree Specification 0.4) with libfdt: pure functions over a
+ * blob that dt_check has accepted. A node is an offset; negative is "none". Hostile blobs yield
+ * none and false, never an access outside the blob.
  */
 #ifndef LIB_FDT_H
 #define LIB_FDT_H

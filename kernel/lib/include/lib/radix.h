@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A sparse array of pointers by 64-bit index: a tree of nodes with 64 slots, no higher than its largest index needs;
- * a single item at index 0 needs no node. Items are never NULL. Each item can carry RADIX_MARKS bits that are
- * summarised on the way up, so that marked items are found without looking at the others.
+ * A sparse array of pointers by 64-bit index: a tree of nodes with 64 slots, no higher than its
+ * largest index needs; a single item at index 0 needs no node. Items are never NULL. Each item can
+ * carry RADIX_MARKS bits that are summarised on the way up, so that marked items are found without
+ * looking at the others.
  *
- * The caller locks: readers against writers too. Inserting never allocates: nodes come from a pool that the caller
- * filled before it took its lock. Removing frees nodes, which any context may do.
+ * The caller locks: readers against writers too. Inserting never allocates: nodes come from a pool
+ * that the caller filled before it took its lock. Removing frees nodes, which any context may do.
  */
 #ifndef LIB_RADIX_H
 #define LIB_RADIX_H

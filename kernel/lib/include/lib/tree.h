@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An intrusive ordered tree: a treap, balanced by pseudo-random priorities. Equal keys keep the order of insertion.
- * The caller locks; nothing is allocated.
+ * An intrusive ordered tree: a treap, balanced by pseudo-random priorities. Equal keys keep the
+ * order of insertion. The caller locks; nothing is allocated.
  */
 #ifndef LIB_TREE_H
 #define LIB_TREE_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a VMA may map, seen from mm: fs embeds struct backing in struct file. Reference counted through its ops. */
+/* What a VMA may map, seen from mm: fs embeds struct backing in struct file. Reference counted
+ * through its ops. */
 #ifndef MM_BACKING_H
 #define MM_BACKING_H
 #include <base/types.h>
@@ -16,7 +17,8 @@ struct backing_ops {
 	struct backing_id (*id)(struct backing *b);
 	/* The path as /proc/PID/maps shows it, into buf; returns its length. */
 	int (*path)(struct backing *b, char *buf, size_t size);
-	/* Called at mmap after the checks: may set vma->vm_flags or refuse. NULL: an ordinary page-cache mapping. */
+	/* Called at mmap after the checks: may set vma->vm_flags or refuse. NULL: an ordinary
+	 * page-cache mapping. */
 	int (*mmap)(struct backing *b, struct vma *vma);
 };
 struct backing {

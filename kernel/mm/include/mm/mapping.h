@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page cache: a mapping holds the folios of one file by page index; mappings, read and write use the same folios.
- * Locks: mapping->lock (spin) guards the tree; a folio found is referenced under it; PG_LOCKED serialises reading in,
- * truncation and writing. Order: inode lock, mapping invalidate (rwsem), folio lock, mapping->lock.
+ * Page cache: a mapping holds the folios of one file by page index; mappings, read and write use
+ * the same folios. Locks: mapping->lock (spin) guards the tree; a folio found is referenced under
+ * it; PG_LOCKED serialises reading in, truncation and writing. Order: inode lock, mapping
+ * invalidate (rwsem), folio lock, mapping->lock.
  */
 #ifndef MM_MAPPING_H
 #define MM_MAPPING_H
@@ -14,13 +15,15 @@ struct vma;
 struct uio;
 
 struct mapping_ops {
-	/* Fills the locked folio from the file, sets PG_UPTODATE. NULL: holes are zeros (tmpfs). Sleeps. */
+	/* Fills the locked folio from the file, sets PG_UPTODATE. NULL: holes are zeros (tmpfs).
+	 * Sleeps. */
 	int (*read_folio)(struct mapping *m, struct folio *f);
-	/* The mapping's pages are memory themselves and must not be dropped when clean (tmpfs, memfd). */
+	/* The mapping's pages are memory themselves and must not be dropped when clean (tmpfs,
+	 * memfd). */
 	bool keep;
 	/*
-	 * Called before n pages are added to the mapping (n > 0: 0, or -ENOSPC refuses) and after they went (n < 0).
-	 * NULL: no limit. Any lock may be held: must not sleep.
+	 * Called before n pages are added to the mapping (n > 0: 0, or -ENOSPC refuses) and after
+	 * they went (n < 0). NULL: no limit. Any lock may be held: must not sleep.
 	 */
 	int (*charge)(struct mapping *m, i64 n);
 };
@@ -30,9 +33,9 @@ struct mapping {
 	struct spinlock lock;
 	struct radix tree;		/* index -> struct folio * */
 	u64 nr_pages;
-	u64 size;			/* bytes; faults beyond: SIGBUS. Shrinks under invalidate_lock for writing */
+	u64 size; /* bytes; faults beyond: SIGBUS. Shrinks under invalidate_lock for writing */
 	struct rwsem invalidate_lock;	/* read: fault in or read; write: truncate, punch */
-	struct list vmas;		/* every VMA that maps it, linked by vma.share; under vma_lock */
+	struct list vmas; /* every VMA that maps it, linked by vma.share; under vma_lock */
 	struct spinlock vma_lock;
 	void *host;			/* the inode */
 };
@@ -42,8 +45,8 @@ void mapping_destroy(struct mapping *m);	/* no VMAs left; frees every folio */
 /* The folio that holds page index, up to date, referenced and unlocked, or NULL if absent. */
 struct folio *mapping_find(struct mapping *m, u64 index);
 /*
- * As mapping_find for pages first..first+n-1 at once, out[i] NULL where absent. Looks at the pages up to the next
- * multiple of 64 only; returns how many it looked at.
+ * As mapping_find for pages first..first+n-1 at once, out[i] NULL where absent. Looks at the pages
+ * up to the next multiple of 64 only; returns how many it looked at.
  */
 u32 mapping_find_run(struct mapping *m, u64 first, u32 n, struct folio **out);
 /* The address of page index in the folio of its mapping. */
@@ -54,12 +57,13 @@ static inline void *folio_index_address(struct folio *f, u64 index)
 /* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
 struct folio *mapping_get(struct mapping *m, u64 index);
 /*
- * read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends size; its caller holds
- * the inode lock.
+ * read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends
+ * size; its caller holds the inode lock.
  */
 ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos);
 ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos);
-/* New size; on shrink, pages beyond are unmapped everywhere, freed, and the tail of the last one zeroed. */
+/* New size; on shrink, pages beyond are unmapped everywhere, freed, and the tail of the last one
+ * zeroed. */
 int mapping_truncate(struct mapping *m, u64 size);
 /* Frees whole pages in [start, end), zeroes the parts; unmaps them first. */
 int mapping_punch(struct mapping *m, u64 start, u64 end);
@@ -68,6 +72,7 @@ off64 mapping_seek(struct mapping *m, u64 pos, bool data);
 /* Takes page-cache pages of a kernel buffer's worth: used by the initrd to adopt file contents. */
 int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n);
 
-/* mm/rmap.c: unmaps pages [first, first + n) of the mapping from every VMA (private copies stay unless even_cow). */
+/* mm/rmap.c: unmaps pages [first, first + n) of the mapping from every VMA (private copies stay
+ * unless even_cow). */
 void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow);
 #endif

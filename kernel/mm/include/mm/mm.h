@@ -39,7 +39,7 @@ struct vma {
 	bool has_anon;
 	/* the tree, mm/vma.c's business */
 	struct vma *left, *right, *parent;
-	u64 sub_start, sub_end;		/* first and last address of the subtree (with guard gaps) */
+	u64 sub_start, sub_end; /* first and last address of the subtree (with guard gaps) */
 	u64 gap;			/* largest hole between the subtree's VMAs */
 	u32 level;			/* AVL height */
 	struct list share;		/* in mapping->vmas */
@@ -84,7 +84,8 @@ void mm_drop(struct mm *mm);			/* gives back mm->count; sleeps */
  */
 void mm_switch(struct mm *prev, struct mm *next);
 
-/* --- system-call sized operations: arguments are checked by the callee, mm->lock is taken inside --- */
+/* --- system-call sized operations: arguments are checked by the callee, mm->lock is taken inside
+ * --- */
 struct mmap_req {
 	u64 addr, len;
 	int prot, flags;		/* PROT_*, MAP_* of the ABI */
@@ -108,7 +109,14 @@ int mm_mlockall(struct mm *mm, int flags);
 int mm_munlockall(struct mm *mm);
 
 /* --- faults ---------------------------------------------------------------------------------- */
-enum fault_result { FAULT_OK, FAULT_SEGV_MAPERR, FAULT_SEGV_ACCERR, FAULT_BUS, FAULT_OOM, FAULT_KILLED };
+enum fault_result {
+	FAULT_OK,
+	FAULT_SEGV_MAPERR,
+	FAULT_SEGV_ACCERR,
+	FAULT_BUS,
+	FAULT_OOM,
+	FAULT_KILLED
+};
 struct fault { u64 addr; bool write, exec, user_mode; };
 /* Takes mm->lock for reading. Counts minor and major faults into *major. */
 enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major);
@@ -137,7 +145,8 @@ int vma_make_anon(struct vma *v);
  * physically contiguous, from kaddr on, at addr (0: mm chooses). vm_flags: VM_READ, VM_EXEC.
  * Returns the address or -errno. Takes mm->lock.
  */
-i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags, const char *name);
+i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm_flags,
+		  const char *name);
 /* VMA that contains addr, or NULL; lock held. */
 struct vma *mm_find_vma(struct mm *mm, u64 addr);
 struct vma *mm_first_vma_from(struct mm *mm, u64 addr);	/* the first that ends above addr */
@@ -154,7 +163,7 @@ struct vma_usage {
 	u64 referenced, anonymous, lazyfree, locked, thp;
 };
 void mm_vma_usage(struct vma *v, struct vma_usage *u);		/* lock held for reading */
-u64 mm_pagemap_entry(struct mm *mm, u64 addr);			/* Linux pagemap word; lock held for reading */
+u64 mm_pagemap_entry(struct mm *mm, u64 addr); /* Linux pagemap word; lock held for reading */
 u64 mm_table_pages(const struct mm *mm);			/* VmPTE in pages */
 
 /* OOM: task/ provides the iteration over processes and the kill. */

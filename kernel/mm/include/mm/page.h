@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * struct page: one per 4 KiB of RAM, 64 bytes, in the vmemmap array. A folio is 2^order pages with the state in the
- * first (its head); struct folio is that head. Page-table pages and slabs use the same words for their own state.
+ * struct page: one per 4 KiB of RAM, 64 bytes, in the vmemmap array. A folio is 2^order pages with
+ * the state in the first (its head); struct folio is that head. Page-table pages and slabs use the
+ * same words for their own state.
  *
- * References: refcount counts everybody who keeps the folio from being freed (one for each leaf entry that maps a page
- * of it, one for the page cache, temporary ones). mapcount is the number of leaf entries, in distinct tables, that map
- * pages of it (T2); it never exceeds refcount.
+ * References: refcount counts everybody who keeps the folio from being freed (one for each leaf
+ * entry that maps a page of it, one for the page cache, temporary ones). mapcount is the number of
+ * leaf entries, in distinct tables, that map pages of it (T2); it never exceeds refcount.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -18,35 +19,48 @@ struct mapping;
 struct slab_cache;
 struct mm;
 
-enum page_flag {		/* bit numbers in page.flags, changed atomically */
-	PG_LOCKED,		/* being read in or truncated; folio_lock */
-	PG_UPTODATE, PG_DIRTY, PG_REFERENCED, PG_LRU,
-	PG_ANON,		/* mapped privately; owner is its lineage (later), index its page offset there */
-	PG_SLAB, PG_TABLE, PG_RESERVED, PG_BUDDY, PG_TAIL, PG_WAITERS,
-	PG_ICACHE,		/* instruction fetches see its contents */
+enum page_flag { /* bit numbers in page.flags, changed atomically */
+		 PG_LOCKED, /* being read in or truncated; folio_lock */
+		 PG_UPTODATE,
+		 PG_DIRTY,
+		 PG_REFERENCED,
+		 PG_LRU,
+		 PG_ANON, /* mapped privately; owner is its lineage (later), index its page offset
+			     there */
+		 PG_SLAB,
+		 PG_TABLE,
+		 PG_RESERVED,
+		 PG_BUDDY,
+		 PG_TAIL,
+		 PG_WAITERS,
+		 PG_ICACHE, /* instruction fetches see its contents */
 };
 
-/* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and PG_ANON tell. */
+/* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and
+ * PG_ANON tell. */
 enum page_kind { PAGE_OTHER, PAGE_KMALLOC, PAGE_KVM, PAGE_KSTACK, PAGE_KTABLE };
 
 struct page {
 	u32 flags;
 	u8 order;			/* head: size is 2^order pages */
-	u8 kind;			/* head: enum page_kind; who holds it where no flag says so */
+	u8 kind; /* head: enum page_kind; who holds it where no flag says so */
 	u16 aux;			/* table: level; slab: objects in use */
 	ref_t refcount;
 	atomic_t mapcount;		/* folio: leaf entries (0: none); table: entries in use */
 	union {
 		struct list lru;	/* free list, LRU */
 		struct { struct page *head; };		/* PG_TAIL */
-		struct { struct spinlock lock; u32 pinned_below; };	/* PG_TABLE: node lock, sticky mark (T4) */
+		struct {
+			struct spinlock lock;
+			u32 pinned_below;
+		}; /* PG_TABLE: node lock, sticky mark (T4) */
 	};
 	union {
 		struct mapping *mapping;	/* page cache */
 		struct slab_cache *slab;
 		void *owner;
 	};
-	u64 index;			/* page offset in mapping or lineage; table: first VA it maps */
+	u64 index; /* page offset in mapping or lineage; table: first VA it maps */
 	union {
 		void *free_obj;		/* slab: first free object */
 		atomic_t pins;
@@ -58,15 +72,24 @@ _Static_assert(sizeof(struct page) <= STRUCT_PAGE_SIZE, "vmemmap stride");
 
 struct folio { union { struct page page; char size[STRUCT_PAGE_SIZE]; }; };
 
-static inline struct folio *pfn_to_entry(pfn_t pfn) { return (struct folio *)(VMEMMAP_BASE + pfn * STRUCT_PAGE_SIZE); }
+static inline struct folio *pfn_to_entry(pfn_t pfn)
+{
+	return (struct folio *)(VMEMMAP_BASE + pfn * STRUCT_PAGE_SIZE);
+}
 static inline struct page *pfn_to_page(pfn_t pfn) { return &pfn_to_entry(pfn)->page; }
-static inline pfn_t page_to_pfn(const struct page *p) { return ((u64)p - VMEMMAP_BASE) / STRUCT_PAGE_SIZE; }
+static inline pfn_t page_to_pfn(const struct page *p)
+{
+	return ((u64)p - VMEMMAP_BASE) / STRUCT_PAGE_SIZE;
+}
 static inline paddr_t page_to_phys(const struct page *p) { return page_to_pfn(p) << PAGE_SHIFT; }
 static inline struct page *phys_to_page(paddr_t pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
 static inline void *page_address(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
 static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
 
-static inline bool page_test(const struct page *p, enum page_flag f) { return READ_ONCE(p->flags) & (1u << f); }
+static inline bool page_test(const struct page *p, enum page_flag f)
+{
+	return READ_ONCE(p->flags) & (1u << f);
+}
 static inline void page_set(struct page *p, enum page_flag f)
 {
 	__atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_RELAXED);
@@ -81,7 +104,10 @@ static inline bool page_test_set(struct page *p, enum page_flag f)
 }
 
 /* The folio a page belongs to. */
-static inline struct folio *page_folio(struct page *p) { return (struct folio *)(page_test(p, PG_TAIL) ? p->head : p); }
+static inline struct folio *page_folio(struct page *p)
+{
+	return (struct folio *)(page_test(p, PG_TAIL) ? p->head : p);
+}
 static inline struct page *folio_page(struct folio *f, u32 n)
 {
 	return (struct page *)((char *)f + (size_t)n * STRUCT_PAGE_SIZE);
@@ -91,7 +117,8 @@ static inline u32 folio_nr_pages(const struct folio *f) { return 1u << f->page.o
 static inline void *folio_address(const struct folio *f) { return page_address(&f->page); }
 static inline pfn_t folio_pfn(const struct folio *f) { return page_to_pfn(&f->page); }
 
-/* --- the folio allocator (mm/folio.c): buddy lists, per-CPU lists for small orders -------------- */
+/* --- the folio allocator (mm/folio.c): buddy lists, per-CPU lists for small orders --------------
+ */
 enum alloc_flag {
 	ALLOC_ZERO = 1, ALLOC_ATOMIC = 2 /* never sleeps, may use the reserve */,
 	ALLOC_NORECLAIM = 4 /* fail instead of reclaiming (large-order attempts) */,
@@ -128,8 +155,10 @@ bool folio_trylock(struct folio *f);
 void folio_unlock(struct folio *f);
 void folio_wait_unlocked(struct folio *f);
 
-/* --- kernel virtual memory (mm/kvmem.c) ---------------------------------------------------------- */
-/* size rounded up to pages, an unmapped guard page on both sides; align a power of two >= PAGE_SIZE. Zeroed. Sleeps. */
+/* --- kernel virtual memory (mm/kvmem.c) ----------------------------------------------------------
+ */
+/* size rounded up to pages, an unmapped guard page on both sides; align a power of two >=
+ * PAGE_SIZE. Zeroed. Sleeps. */
 void *vmalloc(size_t size, size_t align) __must_check;
 void vfree(const void *p);		/* sleeps */
 /* Device registers; never fails after boot unless kernel virtual space is out. */
@@ -138,10 +167,11 @@ void volatile *ioremap(paddr_t pa, size_t size) __must_check;
 void *kstack_alloc(void) __must_check;
 void kstack_free(void *stack);
 
-/* --- early memory and totals (mm/early.c, mm/folio.c) --------------------------------------------- */
+/* --- early memory and totals (mm/early.c, mm/folio.c)
+ * --------------------------------------------- */
 void early_add_bank(paddr_t start, paddr_t end);
 void early_reserve(paddr_t start, paddr_t end);
-paddr_t early_alloc(size_t size, size_t align);		/* zeroed; panics when out; only until mm_init */
+paddr_t early_alloc(size_t size, size_t align); /* zeroed; panics when out; only until mm_init */
 /* Linear map, vmemmap, buddy, slabs, zero page: after this kmalloc works. */
 void mm_init(void);
 /* pfn is RAM that has a struct page now. */
@@ -149,8 +179,9 @@ bool pfn_valid(pfn_t pfn);
 /* Gives reserved RAM (the initrd, init sections) to the allocator. */
 void mm_free_reserved(paddr_t start, paddr_t end);
 struct mem_totals {	/* pages */
-	u64 total, free, available, page_cache, anon, mapped, shmem, slab, kstack, tables, dirty, reserve;
+	u64 total, free, available, page_cache, anon, mapped, shmem, slab, kstack, tables, dirty,
+		reserve;
 };
 void mem_totals(struct mem_totals *t);
-extern struct folio *zero_folio;	/* one page of zeros, mapped read-only wherever a hole is read */
+extern struct folio *zero_folio; /* one page of zeros, mapped read-only wherever a hole is read */
 #endif

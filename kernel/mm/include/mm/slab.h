@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Looking at slab caches from outside: /proc/slabinfo and the audit. The allocator's interface is base/alloc.h. */
+/* Looking at slab caches from outside: /proc/slabinfo and the audit. The allocator's interface is
+ * base/alloc.h. */
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
 #include <base/alloc.h>
@@ -12,6 +13,7 @@ struct slab_stat {
 };
 /* The n-th cache; false beyond the last. Any thread context. */
 bool slab_stat(u32 n, struct slab_stat *s);
-/* Set from the boot word slab_debug before mm_init: red zones, poison and double-free checks in every cache. */
+/* Set from the boot word slab_debug before mm_init: red zones, poison and double-free checks in
+ * every cache. */
 extern bool slab_debug;
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counters of memory: one array per CPU, changed without a lock and summed by who reads them, so a single CPU's
- * counter may be negative. Each item is changed by the code that owns the state it counts.
+ * Counters of memory: one array per CPU, changed without a lock and summed by who reads them, so a
+ * single CPU's counter may be negative. Each item is changed by the code that owns the state it
+ * counts.
  */
 #ifndef MM_STAT_H
 #define MM_STAT_H
@@ -10,15 +11,23 @@
 
 enum mem_stat {
 	/* pages */
-	STAT_SLAB, STAT_KMALLOC,	/* slabs; allocations too large for them */
-	STAT_KVM, STAT_KSTACK, STAT_KTABLES,	/* vmalloc; kernel stacks, cached ones too; the tables that map them */
-	STAT_TABLES,			/* user page tables (pt) */
-	STAT_CACHE, STAT_SHMEM,		/* page cache that can be dropped; that is memory itself (tmpfs) */
-	STAT_ANON,			/* anonymous folios: from their first mapping till they are freed */
-	STAT_MAPPED,			/* mapped file pages (mm) */
+	STAT_SLAB,
+	STAT_KMALLOC, /* slabs; allocations too large for them */
+	STAT_KVM,
+	STAT_KSTACK,
+	STAT_KTABLES, /* vmalloc; kernel stacks, cached ones too; the tables that map them */
+	STAT_TABLES, /* user page tables (pt) */
+	STAT_CACHE,
+	STAT_SHMEM, /* page cache that can be dropped; that is memory itself (tmpfs) */
+	STAT_ANON, /* anonymous folios: from their first mapping till they are freed */
+	STAT_MAPPED, /* mapped file pages (mm) */
 	STAT_DIRTY,
 	/* events, for vmstat */
-	STAT_FAULT, STAT_MAJFAULT, STAT_COW, STAT_RECLAIMED, STAT_OOM,
+	STAT_FAULT,
+	STAT_MAJFAULT,
+	STAT_COW,
+	STAT_RECLAIMED,
+	STAT_OOM,
 	NR_MEM_STAT
 };
 struct mem_stats { i64 v[NR_MEM_STAT]; } __aligned(64);

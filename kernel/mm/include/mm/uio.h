@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the bytes of a read or write come from or go to: segments of user or of kernel memory, consumed in order. */
+/* Where the bytes of a read or write come from or go to: segments of user or of kernel memory,
+ * consumed in order. */
 #ifndef MM_UIO_H
 #define MM_UIO_H
 #include <base/types.h>
@@ -23,7 +24,8 @@ static inline void uio_kernel(struct uio *u, struct uio_seg *one, void *base, si
 	uio_user(u, one, base, len);
 	u->kernel = true;
 }
-/* Bytes moved: fewer than n only at a bad user address or the end; the uio advances by that. (mm/uio.c) */
+/* Bytes moved: fewer than n only at a bad user address or the end; the uio advances by that.
+ * (mm/uio.c) */
 size_t uio_write(struct uio *u, const void *src, size_t n);	/* kernel -> uio */
 size_t uio_read(struct uio *u, void *dst, size_t n);		/* uio -> kernel */
 size_t uio_zero(struct uio *u, size_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sockets: what every family has, and what it must provide (struct proto_ops). A family registers itself; the system
- * calls reach it through the file. Addresses here are copies in kernel memory.
+ * Sockets: what every family has, and what it must provide (struct proto_ops). A family registers
+ * itself; the system calls reach it through the file. Addresses here are copies in kernel memory.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
@@ -9,9 +9,17 @@
 #include <fs/vfs.h>
 #include <hal/sync.h>
 
-/* Constants of socket(2), send(2), recv(2), shutdown(2) that the ABI headers leave to the C library. */
+/* Constants of socket(2), send(2), recv(2), shutdown(2) that the ABI headers leave to the C
+ * library. */
 enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_MAX = 46 };
-enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5, SOCK_TYPE_MAX = 11, SOCK_TYPE_MASK = 15 };
+enum {
+	SOCK_STREAM = 1,
+	SOCK_DGRAM = 2,
+	SOCK_RAW = 3,
+	SOCK_SEQPACKET = 5,
+	SOCK_TYPE_MAX = 11,
+	SOCK_TYPE_MASK = 15
+};
 #define SOCK_CLOEXEC	02000000
 #define SOCK_NONBLOCK	04000
 enum {
@@ -32,20 +40,27 @@ enum { SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 struct ucred { i32 pid; u32 uid, gid; };
 
 #define SOCK_ADDR_MAX 128
-struct sock_addr { u32 len; union { u16 family; char bytes[SOCK_ADDR_MAX]; }; };	/* len 0: none */
+struct sock_addr {
+	u32 len;
+	union {
+		u16 family;
+		char bytes[SOCK_ADDR_MAX];
+	};
+}; /* len 0: none */
 
 /* One send or receive. */
 struct sock_msg {
 	struct uio *u;
-	struct sock_addr *addr;		/* send: the destination or NULL; receive: where to put the sender or NULL */
-	u32 flags;			/* MSG_* of the call; receive: MSG_DONTWAIT also for O_NONBLOCK files */
+	struct sock_addr
+		*addr; /* send: the destination or NULL; receive: where to put the sender or NULL */
+	u32 flags; /* MSG_* of the call; receive: MSG_DONTWAIT also for O_NONBLOCK files */
 	u32 out_flags;			/* receive: MSG_TRUNC, MSG_EOR */
-	struct ucred cred;		/* send: checked, pid 0: the caller's own; receive: the sender's */
+	struct ucred cred; /* send: checked, pid 0: the caller's own; receive: the sender's */
 	bool has_cred;			/* receive: cred is to be told */
 };
 
 struct socket;
-struct proto_ops {		/* all may sleep; 0 or negative errno unless said otherwise; NULL: -EOPNOTSUPP */
+struct proto_ops { /* all may sleep; 0 or negative errno unless said otherwise; NULL: -EOPNOTSUPP */
 	void (*release)(struct socket *s);	/* the file is gone, or was never made */
 	int (*bind)(struct socket *s, const struct sock_addr *a);
 	int (*connect)(struct socket *s, const struct sock_addr *a, bool nonblock);
@@ -53,7 +68,8 @@ struct proto_ops {		/* all may sleep; 0 or negative errno unless said otherwise;
 	int (*listen)(struct socket *s, int backlog);
 	struct socket *(*accept)(struct socket *s, bool nonblock);	/* ERR_PTR */
 	int (*getname)(struct socket *s, bool peer, struct sock_addr *out);
-	ssize_t (*send)(struct socket *s, struct sock_msg *m);		/* bytes; -EPIPE: the caller sends SIGPIPE */
+	ssize_t (*send)(struct socket *s,
+			struct sock_msg *m); /* bytes; -EPIPE: the caller sends SIGPIPE */
 	ssize_t (*recv)(struct socket *s, struct sock_msg *m);
 	u32 (*poll)(struct socket *s, struct file *f, struct poll_table *pt);
 	i64 (*ioctl)(struct socket *s, u32 cmd, u64 arg);

@@ -25,8 +25,14 @@
 #define PT_LEVELS 4
 #define PT_ENTRIES 512u
 static inline u32 pt_shift(int level) { return PAGE_SHIFT + 9u * (u32)(3 - level); }
-static inline u64 pt_span(int level) { return 1ul << pt_shift(level); }	/* bytes that one entry maps */
-static inline u32 pt_index(u64 va, int level) { return (u32)(va >> pt_shift(level)) & (PT_ENTRIES - 1); }
+static inline u64 pt_span(int level)
+{
+	return 1ul << pt_shift(level);
+} /* bytes that one entry maps */
+static inline u32 pt_index(u64 va, int level)
+{
+	return (u32)(va >> pt_shift(level)) & (PT_ENTRIES - 1);
+}
 
 struct pt_tree {
 	pte_t *root;			/* linear-map address of the level-0 table */
@@ -134,7 +140,12 @@ static inline pte_t pte_take(pte_t *p, pte_t now)
  * Differences that an operation may ignore inside a run; what was ignored is gathered in struct
  * pt_run.
  */
-enum pt_ignore { PT_IGNORE_DIRTY = 1, PT_IGNORE_YOUNG = 2, PT_IGNORE_WRITE = 4, PT_IGNORE_EXCL = 8 };
+enum pt_ignore {
+	PT_IGNORE_DIRTY = 1,
+	PT_IGNORE_YOUNG = 2,
+	PT_IGNORE_WRITE = 4,
+	PT_IGNORE_EXCL = 8
+};
 struct pt_run { u32 n; bool any_dirty, any_young, any_write, any_excl; };
 /*
  * The longest run of leaves from p[0] (present), at most max, of consecutive pages with the same
@@ -157,7 +168,7 @@ void clear_full_ptes(pte_t *p, u32 n);
 #define PT_GATHER_FOLIOS 96
 struct pt_gather {
 	struct pt_tree *pt;
-	bool full;		/* the whole tree goes and no CPU uses it: freed at once, no invalidation */
+	bool full; /* the whole tree goes and no CPU uses it: freed at once, no invalidation */
 	bool tables_changed;
 	u64 start, end;		/* what has to be invalidated; start >= end: nothing */
 	u32 nr;

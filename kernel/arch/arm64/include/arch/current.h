@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The running task is in TPIDR_EL1, which EL0 cannot see: unlike SP_EL0 it needs no exchange at exception entry.
- * The asm is not volatile: a thread's current never changes under it, so the compiler may keep it.
+ * The running task is in TPIDR_EL1, which EL0 cannot see: unlike SP_EL0 it needs no exchange at
+ * exception entry. The asm is not volatile: a thread's current never changes under it, so the
+ * compiler may keep it.
  */
 #ifndef ARCH_CURRENT_H
 #define ARCH_CURRENT_H

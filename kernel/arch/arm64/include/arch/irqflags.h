@@ -23,5 +23,5 @@ static __always_inline u64 irq_save(void)
 	irq_disable();
 	return f;
 }
-static __always_inline void irq_restore(u64 f) { asm volatile("msr daif, %0" :: "r"(f) : "memory"); }
+static __always_inline void irq_restore(u64 f) { asm volatile("msr daif, %0" ::"r"(f) : "memory"); }
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Register accesses with one plain base register: what a hypervisor can emulate from the syndrome alone (Arm ARM
- * D24.2.40, ISV). */
+/* Register accesses with one plain base register: what a hypervisor can emulate from the syndrome
+ * alone (Arm ARM D24.2.40, ISV). */
 #ifndef ARCH_MMIO_H
 #define ARCH_MMIO_H
 #include <base/types.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel half of the address space (48-bit addresses, 4 KiB pages, TTBR1). See docs/memory-map.md.
+ * The kernel half of the address space (48-bit addresses, 4 KiB pages, TTBR1). See
+ * docs/memory-map.md.
  *
  *   LINEAR_BASE   0xffff000000000000   physical address + LINEAR_BASE, up to 128 TiB
- *   KIMAGE_VA     0xffff800000000000   the kernel image; its GiB also holds the fixed mappings and executable memory
- *   VMALLOC_BASE  0xffff800040000000   to VMALLOC_END
- *   VMEMMAP_BASE  0xfffff80000000000   struct page of pfn 0
+ *   KIMAGE_VA     0xffff800000000000   the kernel image; its GiB also holds the fixed mappings and
+ * executable memory VMALLOC_BASE  0xffff800040000000   to VMALLOC_END VMEMMAP_BASE
+ * 0xfffff80000000000   struct page of pfn 0
  */
 #ifndef ARCH_PAGE_H
 #define ARCH_PAGE_H
@@ -13,8 +14,8 @@
 #define LINEAR_BASE	0xffff000000000000
 #define KIMAGE_VA	0xffff800000000000
 #define FIXMAP_FDT	0xffff800030000000	/* the device tree: three 2 MiB blocks */
-#define FIXMAP_DEV	0xffff800030800000	/* one 2 MiB block's worth of 4 KiB slots: early devices */
-#define KIMAGE_MAX	0x800000		/* bytes that the boot tables can map: image with bss */
+#define FIXMAP_DEV 0xffff800030800000 /* one 2 MiB block's worth of 4 KiB slots: early devices */
+#define KIMAGE_MAX 0x800000 /* bytes that the boot tables can map: image with bss */
 
 #ifndef __ASSEMBLY__
 #define VMALLOC_BASE	0xffff800040000000ul

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMSAv8-64 stage 1 descriptors, 4 KiB granule, 48-bit (Arm ARM, D8.3). The only place that knows their bits; pure.
+ * VMSAv8-64 stage 1 descriptors, 4 KiB granule, 48-bit (Arm ARM, D8.3). The only place that knows
+ * their bits; pure.
  *
- * Writable means the DBM bit: with hardware dirty management a clean writable leaf is read-only + DBM and the CPU
- * drops read-only at the first write; without it the fault handler does the same by pte_mkdirty. A dirty leaf that is
- * write-protected keeps its dirtiness in PTE_SW_DIRTY. A user leaf without any access (PROT_NONE) is kept invalid
- * with PTE_SW_NONE set, so that the kernel's own accesses fault on it as the user's do.
+ * Writable means the DBM bit: with hardware dirty management a clean writable leaf is read-only +
+ * DBM and the CPU drops read-only at the first write; without it the fault handler does the same by
+ * pte_mkdirty. A dirty leaf that is write-protected keeps its dirtiness in PTE_SW_DIRTY. A user
+ * leaf without any access (PROT_NONE) is kept invalid with PTE_SW_NONE set, so that the kernel's
+ * own accesses fault on it as the user's do.
  */
 #ifndef ARCH_PTE_H
 #define ARCH_PTE_H
@@ -98,8 +100,8 @@ static inline pte_t pte_mkexclusive(pte_t p) { p.v |= PTE_SW_EXCL; return p; }
 static inline pte_t pte_clear_exclusive(pte_t p) { p.v &= ~PTE_SW_EXCL; return p; }
 static inline pte_t pte_mkcont(pte_t p) { p.v |= PTE_CONT_BIT; return p; }
 static inline pte_t pte_clear_cont(pte_t p) { p.v &= ~PTE_CONT_BIT; return p; }
-/* Takes read, execute and user access from perm, a leaf; write access goes (pte_mkwrite gives it), dirtiness
- * stays. */
+/* Takes read, execute and user access from perm, a leaf; write access goes (pte_mkwrite gives it),
+ * dirtiness stays. */
 static inline pte_t pte_modify(pte_t p, pte_t perm)
 {
 	const u64 mask = PTE_VALID | PTE_SW_NONE | PTE_AP_USER | PTE_PXN | PTE_UXN;
@@ -112,10 +114,11 @@ static inline pte_t pte_advance(pte_t p, u64 n) { p.v += field_put(PTE_OA, n); r
 
 static inline pte_t pte_make_leaf(const struct leaf *l)
 {
-	static const u8 attr[] = { [MEM_NORMAL] = ATTR_NORMAL, [MEM_NC] = ATTR_NC, [MEM_DEVICE] = ATTR_DEVICE };
+	static const u8 attr[] = {
+		[MEM_NORMAL] = ATTR_NORMAL, [MEM_NC] = ATTR_NC, [MEM_DEVICE] = ATTR_DEVICE};
 	bool none = l->user && !l->read && !l->write && !l->exec;
-	u64 v = (none ? PTE_SW_NONE : PTE_VALID) | (l->pa & PTE_OA) | field_put(PTE_ATTRINDX, attr[l->type]) |
-		field_put(PTE_SH, PTE_SH_INNER);
+	u64 v = (none ? PTE_SW_NONE : PTE_VALID) | (l->pa & PTE_OA) |
+		field_put(PTE_ATTRINDX, attr[l->type]) | field_put(PTE_SH, PTE_SH_INNER);
 
 	if (l->level == 3)
 		v |= PTE_TYPE;
@@ -133,19 +136,32 @@ static inline pte_t pte_make_leaf(const struct leaf *l)
 }
 static inline struct leaf pte_leaf(pte_t p, int level)
 {
-	static const u8 type[8] = { [ATTR_NORMAL] = MEM_NORMAL, [ATTR_NC] = MEM_NC, [ATTR_DEVICE] = MEM_DEVICE };
+	static const u8 type[8] = {
+		[ATTR_NORMAL] = MEM_NORMAL, [ATTR_NC] = MEM_NC, [ATTR_DEVICE] = MEM_DEVICE};
 	bool user = p.v & PTE_AP_USER, none = p.v & PTE_SW_NONE;
 
 	return (struct leaf){
-		.pa = p.v & PTE_OA, .level = (u8)level, .type = type[field_get(PTE_ATTRINDX, p.v)],
-		.read = !none, .write = pte_write(p), .exec = !none && !(p.v & (user ? PTE_UXN : PTE_PXN)),
-		.user = user, .dirty = pte_dirty(p), .young = pte_young(p), .exclusive = pte_exclusive(p),
-		.special = pte_special(p), .cont = pte_cont(p), .global = !(p.v & PTE_NG),
+		.pa = p.v & PTE_OA,
+		.level = (u8)level,
+		.type = type[field_get(PTE_ATTRINDX, p.v)],
+		.read = !none,
+		.write = pte_write(p),
+		.exec = !none && !(p.v & (user ? PTE_UXN : PTE_PXN)),
+		.user = user,
+		.dirty = pte_dirty(p),
+		.young = pte_young(p),
+		.exclusive = pte_exclusive(p),
+		.special = pte_special(p),
+		.cont = pte_cont(p),
+		.global = !(p.v & PTE_NG),
 	};
 }
 
 /* A user table: no privileged execution below it. */
-static inline pte_t pte_make_table(paddr_t table) { return (pte_t){ table | PTE_PXNTABLE | PTE_TYPE | PTE_VALID }; }
+static inline pte_t pte_make_table(paddr_t table)
+{
+	return (pte_t){table | PTE_PXNTABLE | PTE_TYPE | PTE_VALID};
+}
 static inline paddr_t pte_table(pte_t p) { return p.v & PTE_OA; }
 static inline bool pte_table_ro(pte_t p) { return p.v & PTE_APTABLE_RO; }
 static inline pte_t pte_table_set_ro(pte_t p, bool ro)
@@ -159,14 +175,19 @@ static inline bool pte_settled(pte_t p)
 {
 	return (p.v & PTE_AF) && (p.v & (PTE_DBM | PTE_AP_RDONLY)) != (PTE_DBM | PTE_AP_RDONLY);
 }
-static inline pte_t pte_load(pte_t *p) { return (pte_t){ __atomic_load_n(&p->v, __ATOMIC_RELAXED) }; }
+static inline pte_t pte_load(pte_t *p) { return (pte_t){__atomic_load_n(&p->v, __ATOMIC_RELAXED)}; }
 static inline void pte_store(pte_t *p, pte_t v) { __atomic_store_n(&p->v, v.v, __ATOMIC_RELEASE); }
-static inline pte_t pte_xchg(pte_t *p, pte_t v) { return (pte_t){ __atomic_exchange_n(&p->v, v.v, __ATOMIC_ACQ_REL) }; }
+static inline pte_t pte_xchg(pte_t *p, pte_t v)
+{
+	return (pte_t){__atomic_exchange_n(&p->v, v.v, __ATOMIC_ACQ_REL)};
+}
 static inline bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 {
-	return __atomic_compare_exchange_n(&p->v, &old->v, v.v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	return __atomic_compare_exchange_n(&p->v, &old->v, v.v, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_ACQUIRE);
 }
-/* A walk after this sees the stores before it; the return to user mode, or from the fault, synchronises the rest. */
+/* A walk after this sees the stores before it; the return to user mode, or from the fault,
+ * synchronises the rest. */
 static inline void pte_publish(void)
 {
 #ifdef __aarch64__

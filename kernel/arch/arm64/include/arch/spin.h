@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ticket spinlock: takers queue in order; waiters sleep in WFE, which the owner's store to the monitored word
- * ends. */
+/* Ticket spinlock: takers queue in order; waiters sleep in WFE, which the owner's store to the
+ * monitored word ends. */
 #ifndef ARCH_SPIN_H
 #define ARCH_SPIN_H
 #include <base/types.h>

@@ -10,10 +10,13 @@
 #define SCTLR_SPAN	(1 << 23)
 /* MMU off: the bits that are RES1 where the features behind them are absent. */
 #define SCTLR_OFF	((1 << 29) | (1 << 28) | SCTLR_SPAN | (1 << 22) | (1 << 20) | (1 << 11))
-/* UCI, nTWE, nTWI, UCT, DZE, I, SED, SA0, SA, C, M: EL0 may maintain caches, read CTR, use DC ZVA, WFI and WFE. */
-#define SCTLR_ON	(SCTLR_OFF | (1 << 26) | (1 << 18) | (1 << 16) | (1 << 15) | (1 << 14) | (1 << 12) | \
-			 (1 << 8) | (1 << 4) | (1 << 3) | (1 << 2) | (1 << 0))
-/* Both halves: 48 bits, 4 KiB granule, write-back, inner shareable; user pointers' top byte is ignored (TBI0). */
+/* UCI, nTWE, nTWI, UCT, DZE, I, SED, SA0, SA, C, M: EL0 may maintain caches, read CTR, use DC ZVA,
+ * WFI and WFE. */
+#define SCTLR_ON                                                                                   \
+	(SCTLR_OFF | (1 << 26) | (1 << 18) | (1 << 16) | (1 << 15) | (1 << 14) | (1 << 12) |       \
+	 (1 << 8) | (1 << 4) | (1 << 3) | (1 << 2) | (1 << 0))
+/* Both halves: 48 bits, 4 KiB granule, write-back, inner shareable; user pointers' top byte is
+ * ignored (TBI0). */
 #define TCR_VALUE	((16 << 0) | (1 << 8) | (1 << 10) | (3 << 12) | \
 			 (16 << 16) | (1 << 24) | (1 << 26) | (3 << 28) | (2 << 30) | (1 << 37))
 #define TCR_AS		(1 << 36)

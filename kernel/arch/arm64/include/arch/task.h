@@ -10,11 +10,12 @@ struct fp_state {
 };
 
 struct arch_task {
-	u64 x19_x30[12];		/* callee-saved registers while switched out; x30 is where the task resumes */
+	u64 x19_x30[12]; /* callee-saved registers while switched out; x30 is where the task resumes
+			  */
 	u64 sp;
 	/* TPIDR_EL0 while switched out, and at all times for a task that is not current */
 	u64 tls;
-	u32 fp_cpu;			/* CPU whose registers last held fp; together with that CPU's fp_owner */
+	u32 fp_cpu; /* CPU whose registers last held fp; together with that CPU's fp_owner */
 	u32 pagefault_disabled;		/* depth; the task itself */
 	u64 fault_addr, fault_esr;	/* last user-mode fault: esr_context of signal frames */
 	struct fp_state fp;

@@ -3,7 +3,8 @@
 #ifndef ARCH_VDSO_H
 #define ARCH_VDSO_H
 
-#define VDSO_SIGRETURN	0x804		/* offset of __kernel_rt_sigreturn in the image; the word before is a NOP */
+#define VDSO_SIGRETURN                                                                             \
+	0x804 /* offset of __kernel_rt_sigreturn in the image; the word before is a NOP */
 #define VDSO_DATA_SIZE	4096		/* the data page ends where the image starts */
 #define VDSO_FRACTION	32
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* No interrupts on the host; the flag is kept so that what must not sleep with interrupts off is caught. */
+/* No interrupts on the host; the flag is kept so that what must not sleep with interrupts off is
+ * caught. */
 #ifndef ARCH_IRQFLAGS_H
 #define ARCH_IRQFLAGS_H
 #include <base/types.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real descriptor bits (arch/arm64), over host memory: each load may switch threads, each store is checked against
- * the rules for live tables and against what the model TLBs hold (fake/mmu.c).
+ * The real descriptor bits (arch/arm64), over host memory: each load may switch threads, each store
+ * is checked against the rules for live tables and against what the model TLBs hold (fake/mmu.c).
  */
 #ifndef FAKE_PTE_H
 #define FAKE_PTE_H

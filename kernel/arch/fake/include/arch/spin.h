@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A spinlock among coroutines: its holder is known, waiting for it lets others run, taking it twice is caught. */
+/* A spinlock among coroutines: its holder is known, waiting for it lets others run, taking it twice
+ * is caught. */
 #ifndef ARCH_SPIN_H
 #define ARCH_SPIN_H
 #include <base/types.h>
