@@ -16,6 +16,7 @@ void sched_init(void)
 		rq->idle = rq->curr = idle;
 		ref_init(&idle->ref);
 		idle->flags |= TF_KTHREAD;
+		idle->core.work |= WORK_FP;
 		idle->core.cpu = n;
 		idle->core.percpu_off = percpu_offset[n];
 		idle->sched.affinity = BIT(n);

@@ -89,6 +89,8 @@ struct task *task_alloc(void)
 		slab_free(task_cache, t);
 		return NULL;
 	}
+	/* From birth, as it can be preempted before it first sees user mode: its state is what lies in arch. */
+	t->core.work = WORK_FP | WORK_REGS;
 	ref_init(&t->ref);
 	list_init(&t->thread_link);
 	list_init(&t->pending.queue);

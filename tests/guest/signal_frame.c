@@ -394,11 +394,14 @@ TEST(fp_inherited_by_fork)
 	pid_t pid;
 
 	__asm__ volatile("" : "+w"(d));
-	pid = fork();
-	__asm__ volatile("" : "+w"(d));
-	if (!pid)
-		_exit(d == 3.25 ? 0 : 1);
-	CHECK_EQ(check_wait(pid), 0);
+	/* many times: the child may be preempted before it has been in user mode */
+	for (int i = 0; i < 500; i++) {
+		pid = fork();
+		__asm__ volatile("" : "+w"(d));
+		if (!pid)
+			_exit(d == 3.25 ? 0 : 1);
+		CHECK_EQ(check_wait(pid), 0);
+	}
 }
 
 TEST(fp_clean_after_exec_of_thread)

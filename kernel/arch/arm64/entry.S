@@ -299,7 +299,6 @@ kernel_thread_entry:
 	.type user_thread_entry, %function
 user_thread_entry:
 	bl	sched_first_run
-	bl	user_thread_start
 	b	ret_to_user
 
 /* arch_enter_user(struct regs *frame at the stack's top): a kernel thread becomes a user task. */

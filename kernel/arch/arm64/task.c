@@ -64,7 +64,8 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	return cpu_switch(p, n, next, prev);
 }
 
-/* Kernel threads have WORK_FP set from birth, so switching them out never saves. */
+/* Every task has WORK_FP set from birth (task/task.c): switching out one that was never in user
+ * mode must not save the registers, which are somebody else's. */
 void arch_task_init_kernel(struct arch_task *a, void *stack_top, void (*fn)(void *), void *arg)
 {
 	memset(a->x19_x30, 0, sizeof(a->x19_x30));
@@ -153,7 +154,7 @@ void exit_work(struct regs *r)
 	work_clear(WORK_REGS);
 }
 
-/* A new user task on its first way out: its registers are all in memory. */
+/* A kernel thread becomes a user task: its registers are all in memory. */
 void user_thread_start(void) { work_set(WORK_FP | WORK_REGS); }
 
 void pagefault_disable(void) { task_arch(current)->pagefault_disabled++; barrier(); }
