@@ -4,9 +4,10 @@
  * and address, or, in a shared mapping, the mapped object and the offset in it.
  *
  * No wake is lost: the waiter reads the word under the bucket's lock and queues before it lets go;
- * a waker changes the word first and takes the lock after. The word is read with faults off there;
- * if its page is absent the lock is dropped, the page faulted in, and all begins anew. Two buckets
- * are locked in order of address.
+ * a waker changes the word first and takes the lock after, even if the bucket looks empty: a waiter
+ * may have read the word and not be queued yet. The word is read with faults off there; if its page
+ * is absent the lock is dropped, the page faulted in, and all begins anew. Two buckets are locked in
+ * order of address.
  */
 #include <base/init.h>
 #include <hal/sync.h>
@@ -199,9 +200,6 @@ i64 futex_wake(u32 __user *uaddr, u32 n, bool shared, u32 bitset)
 	if (err)
 		return err;
 	b = bucket_of(&key);
-	smp_mb(); /* the caller's store to the word comes before the look at the queue */
-	if (list_empty(&b->waiters))
-		return 0;
 	spin_lock(&b->lock);
 	list_for_each_safe(w, tmp, &b->waiters, link) {
 		if ((u64)woken >= n)
