@@ -11,13 +11,12 @@ import time
 from . import base
 from .base import Error, Settings, say
 
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MAX_AGE = 14 * 24 * 3600	# lists older than this (seconds) are fetched again when needed
 
 
 def mirror():
-    """The Debian mirror that this machine's apt uses, or deb.debian.org."""
+    """The Debian mirror that this machine's apt uses."""
     names = ["/etc/apt/sources.list"] + sorted(glob.glob("/etc/apt/sources.list.d/*"))
     for name in names:
         try:
@@ -30,7 +29,7 @@ def mirror():
             found = re.match(r"\s*(?:deb\s.*?|URIs:\s*)(https?://\S+/debian)/?(?:\s|$)", line)
             if found and re.search(r"debian", line):
                 return found.group(1)
-    return MIRROR
+    raise Error("apt's sources name no Debian mirror: add one to /etc/apt/sources.list")
 
 
 class Apt:
