@@ -82,7 +82,6 @@ int tty_register(struct tty *t)
 	return chrdev_register(dev_major(t->dev), dev_minor(t->dev), t->name, 0620, &tty_fops, t);
 }
 
-void tty_set_console(struct tty *t) { console = t; }
 struct tty *tty_console(void) { return console; }
 
 /* --- the line's side

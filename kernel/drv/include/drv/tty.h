@@ -62,8 +62,7 @@ struct tty *tty_new(const char *name, u32 dev, const struct tty_ops *ops, void *
 void tty_put(struct tty *t);
 /* Makes /dev/NAME. */
 int tty_register(struct tty *t);
-/* The terminal behind /dev/console; the first registered unless console= names another. */
-void tty_set_console(struct tty *t);
+/* The terminal behind /dev/console: the first registered. */
 struct tty *tty_console(void);
 
 void tty_receive(struct tty *t, const u8 *buf, size_t n);
@@ -80,7 +79,6 @@ static inline u32 tty_out_room(const struct tty *t)
 {
 	return TTY_RING - (t->out_head - t->out_tail);
 }
-static inline bool tty_flag(u32 flags, u32 f) { return flags & f; }
 #define L_FLAG(t, f) ((t)->termios.c_lflag & (f))
 #define I_FLAG(t, f) ((t)->termios.c_iflag & (f))
 #define O_FLAG(t, f) ((t)->termios.c_oflag & (f))

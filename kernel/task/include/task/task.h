@@ -84,12 +84,10 @@ struct task {
 	bool vfork_child;		/* the parent waits on vfork_done until the mm is let go */
 	struct completion vfork_done;
 	int pdeath_signal;
-	u64 pagefault_disabled;
 	u64 min_flt, maj_flt;
 	u64 start_time;			/* clock_ns */
 	u64 timer_slack;
 	struct task_work *works;	/* atomic push */
-	void *sleep_on;			/* futex waiter, debugging */
 	struct rcu_head rcu;
 };
 #define TF_KTHREAD	BIT(0)
