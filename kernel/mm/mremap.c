@@ -216,6 +216,30 @@ static i64 remap_locked(struct remap *r)
 	return move_vma(r, v);
 }
 
+/*
+ * Moves a range to r->new without changing its size: every VMA's part of it, one after the other,
+ * the holes between them kept. The range begins in a VMA. Stops at the first error; what has moved
+ * by then stays moved (mremap(2), "Since Linux 6.17").
+ */
+static i64 remap_range(struct remap *r)
+{
+	u64 at = r->old, end = r->old + r->old_len, to = r->new;
+	struct vma *v = mm_find_vma(r->mm, at);
+	i64 ret = v ? 0 : -EFAULT;
+
+	/* A moved part may merge with what is still to be moved: `at` says where that begins. */
+	for (; ret >= 0 && v && v->start < end; v = mm_first_vma_from(r->mm, at)) {
+		r->new += max(v->start, at) - at;
+		at = max(v->start, at);
+		r->old = at;
+		r->old_len = r->new_len = min(v->end, end) - at;
+		at += r->old_len;
+		ret = remap_locked(r);
+		r->new += r->old_len;
+	}
+	return ret < 0 ? ret : (i64)to;
+}
+
 i64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 new_addr)
 {
 	struct remap r = { .mm = mm, .old = old, .flags = flags };
@@ -246,7 +270,7 @@ i64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 	ret = write_lock_killable(&mm->lock);
 	if (ret)
 		return ret;
-	ret = remap_locked(&r);
+	ret = (flags & MREMAP_FIXED) && r.old_len == r.new_len ? remap_range(&r) : remap_locked(&r);
 	v = ret > 0 ? mm_find_vma(mm, (u64)ret) : NULL;
 	populate = v && (v->vm_flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED &&
 		   r.new_len > r.old_len;

@@ -304,6 +304,57 @@ TEST(mremap_errors)
 	CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
 }
 
+/* A whole range moves, several VMAs with a hole among them, if its size stays (Linux 6.17). */
+TEST(mremap_several)
+{
+	char *p = check_anon(8 * PAGE), *q = check_anon(10 * PAGE);
+
+	for (int i = 0; i < 8; i++)
+		p[i * PAGE] = (char)('a' + i);
+	memset(q, 'z', 10 * PAGE);
+	OK(mprotect(p + 2 * PAGE, PAGE, PROT_READ));
+	OK(munmap(p + 4 * PAGE, PAGE));
+	CHECK(mremap(p + PAGE, 6 * PAGE, 6 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q + PAGE) ==
+	      q + PAGE);
+	CHECK_EQ(p[0], 'a');
+	CHECK_EQ(p[7 * PAGE], 'h');
+	for (int i = 1; i < 7; i++)
+		CHECK_FAULT(check_read(p + i * PAGE), SIGSEGV, SEGV_MAPERR, p + i * PAGE);
+	for (int i = 0; i < 10; i++)	/* what lay at the hole's place stays */
+		CHECK_EQ(q[i * PAGE], i >= 1 && i < 7 && i != 4 ? 'a' + i : 'z');
+	CHECK_FAULT(check_write(q + 2 * PAGE), SIGSEGV, SEGV_ACCERR, q + 2 * PAGE);
+	NO_FAULT(check_write(q + 3 * PAGE));
+	/* right beside the source: the first part joins what has yet to move */
+	p = check_anon(6 * PAGE);
+	OK(munmap(p, 2 * PAGE));
+	OK(mprotect(p + 2 * PAGE, 2 * PAGE, PROT_READ));
+	NO_FAULT(check_write(p + 4 * PAGE));
+	p[5 * PAGE] = 'x';
+	CHECK(mremap(p + 3 * PAGE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p) == p);
+	CHECK_FAULT(check_write(p), SIGSEGV, SEGV_ACCERR, p);
+	CHECK_EQ(p[PAGE], 1);
+	CHECK_EQ(p[2 * PAGE], 'x');
+	CHECK_FAULT(check_read(p + 3 * PAGE), SIGSEGV, SEGV_MAPERR, p + 3 * PAGE);
+}
+
+TEST(mremap_several_errors)
+{
+	char *p = check_anon(4 * PAGE), *q = check_anon(8 * PAGE);
+
+	OK(mprotect(p + PAGE, PAGE, PROT_READ));
+	/* growing, or to anywhere: one VMA only */
+	CHECK(mremap(p, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == MAP_FAILED &&
+	      errno == EFAULT);
+	CHECK(mremap(p, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EFAULT);
+	CHECK(mremap(p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | 4, NULL) == MAP_FAILED &&
+	      errno == EFAULT);
+	OK(munmap(p, PAGE));	/* a hole at the front */
+	CHECK(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == MAP_FAILED &&
+	      errno == EFAULT);
+	OK(munmap(p + 3 * PAGE, PAGE));	/* one at the end is none */
+	CHECK(mremap(p + PAGE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q);
+}
+
 TEST(mremap_dontunmap)
 {
 	char *p = check_anon(2 * PAGE), *q;

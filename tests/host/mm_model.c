@@ -334,7 +334,8 @@ static void op_mremap(struct proc *p)
 				 va_of(to)) != -EINVAL);
 		return;
 	}
-	if (!one_vma(p, i, n))
+	/* A move over several VMAs that fails half-way stays half-way: not modelled. */
+	if (!one_vma(p, i, n) && (m != n || may_fail))
 		return;
 	memcpy(old, p->page, sizeof(old));
 	r = mm_mremap(p->mm, va_of(i), n * PAGE_SIZE, m * PAGE_SIZE, (int)flags, va_of(to));
@@ -345,8 +346,14 @@ static void op_mremap(struct proc *p)
 				unmap_model(p, k, 1);
 		return;
 	}
+	if (old[i].kind == NONE) {
+		BUG_ON(r != -EFAULT);
+		return;
+	}
 	BUG_ON(r != (i64)va_of(to));
 	for (u32 k = 0; k < m; k++) {
+		if (old[i + min(k, n - 1)].kind == NONE)
+			continue;	/* what lies at a hole's place stays */
 		p->page[to + k] = old[i + min(k, n - 1)];
 		if (k >= n) {
 			p->page[to + k].copied = false;
