@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The suites that need no VM: checks of the sources, unit tests, fuzz targets."""
+"""The suites that need no VM: checks of the sources, unit tests."""
 import glob
 import os
 import re
@@ -17,12 +17,6 @@ def make(target, **variables):
     argv += ["%s=%s" % item for item in variables.items()]
     return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, errors="replace")
-
-
-def has_target(target):
-    done = subprocess.run(["make", "-C", TOP, "-n", target], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, env=dict(os.environ, TINE_CACHE=base.CACHE), check=False)
-    return done.returncode == 0
 
 
 def follow(proc, report, what):
@@ -57,13 +51,6 @@ def suite_host(o, report):
     if not os.path.exists(os.path.join(TOP, "tests/host/host.mk")):
         raise Error("tests/host is not in this tree")
     follow(make("host-test"), report, "host")
-
-
-def suite_fuzz(o, report):
-    deps.need(deps.BUILD + deps.FUZZ)
-    if not has_target("fuzz"):
-        raise Error("tests/fuzz is not in this tree")
-    follow(make("fuzz", SECONDS=o.seconds or 30), report, "fuzz")
 
 
 def suite_check(o, report):

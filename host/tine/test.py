@@ -14,7 +14,7 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
     "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds, with 2 and 4 CPUs", False),
-    "fuzz": ("suite_host", "the libFuzzer targets of tests/fuzz, for --seconds each", False),
+    "fuzz": ("suite_fuzz", "the libFuzzer targets of tests/fuzz, for --seconds each, and a tally of all runs", False),
 }
 HELP = "Runs every test, or the suites that are named; ends with `N passed, N failed`, status 1 if one\nfailed.\n\nsuites:\n" \
     + "".join("  %-8s%s%s\n" % (n, s[1], "" if s[2] else " (only when named)") for n, s in SUITES.items())
@@ -71,7 +71,8 @@ def parser():
                examples=("./tine test", "./tine test boot", "./tine test guest --linux",
                          "./tine test guest --only mem_map,signal_basic.nested", "./tine test stress --seconds 600"))
     p.add("--linux", action="store_true", help="guest, stress, run: on Debian's Linux in Tine's place")
-    p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; run, boot: names that contain one")
+    p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; fuzz: these targets;\n"
+          "run, boot: names that contain one")
     p.add("--seconds", type=int, metavar="N", help="stress (default 60), fuzz (default 30): for how long")
     p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set")
     p.add("--cpu", metavar="MODEL", help="guest: one machine with this CPU in place of the usual set")

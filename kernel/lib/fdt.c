@@ -8,6 +8,9 @@ size_t dt_check(const void *fdt, size_t max_size)
 {
 	if ((u64)fdt % 8 || max_size < sizeof(struct fdt_header) || fdt_check_header(fdt))
 		return 0;
+	/* Devicetree Specification 5.6; libfdt reads the blocks as words without looking. */
+	if (fdt_off_mem_rsvmap(fdt) % 8 || fdt_off_dt_struct(fdt) % 4)
+		return 0;
 	if (fdt_totalsize(fdt) > max_size || fdt_check_full(fdt, fdt_totalsize(fdt)))
 		return 0;
 	return fdt_totalsize(fdt);
