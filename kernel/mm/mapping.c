@@ -197,8 +197,8 @@ static struct folio *read_in(struct mapping *m, struct folio *f)
 	if (!uptodate(f)) {
 		/* Taken out while we waited: the caller looks again. */
 		err = READ_ONCE(f->page.mapping) == m ? m->ops->read_folio(m, f) : -EAGAIN;
-		if (!err && WARN_ON(!uptodate(f)))
-			err = -EIO;
+		if (!err)
+			__atomic_fetch_or(&f->page.flags, 1u << PG_UPTODATE, __ATOMIC_RELEASE);
 	}
 	folio_unlock(f);
 	if (!err)

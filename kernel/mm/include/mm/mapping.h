@@ -15,8 +15,11 @@ struct vma;
 struct uio;
 
 struct mapping_ops {
-	/* Fills the locked folio from the file, sets PG_UPTODATE. NULL: holes are zeros (tmpfs).
-	 * Sleeps. */
+	/*
+	 * Fills all pages of the locked folio from the file (zeros beyond its end); 0, or -EIO and
+	 * the like: the folio stays without contents and the next reader tries again. NULL: holes
+	 * are zeros (tmpfs). Sleeps.
+	 */
 	int (*read_folio)(struct mapping *m, struct folio *f);
 	/* The mapping's pages are memory themselves and must not be dropped when clean (tmpfs,
 	 * memfd). */
