@@ -11,25 +11,24 @@
 static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 {
 	for (int tries = 0; tries < 100; tries++) {
-		pte_t *t = pt_leaf_table(&v->mm->pt, addr), e;
+		int level;
+		pte_t *p = pt_entry(&v->mm->pt, addr, &level), e;
+		struct page *node = pt_node(p);
 		struct folio *f = NULL;
-		bool ok = false;
+		bool ok;
 
-		if (t) {
-			spin_lock(&pt_node(t)->lock);
-			e = pte_load(&t[pt_index(addr, 3)]);
-			ok = pte_present(e) && (!write || pte_write(e));
-			if (ok) {
-				*pfn = pte_pfn(e);
-				/* Memory without folios: any will do to hold. */
-				f = v->vm_flags & VM_PFN ? zero_folio
-							 : page_folio(pfn_to_page(*pfn));
-				folio_get(f);	/* the zero page, too, takes one more */
-				if (write)
-					page_set(&f->page, PG_DIRTY);
-			}
-			spin_unlock(&pt_node(t)->lock);
+		spin_lock(&node->lock);
+		e = pte_load(p);
+		ok = pte_kind(e, level) == PTE_LEAF && (!write || pte_write(e));
+		if (ok) {
+			*pfn = pte_pfn(e) + (pt_index(addr, 3) & (pt_pages(level) - 1));
+			/* Memory without folios: any will do to hold. */
+			f = v->vm_flags & VM_PFN ? zero_folio : page_folio(pfn_to_page(*pfn));
+			folio_get(f);	/* the zero page, too, takes one more */
+			if (write)
+				page_set(&f->page, PG_DIRTY);
 		}
+		spin_unlock(&node->lock);
 		if (ok)
 			return f;
 		if (populate_vma(v, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE, write))

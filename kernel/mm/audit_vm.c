@@ -43,11 +43,11 @@ static void count_leaves(struct mm *mm, i64 *anon, i64 *other, u64 *stray)
 
 			if (pte_is_none(e))
 				continue;
-			*stray += !mm_find_vma(mm, w.va + ((u64)i << PAGE_SHIFT));
+			*stray += !mm_find_vma(mm, pt_walk_va(&w, i));
 			if (!pte_special(e))
-				(*(page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON)
-					   ? anon
-					   : other))++;
+				*(page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON)
+					  ? anon
+					  : other) += pt_pages(w.level);
 		}
 }
 

@@ -36,6 +36,7 @@ struct site {
 	struct vma *v;
 	u64 addr;		/* page aligned */
 	pte_t *pte;
+	int level;
 	struct page *node;
 	pte_t seen;
 	bool write;
@@ -171,7 +172,7 @@ static void set_file_pte(const struct site *s, pte_t *p, struct folio *f, pte_t 
 		folio_put(f);
 		return;
 	}
-	file_mapped(f);
+	file_mapped(f, 1);
 	pte_store(p, e);
 	pt_count(s->node, 1);
 	rss_add(rss_counter(s->mm, f), 1);
@@ -268,21 +269,6 @@ static enum fault_result pfn_fault(const struct site *s)
 }
 
 /* --- write to a read-only entry -------------------------------------------------------------- */
-/*
- * Makes the present entry writable and dirty, whatever hardware does to its other bits meanwhile.
- * Node locked.
- */
-static void allow_write(const struct site *s, pte_t e)
-{
-	pte_t n;
-
-	do {
-		n = pte_mkyoung(pte_mkdirty(pte_mkwrite(e)));
-		if (!(s->v->vm_flags & VM_SHARED))
-			n = pte_mkexclusive(n);
-	} while (!pte_cas(s->pte, &e, n));
-}
-
 /* The entry still maps what it did when we looked (hardware may have marked it accessed). */
 static bool same_entry(pte_t a, pte_t b) { return pte_mkold(a).v == pte_mkold(b).v; }
 
@@ -316,10 +302,71 @@ static void replace_page(const struct site *s, struct folio *copy, struct folio 
 		if (page_test(&old->page, PG_ANON))
 			atomic_dec(&old->page.mapcount);
 		else
-			file_unmapped(old);
+			file_unmapped(old, 1);
 		folio_put(old);
 	}
 	mem_stat_add(STAT_COW, 1);
+}
+
+/* The pages of f that leaves of this table map, where the fault's page would be the at-th of f. */
+static u32 mapped_here(const struct site *s, struct folio *f, u32 at)
+{
+	u32 n = 0, index = pt_index(s->addr, 3), first = index - min(index, at);
+	pte_t *table = s->pte - index;
+
+	for (u32 i = first; i < PT_ENTRIES && i < index + folio_nr_pages(f) - at; i++) {
+		pte_t e = pte_load(&table[i]);
+
+		if (!pte_is_none(e) && !pte_special(e))
+			n += page_folio(pfn_to_page(pte_pfn(e))) == f;
+	}
+	return n;
+}
+
+/*
+ * The private page is ours alone: its leaf says so, or all references that the folio has are those
+ * of leaves of ours, next to this one. Node locked.
+ */
+static bool is_ours(const struct site *s, struct folio *f, struct page *p)
+{
+	u32 refs = (u32)ref_read(&f->page.refcount);
+
+	if (pte_exclusive(s->seen))
+		return true;
+	if (!page_test(&f->page, PG_ANON))
+		return false;
+	if (s->level < 3)
+		return refs == pt_pages(s->level);
+	return refs <= folio_nr_pages(f) && refs == mapped_here(s, f, (u32)(p - &f->page));
+}
+
+/* Entry, or the contiguous block around it, becomes writable. Unlocks the node. */
+static enum fault_result reuse(const struct site *s, struct folio *f)
+{
+	bool shared = s->v->vm_flags & VM_SHARED;
+	u32 n;
+	pte_t *p = pt_unit(s->pte, &n);
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* after the last other owner's release */
+	if (shared)
+		page_set(&f->page, PG_DIRTY);
+	allow_write_ptes(p, n, !shared);
+	spin_unlock(&s->node->lock);
+	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+	return FAULT_OK;
+}
+
+static enum fault_result replace_zero_page(const struct site *s)
+{
+	struct folio *f;
+
+	if (s->v->vm_flags & VM_PFN)
+		return FAULT_BUS;
+	f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
+	if (!f)
+		return no_memory();
+	replace_page(s, f, NULL);
+	return FAULT_OK;
 }
 
 static enum fault_result copy_on_write(const struct site *s)
@@ -334,24 +381,19 @@ static enum fault_result copy_on_write(const struct site *s)
 	}
 	if (pte_special(s->seen)) {	/* the zero page: a new one needs no copy */
 		spin_unlock(&s->node->lock);
-		if (s->v->vm_flags & VM_PFN)
-			return FAULT_BUS;
-		copy = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
-		if (!copy)
-			return no_memory();
-		replace_page(s, copy, NULL);
-		return FAULT_OK;
+		return replace_zero_page(s);
 	}
 	p = pfn_to_page(pte_pfn(s->seen));
 	old = page_folio(p);
-	if ((s->v->vm_flags & VM_SHARED) || pte_exclusive(s->seen) ||
-	    (page_test(&old->page, PG_ANON) && ref_read(&old->page.refcount) == 1)) {
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* after the last other owner's release */
-		if (s->v->vm_flags & VM_SHARED)
-			page_set(&old->page, PG_DIRTY);
-		allow_write(s, pte_load(s->pte));
+	if ((s->v->vm_flags & VM_SHARED) || is_ours(s, old, p))
+		return reuse(s, old);
+	if (s->level < 3) {
 		spin_unlock(&s->node->lock);
-		tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+		return pt_split(&s->mm->pt, s->addr, PT_COW) ? no_memory() : FAULT_OK;
+	}
+	if (pte_cont(s->seen)) {
+		pt_unfold(&s->mm->pt, s->pte, s->addr, PT_COW);
+		spin_unlock(&s->node->lock);
 		return FAULT_OK;
 	}
 	folio_get(old);
@@ -368,18 +410,17 @@ static enum fault_result copy_on_write(const struct site *s)
 /* Nothing is missing but a bit that hardware does not set, or this CPU's TLB is behind. */
 static enum fault_result touch(const struct site *s)
 {
-	pte_t e, n;
+	bool changed = false;
+	u32 n;
+	pte_t *p;
 
 	spin_lock(&s->node->lock);
-	e = pte_load(s->pte);
-	do {
-		n = pte_is_none(e) ? e : pte_mkyoung(e);
-		if (s->write && pte_write(e))
-			n = pte_mkdirty(n);
-	} while (n.v != e.v && !pte_cas(s->pte, &e, n));
+	p = pt_unit(s->pte, &n);
+	if (pte_kind(pte_load(p), s->level) == PTE_LEAF)
+		changed = touch_ptes(p, n, s->write);
 	spin_unlock(&s->node->lock);
 	pte_publish();
-	if (s->write || n.v == e.v)
+	if (s->write || !changed)
 		tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
 	return FAULT_OK;
 }
@@ -387,16 +428,19 @@ static enum fault_result touch(const struct site *s)
 enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 {
 	struct site s = { .mm = v->mm, .v = v, .addr = addr & PAGE_MASK, .write = write };
-	pte_t *table = pt_leaf_table(&v->mm->pt, addr);
 
-	if (unlikely(!table)) {
-		table = pt_make_leaf_table(&v->mm->pt, addr);
-		if (!table)
-			return no_memory();
-	}
-	s.pte = &table[pt_index(addr, 3)];
-	s.node = pt_node(table);
+	s.pte = pt_entry(&v->mm->pt, addr, &s.level);
 	s.seen = pte_load(s.pte);
+	if (unlikely(s.level < 3) && pte_is_none(s.seen)) {
+		pte_t *table = pt_make_table(&v->mm->pt, addr, 3);
+
+		if (!table)	/* or a block has just come: then nothing is missing */
+			return pte_is_none(pte_load(s.pte)) ? no_memory() : FAULT_OK;
+		s.level = 3;
+		s.pte = &table[pt_index(addr, 3)];
+		s.seen = pte_load(s.pte);
+	}
+	s.node = pt_node(s.pte);
 	if (pte_is_none(s.seen)) {
 		if (likely(vma_is_anon(v)))
 			return anon_fault(&s);

@@ -16,30 +16,40 @@ struct fork {
 	i64 anon, file, shmem;
 };
 
-/*
- * A run of a large folio's pages: references, then the parent's entries, then the child's. Both
- * nodes locked. Returns its length.
- */
-static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max)
+static inline void count(struct fork *k, const struct folio *f, u32 pages)
 {
-	pte_t e = pte_load(from);
-	struct page *p = pfn_to_page(pte_pfn(e));
-	struct folio *f = page_folio(p);
-	u32 n, left = folio_nr_pages(f) - (u32)(page_to_pfn(p) - folio_pfn(f));
-
-	n = pt_run_of(from, min(max, left),
-		      PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL)
-		    .n;
-	folio_map(f, n);
-	if (page_test(&f->page, PG_ANON))
-		k->anon += n;
+	if (likely(page_test(&f->page, PG_ANON)))
+		k->anon += pages;
 	else if (rss_counter(k->child, f) == &k->child->rss_shmem)
-		k->shmem += n;
+		k->shmem += pages;
 	else
-		k->file += n;
-	k->wrprotected |= wrprotect_ptes(from, n, true);
-	set_ptes(to, pte_load(from), n);
-	return n;
+		k->file += pages;
+}
+
+/*
+ * A run of a large folio's pages: references, then the parent's entries, then the child's. What
+ * differs inside it: writable and exclusive go from all; dirty and accessed become the union, which
+ * errs on the side that keeps data and never gives a right. Both nodes locked. Returns its length.
+ */
+static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, int level)
+{
+	u32 left;
+	pte_t e = pte_load(from);
+	struct folio *f = leaf_folio(e, &left);
+	struct pt_run r = pt_run_of(from, run_limit(left, max, level), level,
+				    PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE |
+					    PT_IGNORE_EXCL);
+
+	folio_map(f, r.n * pt_pages(level));
+	count(k, f, r.n * pt_pages(level));
+	k->wrprotected |= wrprotect_ptes(from, r.n, true);
+	e = pte_wrprotect(pte_clear_exclusive(pte_clear_cont(e)));
+	if (r.any_dirty)
+		e = pte_mkdirty(e);
+	if (r.any_young)
+		e = pte_mkyoung(e);
+	set_ptes(to, e, r.n, level);
+	return r.n;
 }
 
 /* A page that is a folio: the same in few instructions. */
@@ -49,12 +59,7 @@ static __always_inline void copy_one(struct fork *k, pte_t *from, pte_t *to, pte
 	pte_t n;
 
 	folio_map(f, 1);
-	if (likely(page_test(&f->page, PG_ANON)))
-		k->anon++;
-	else if (rss_counter(k->child, f) == &k->child->rss_shmem)
-		k->shmem++;
-	else
-		k->file++;
+	count(k, f, 1);
 	do {
 		n = pte_wrprotect(pte_clear_exclusive(e));
 	} while (n.v != e.v && unlikely(!pte_replace(from, &e, n)));
@@ -62,14 +67,16 @@ static __always_inline void copy_one(struct fork *k, pte_t *from, pte_t *to, pte
 	pte_store(to, n);
 }
 
-static void copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n)
+/* Entries done: fewer than n where a block has become a table meanwhile. */
+static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level)
 {
 	struct page *a = pt_node(from), *b = pt_node(to);
 	i32 set = 0;
+	u32 i;
 
 	spin_lock(&a->lock);
 	spin_lock(&b->lock);
-	for (u32 i = 0; i < n;) {
+	for (i = 0; i < n;) {
 		pte_t e = pte_load(&from[i]);
 		struct page *p;
 		u32 run = 1;
@@ -78,11 +85,13 @@ static void copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n)
 			i++;
 			continue;
 		}
+		if (unlikely(pte_kind(e, level) != PTE_LEAF))
+			break;
 		p = pfn_to_page(pte_pfn(e));
 		if (unlikely(pte_special(e)))
 			pte_store(&to[i], e);
 		else if (unlikely(page_test(p, PG_TAIL) || p->order))
-			run = copy_run(k, &from[i], &to[i], n - i);
+			run = copy_run(k, &from[i], &to[i], n - i, level);
 		else
 			copy_one(k, &from[i], &to[i], e, (struct folio *)p);
 		set += (i32)run;
@@ -91,23 +100,24 @@ static void copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n)
 	pt_count(b, set);
 	spin_unlock(&b->lock);
 	spin_unlock(&a->lock);
+	return i;
 }
 
 static int copy_pages(struct fork *k)
 {
 	struct pt_walk w;
 
-	pt_walk_init(&w, &k->parent->pt, k->v->start, k->v->end);
+	pt_walk_edit(&w, &k->parent->pt, k->v->start, k->v->end, PT_FORK);
 	while (pt_walk_next(&w)) {
 		pte_t *from = w.pte, *to;
 		u32 n = w.n;
 
 		pt_walk_stop(&w); /* making a table sleeps; the lock held for writing keeps ours */
-		to = pt_make_leaf_table(&k->child->pt, w.va);
+		to = pt_make_table(&k->child->pt, w.va, w.level);
 		if (!to)
 			return -ENOMEM;
-		copy_stretch(k, from, &to[pt_index(w.va, 3)], n);
-		w.va += (u64)n << PAGE_SHIFT;
+		n = copy_stretch(k, from, &to[pt_index(w.va, w.level)], n, w.level);
+		w.va = pt_walk_va(&w, n);
 	}
 	return 0;
 }

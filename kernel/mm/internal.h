@@ -84,14 +84,13 @@ struct zap {
 	 * writing)
 	 */
 	bool beside_faults;
-	i64 anon, file, shmem;
+	i64 anon, file, shmem;	/* pages */
+	i32 cleared;		/* entries of the current stretch */
 };
 void zap_begin(struct zap *z, struct mm *mm, bool full);
 /* Unmaps the pages of [start, end) of v. */
 void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end);
 void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
-/* One cleared leaf: takes its folio (with the reference) out of the books. Node locked. */
-void zap_leaf(struct zap *z, const struct vma *v, pte_t old);
 
 /* --- mm/mmap.c ------------------------------------------------------------------------------- */
 /*
@@ -140,21 +139,25 @@ static inline void folio_map(struct folio *f, u32 n)
 {
 	__atomic_fetch_add((u64 *)&f->page.refcount, ((u64)n << 32) + n, __ATOMIC_RELAXED);
 }
-/* A page-cache page's leaves, for /proc/meminfo's Mapped: the first comes, the last goes. */
-static inline void file_mapped(struct folio *f)
+/*
+ * Of a page-cache folio n pages are mapped, or no longer. /proc/meminfo's Mapped counts a folio from
+ * the first one to the last.
+ */
+static inline void file_mapped(struct folio *f, u32 n)
 {
-	if (!__atomic_fetch_add(&f->page.mapcount.v, 1, __ATOMIC_RELAXED))
-		mem_stat_add(STAT_MAPPED, 1);
+	if (!__atomic_fetch_add(&f->page.mapcount.v, (i32)n, __ATOMIC_RELAXED))
+		mem_stat_add(STAT_MAPPED, folio_nr_pages(f));
 }
-static inline void file_unmapped(struct folio *f)
+static inline void file_unmapped(struct folio *f, u32 n)
 {
-	if (!__atomic_sub_fetch(&f->page.mapcount.v, 1, __ATOMIC_RELEASE))
-		mem_stat_add(STAT_MAPPED, -1);
+	if (!__atomic_sub_fetch(&f->page.mapcount.v, (i32)n, __ATOMIC_RELEASE))
+		mem_stat_add(STAT_MAPPED, -(i64)folio_nr_pages(f));
 }
-/* One leaf less, and the reference it had. */
-static inline void folio_unmap_put(struct folio *f)
+/* n pages less mapped, and the references that they had. */
+static inline void folio_unmap_put(struct folio *f, u32 n)
 {
-	u64 left = __atomic_sub_fetch((u64 *)&f->page.refcount, (1ull << 32) + 1, __ATOMIC_ACQ_REL);
+	u64 both = ((u64)n << 32) + n;
+	u64 left = __atomic_sub_fetch((u64 *)&f->page.refcount, both, __ATOMIC_ACQ_REL);
 
 	if (!(u32)left)
 		folio_free(f);
@@ -168,4 +171,21 @@ struct leaf vma_leaf(const struct vma *v, paddr_t pa);
 void sync_icache(const struct vma *v, struct folio *f);
 /* After leaves of [start, end) have changed. */
 void invalidate_user(struct mm *mm, u64 start, u64 end);
+/* The folio of a leaf, and how many of its pages lie from there to its end. */
+static inline struct folio *leaf_folio(pte_t e, u32 *left)
+{
+	struct page *p = pfn_to_page(pte_pfn(e));
+	struct folio *f = page_folio(p);
+
+	*left = folio_nr_pages(f) - (u32)(((u64)p - (u64)f) / STRUCT_PAGE_SIZE);
+	return f;
+}
+/*
+ * Entries of a run that lie in one folio of which left pages are left: at least one, since a block
+ * is never larger than its folio.
+ */
+static inline u32 run_limit(u32 left, u32 max, int level)
+{
+	return min(max, level == 3 ? left : left / pt_pages(level));
+}
 #endif

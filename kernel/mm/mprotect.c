@@ -3,34 +3,34 @@
 #include <linux/mman.h>
 #include "internal.h"
 
-/* The permissions of [start, end) of v follow its new flags. */
+static void sync_leaves(const struct vma *v, const struct pt_walk *w)
+{
+	for (u32 i = 0; i < w->n; i++) {
+		pte_t e = pte_load(&w->pte[i]);
+
+		if (!pte_is_none(e) && !pte_special(e))
+			sync_icache(v, page_folio(pfn_to_page(pte_pfn(e))));
+	}
+}
+
+/*
+ * The permissions of [start, end) of v follow its new flags. A private page that is not ours alone
+ * stays read-only until its first write.
+ */
 static void change_leaves(struct vma *v, u64 start, u64 end)
 {
 	struct leaf l = vma_leaf(v, 0);
 	pte_t perm = pte_make_leaf(&l);
-	bool shared = v->vm_flags & VM_SHARED, write = v->vm_flags & VM_WRITE, changed = false;
+	bool changed = false;
 	struct pt_walk w;
 
-	pt_walk_init(&w, &v->mm->pt, start, end);
-	while (pt_walk_next(&w))
-		for (u32 i = 0; i < w.n; i++) {
-			pte_t e = pte_load(&w.pte[i]), n;
-
-			if (pte_is_none(e))
-				continue;
-			changed = true;
-			if ((v->vm_flags & VM_EXEC) && !pte_special(e))
-				sync_icache(v, page_folio(pfn_to_page(pte_pfn(e))));
-			/*
-			 * A private page that is not ours alone stays read-only until its first
-			 * write.
-			 */
-			do {
-				n = pte_modify(e, perm);
-				if (write && (shared || pte_exclusive(e)))
-					n = pte_mkwrite(n);
-			} while (unlikely(!pte_replace(&w.pte[i], &e, n)));
-		}
+	pt_walk_edit(&w, &v->mm->pt, start, end, PT_PROTECT);
+	while (pt_walk_next(&w)) {
+		if (v->vm_flags & VM_EXEC)
+			sync_leaves(v, &w);
+		changed |= modify_ptes(w.pte, w.n, perm, v->vm_flags & VM_WRITE,
+				       v->vm_flags & VM_SHARED);
+	}
 	if (changed)
 		invalidate_user(v->mm, start, end);
 }

@@ -17,57 +17,96 @@ struct remap {
 	struct vma *dead;		/* freed after unlocking */
 };
 
-static void move_entries(struct vma *v, pte_t *from, pte_t *to, u32 n, u64 old)
+/* Moves the leaves of one table's stretch, run by run; both nodes locked. */
+static i32 move_runs(pte_t *from, pte_t *to, u32 n, int level)
 {
-	struct page *a = pt_node(from), *b = pt_node(to);
-	bool any = false;
 	i32 moved = 0;
 
-	vma_lock_rmap(v);
-	spin_lock(&a->lock);
-	if (a != b)
-		spin_lock(&b->lock);
-	for (u32 i = 0; i < n; i++) {
+	for (u32 i = 0, run; i < n; i += run) {
 		pte_t e = pte_load(&from[i]);
+		struct pt_run r;
+		u32 left;
 
+		run = 1;
 		if (pte_is_none(e))
 			continue;
-		e = pte_xchg(&from[i], pte_none());
-		pte_store(&to[i], pte_clear_cont(e));
-		moved++;
-		any = true;
+		if (!pte_special(e)) {
+			(void)leaf_folio(e, &left);
+			run = pt_run_of(&from[i], run_limit(left, n - i, level), level,
+					PT_IGNORE_DIRTY | PT_IGNORE_YOUNG).n;
+		}
+		r = get_and_clear_ptes(&from[i], run);
+		e = pte_clear_cont(e);
+		if (r.any_young)
+			e = pte_mkyoung(e);
+		set_ptes(&to[i], r.any_dirty ? pte_mkdirty(e) : e, run, level);
+		moved += (i32)run;
 	}
-	pt_count(a, -moved);
-	pt_count(b, moved);
-	if (any)
-		invalidate_user(v->mm, old, old + ((u64)n << PAGE_SHIFT));
-	if (a != b)
-		spin_unlock(&b->lock);
-	spin_unlock(&a->lock);
+	return moved;
+}
+
+/* The leaves of [old, old + size), of one table of level, go to their places in table to. */
+static void move_entries(struct vma *v, u64 old, u64 size, pte_t *to, int level)
+{
+	struct page *b = pt_node(to);
+	struct pt_walk w;
+
+	vma_lock_rmap(v);
+	pt_walk_edit(&w, &v->mm->pt, old, old + size, PT_MOVE);
+	if (pt_walk_next(&w)) {
+		struct page *a = w.node;
+		i32 moved;
+
+		BUG_ON(w.level != level || w.va != old);
+		if (a != b)
+			spin_lock(&b->lock);
+		moved = move_runs(w.pte, to, w.n, level);
+		pt_count(a, -moved);
+		pt_count(b, moved);
+		if (moved)
+			invalidate_user(v->mm, old, old + size);
+		if (a != b)
+			spin_unlock(&b->lock);
+		pt_walk_stop(&w);
+	}
 	vma_unlock_rmap(v);
 }
 
+/* A block lies at old as a whole and may lie so at new. */
+static bool block_fits(struct pt_tree *pt, u64 old, u64 new, u64 len)
+{
+	int level;
+
+	if (!is_aligned(old | new, PMD_SIZE) || len < PMD_SIZE)
+		return false;
+	if (pte_kind(pte_load(pt_entry(pt, old, &level)), 2) != PTE_LEAF || level != 2)
+		return false;
+	return pte_is_none(pte_load(pt_entry(pt, new, &level))) && level <= 2;
+}
+
 /*
- * Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved (moving back needs no
- * memory).
+ * Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved. Moving back needs no memory:
+ * the tables are there, and what lies in blocks fits as it did.
  */
 static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
 {
-	for (u64 done = 0; done < len;) {
-		u64 old_left = PMD_SIZE - ((old + done) & (PMD_SIZE - 1));
-		u64 new_left = PMD_SIZE - ((new + done) & (PMD_SIZE - 1));
-		u64 one_table = min(old_left, new_left), part = min(len - done, one_table);
-		pte_t *from = pt_leaf_table(&v->mm->pt, old + done), *to;
+	struct pt_tree *pt = &v->mm->pt;
 
-		if (from) {
-			to = pt_make_leaf_table(&v->mm->pt, new + done);
-			if (!to)
-				return -ENOMEM;
-			from += pt_index(old + done, 3);
-			to += pt_index(new + done, 3);
-			move_entries(v, from, to, (u32)(part >> PAGE_SHIFT), old + done);
-		}
-		done += part;
+	for (u64 done = 0, part; done < len; done += part) {
+		u64 from = old + done, at = new + done;
+		int level = block_fits(pt, from, at, len - done) ? 2 : 3;
+		pte_t *to;
+
+		part = max(from & (PMD_SIZE - 1), at & (PMD_SIZE - 1));	/* tables end there */
+		part = min(len - done, PMD_SIZE - part);
+		if (level == 3 && pt_split(pt, from, PT_MOVE))
+			return -ENOMEM;
+		if (level == 3 && !pt_leaf_table(pt, from))
+			continue;
+		to = pt_make_table(pt, at, level);
+		if (!to)
+			return -ENOMEM;
+		move_entries(v, from, part, &to[pt_index(at, level)], level);
 	}
 	return 0;
 }

@@ -39,10 +39,11 @@ int mm_msync(struct mm *mm, u64 start, u64 len, int flags)
 
 static bool resident(struct vma *v, u64 addr)
 {
-	pte_t *t = pt_leaf_table(&v->mm->pt, addr);
 	struct mapping *m = vma_mapping(v);
 	struct folio *f;
-	if (t && pte_present(pte_load(&t[pt_index(addr, 3)])))
+	int level;
+
+	if (pte_present(pte_load(pt_entry(&v->mm->pt, addr, &level))))
 		return true;
 	if (!m)
 		return false;

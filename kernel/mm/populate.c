@@ -17,11 +17,9 @@ int fault_errno(enum fault_result r)
 
 bool leaf_satisfies(struct mm *mm, u64 addr, bool write)
 {
-	pte_t *t = pt_leaf_table(&mm->pt, addr), e;
+	int level;
+	pte_t e = pte_load(pt_entry(&mm->pt, addr, &level));
 
-	if (!t)
-		return false;
-	e = pte_load(&t[pt_index(addr, 3)]);
 	return pte_present(e) && (!write || pte_write(e));
 }
 

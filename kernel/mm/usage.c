@@ -6,26 +6,27 @@
 #include <base/string.h>
 #include "internal.h"
 
-static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e)
+/* Pages of the entry that lie in the VMA count; they share what a contiguous block says. */
+static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e, u64 bytes)
 {
 	struct folio *f = page_folio(pfn_to_page(pte_pfn(e)));
 	u64 users = (u64)max(atomic_read(&f->page.mapcount), 1) >> folio_order(f);
 	bool dirty = pte_dirty(e) || page_test(&f->page, PG_DIRTY), shared = users > 1;
 
-	u->rss += PAGE_SIZE;
-	u->pss += PAGE_SIZE / max(users, 1ul);
+	u->rss += bytes;
+	u->pss += bytes / max(users, 1ul);
 	if (page_test(&f->page, PG_ANON)) {
-		u->anonymous += PAGE_SIZE;
+		u->anonymous += bytes;
 		dirty = true;
 	}
 	if (pte_young(e) || page_test(&f->page, PG_REFERENCED))
-		u->referenced += PAGE_SIZE;
+		u->referenced += bytes;
 	if (shared)
-		*(dirty ? &u->shared_dirty : &u->shared_clean) += PAGE_SIZE;
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += bytes;
 	else
-		*(dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
+		*(dirty ? &u->private_dirty : &u->private_clean) += bytes;
 	if (v->vm_flags & VM_LOCKED)
-		u->locked += PAGE_SIZE / max(users, 1ul);
+		u->locked += bytes / max(users, 1ul);
 }
 
 void mm_vma_usage(struct vma *v, struct vma_usage *u)
@@ -38,8 +39,13 @@ void mm_vma_usage(struct vma *v, struct vma_usage *u)
 		for (u32 i = 0; i < w.n; i++) {
 			pte_t e = pte_load(&w.pte[i]);
 
-			if (pte_present(e) && !pte_special(e))
-				count_leaf(v, u, e);
+			if (!pte_present(e) || pte_special(e))
+				continue;
+			count_leaf(v, u, e, pt_span(w.level));
+			if (w.level < 3)
+				u->thp += pt_span(w.level);
+			else if (pte_cont(e))
+				u->cont += PAGE_SIZE;
 		}
 }
 
@@ -50,23 +56,23 @@ void mm_vma_usage(struct vma *v, struct vma_usage *u)
 
 u64 mm_pagemap_entry(struct mm *mm, u64 addr)
 {
-	pte_t *t = pt_leaf_table(&mm->pt, addr), e;
-	struct page *node;
+	int level;
+	pte_t *p = pt_entry(&mm->pt, addr, &level), e;
+	struct page *node = pt_node(p);
 	u64 word = 0;
 
-	if (!t)
-		return 0;
-	node = pt_node(t);
 	spin_lock(&node->lock);
-	e = pte_load(&t[pt_index(addr, 3)]);
-	if (pte_present(e)) {
-		word = PAGEMAP_PRESENT | pte_pfn(e);
+	e = pte_load(p);
+	if (pte_kind(e, level) == PTE_LEAF) {
+		u64 page = pt_index(addr, 3) & (pt_pages(level) - 1);
+
+		word = PAGEMAP_PRESENT | (pte_pfn(e) + page);
 		if (!pte_special(e)) {
 			struct folio *f = page_folio(pfn_to_page(pte_pfn(e)));
 
 			if (!page_test(&f->page, PG_ANON))
 				word |= PAGEMAP_FILE;
-			if (atomic_read(&f->page.mapcount) == 1)
+			if (atomic_read(&f->page.mapcount) <= (i32)folio_nr_pages(f))
 				word |= PAGEMAP_EXCLUSIVE;
 		}
 	}

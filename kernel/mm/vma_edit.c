@@ -154,6 +154,8 @@ struct vma *vma_split(struct vma *v, u64 addr)
 	BUG_ON(addr <= v->start || addr >= v->end);
 	if (v->mm->nr_vmas >= mm_max_map_count)
 		return ERR_PTR(-ENOMEM);
+	if (pt_split_at(&v->mm->pt, addr, PT_CUT))
+		return ERR_PTR(-ENOMEM);
 	n = vma_dup(v);
 	if (!n)
 		return ERR_PTR(-ENOMEM);

@@ -23,11 +23,12 @@ void pt_gather_invalidate(struct pt_gather *g)
 	else if (g->end - g->start > WHOLE_ASID_PAGES << PAGE_SHIFT)
 		tlb_inval_asid(asid);
 	else
-		tlb_inval_range(asid, g->start, g->end, PAGE_SIZE,
+		tlb_inval_range(asid, g->start, g->end, min(g->stride, PMD_SIZE),
 			g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL);
 	g->start = ~0ull;
 	g->end = 0;
 	g->tables_changed = false;
+	g->stride = ~0ull;
 }
 
 void pt_gather_flush(struct pt_gather *g)
@@ -35,7 +36,7 @@ void pt_gather_flush(struct pt_gather *g)
 	if (!g->full)
 		pt_gather_invalidate(g);
 	for (u32 i = 0; i < g->nr; i++)
-		folio_put(g->folio[i]);
+		folio_put_many(g->folio[i], (i32)g->refs[i]);
 	g->nr = 0;
 	if (g->tables)
 		pt_gather_free_tables(g);

@@ -5,7 +5,7 @@
 #include <pt/pt.h>
 #include "internal.h"
 
-static pte_t *table_alloc(struct pt_tree *pt, int level, u64 va)
+pte_t *pt_table_alloc(struct pt_tree *pt, int level, u64 va)
 {
 	pte_t *t = page_alloc(ALLOC_ZERO);
 	struct page *node;
@@ -24,7 +24,7 @@ static pte_t *table_alloc(struct pt_tree *pt, int level, u64 va)
 	return t;
 }
 
-static void table_free(struct pt_tree *pt, struct page *node)
+void pt_table_free(struct pt_tree *pt, struct page *node)
 {
 	page_clear(node, PG_TABLE);
 	atomic_set(&node->mapcount, 0);
@@ -36,7 +36,7 @@ static void table_free(struct pt_tree *pt, struct page *node)
 int pt_init(struct pt_tree *pt)
 {
 	*pt = (struct pt_tree){ 0 };
-	pt->root = table_alloc(pt, 0, 0);
+	pt->root = pt_table_alloc(pt, 0, 0);
 	return pt->root ? 0 : -ENOMEM;
 }
 
@@ -58,7 +58,7 @@ static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
 		pt_count(node, -1);
 	}
 	BUG_ON(node->mapcount.v != 0);	/* a leaf left behind would leak its page */
-	table_free(pt, node);
+	pt_table_free(pt, node);
 }
 
 void pt_destroy(struct pt_tree *pt)
@@ -82,7 +82,7 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 		return pt_table_of(now);
 	if (pte_kind(now, level) == PTE_LEAF)
 		return NULL;
-	child = table_alloc(pt, level + 1, va);
+	child = pt_table_alloc(pt, level + 1, va);
 	if (!child)
 		return NULL;
 	spin_lock(&node->lock);
@@ -96,32 +96,56 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 		return child;
 	}
 	spin_unlock(&node->lock);
-	table_free(pt, pt_node(child));
+	pt_table_free(pt, pt_node(child));
 	return pte_kind(now, level) == PTE_TABLE ? pt_table_of(now) : NULL;
 }
 
-pte_t *pt_make_leaf_table(struct pt_tree *pt, u64 va)
+pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level)
 {
 	pte_t *t = pt->root;
 
-	for (int level = 0; t && level < 3; level++)
-		t = make_child(pt, t, level, va);
+	for (int l = 0; t && l < level; l++)
+		t = make_child(pt, t, l, va);
 	return t;
 }
 
 /* The first address after va that another entry of this level maps. */
 static u64 next_entry(u64 va, int level) { return align_down(va, pt_span(level)) + pt_span(level); }
 
-static void enter(struct pt_walk *w, pte_t *table, int level)
+/* Takes apart what [pte, pte + n) cuts of contiguous blocks. */
+static void cut_ends(struct pt_walk *w)
 {
-	u64 stop = level == 3 ? min(w->end, next_entry(w->va, 2))
-			      : min(w->end, next_entry(w->va, level));
+	u32 first = (u32)((u64)w->pte / sizeof(pte_t)) % CONT_PTES, last = first + w->n;
+	u64 va = pt_walk_va(w, 0);
+
+	if (first && pte_cont(pte_load(w->pte)))
+		pt_unfold(w->pt, w->pte, va, w->why);
+	if (last % CONT_PTES && pte_cont(pte_load(&w->pte[w->n - 1])))
+		pt_unfold(w->pt, &w->pte[w->n - 1], va + ((u64)(w->n - 1) << PAGE_SHIFT), w->why);
+}
+
+/* Locks the stretch that begins at w->va in table; false: there is no leaf any more. */
+static bool enter(struct pt_walk *w, pte_t *table, int level)
+{
+	u64 stop = min(w->end, next_entry(w->va, level - 1));
+	u32 n = (u32)((stop - align_down(w->va, pt_span(level)) + pt_span(level) - 1) >>
+		      pt_shift(level));
 
 	w->pte = &table[pt_index(w->va, level)];
-	w->n = level == 3 ? (u32)((stop - w->va) >> PAGE_SHIFT) : 1;
 	w->level = level;
+	w->n = n;
 	w->node = pt_node(table);
 	spin_lock(&w->node->lock);
+	if (likely(level == 3)) {
+		if (w->edit)
+			cut_ends(w);
+		return true;
+	}
+	for (w->n = 0; w->n < n && pte_kind(pte_load(&w->pte[w->n]), level) == PTE_LEAF;)
+		w->n++;
+	if (!w->n)
+		pt_walk_stop(w);
+	return w->n;
 }
 
 void pt_walk_stop(struct pt_walk *w)
@@ -138,7 +162,7 @@ static void leave(struct pt_walk *w)
 
 	if (!w->node)
 		return;
-	next = w->level == 3 ? w->va + ((u64)w->n << PAGE_SHIFT) : next_entry(w->va, w->level);
+	next = pt_walk_va(w, w->n);
 	pt_walk_stop(w);
 	w->va = min(next, w->end);
 }
@@ -159,27 +183,12 @@ bool pt_walk_next(struct pt_walk *w)
 				break;
 			t = pt_table_of(e);
 		}
-		if (kind != PTE_NONE) {
-			enter(w, t, level);
+		if (kind == PTE_NONE)
+			w->va = next_entry(w->va, level);
+		else if (enter(w, t, level))
 			return true;
-		}
-		w->va = next_entry(w->va, level);
 	}
 	return false;
-}
-
-int pt_walk_make(struct pt_walk *w)
-{
-	pte_t *t;
-
-	leave(w);
-	if (w->va >= w->end)
-		return 0;
-	t = pt_make_leaf_table(w->pt, w->va);
-	if (!t)
-		return -ENOMEM;
-	enter(w, t, 3);
-	return 1;
 }
 
 /*
@@ -206,7 +215,7 @@ static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, 
 		pte_store(e, pte_none());
 		pt_count(pt_node(table), -1);
 		spin_unlock(&pt_node(table)->lock);
-		pt_gather_range(g, va, min(end, hi));
+		pt_gather_range(g, va, min(end, hi), 3);
 		g->tables_changed = true;
 		child->private = (u64)g->tables;
 		g->tables = child;
@@ -225,7 +234,7 @@ void pt_gather_free_tables(struct pt_gather *g)
 	for (struct page *t = g->tables; t; t = next) {
 		next = (struct page *)t->private;
 		t->private = 0;
-		table_free(g->pt, t);
+		pt_table_free(g->pt, t);
 	}
 	g->tables = NULL;
 }

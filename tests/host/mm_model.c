@@ -170,9 +170,10 @@ static void check_counts(struct mm *mm)
 			BUG_ON(atomic_read(&f->page.mapcount) < 1 ||
 				ref_read(&f->page.refcount) < atomic_read(&f->page.mapcount));
 			if (page_test(&f->page, PG_ANON)) {
-				anon++;
+				anon += pt_pages(w.level);
 				BUG_ON(pte_write(e) && !pte_exclusive(e));
-				BUG_ON(pte_exclusive(e) && atomic_read(&f->page.mapcount) != 1);
+				BUG_ON(pte_exclusive(e) && !folio_order(f) &&
+				       atomic_read(&f->page.mapcount) != 1);
 			} else {
 				shmem++;
 			}

@@ -103,6 +103,17 @@ bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 	return arm64_pte_cas(p, old, v);
 }
 
+void pte_store_run(pte_t *p, pte_t first, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		pte_store(&p[i], pte_advance(first, i));
+}
+void pte_clear_run(pte_t *p, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		pte_store(&p[i], pte_none());
+}
+
 /* --- walks ----------------------------------------------------------------------------------- */
 static struct path *find_path(u32 cpu, u64 va)
 {

@@ -28,6 +28,14 @@ enum mem_stat {
 	STAT_COW,
 	STAT_RECLAIMED,
 	STAT_OOM,
+	/* contiguous blocks, 2 MiB blocks: made; kept whole by an edit; taken apart by enum pt_cause */
+	STAT_CONT_MADE,
+	STAT_CONT_KEPT,
+	STAT_CONT_APART,
+	STAT_BLOCK_MADE = STAT_CONT_APART + 8,
+	STAT_BLOCK_KEPT,
+	STAT_BLOCK_APART,
+	STAT_BLOCK_APART_END = STAT_BLOCK_APART + 7,
 	NR_MEM_STAT
 };
 struct mem_stats { i64 v[NR_MEM_STAT]; } __aligned(64);

@@ -12,8 +12,18 @@
  * writing, for address ranges that no VMA covers and that no mapping's VMA list reaches any more.
  * So a walk is safe without any node lock while the walker holds mm->lock, or holds the vma_lock of
  * a mapping whose list has a VMA that covers the address (reverse map). Leaf entries are read and
- * changed under the leaf table's node lock; a lockless look at one is a hint to be checked again
- * under it.
+ * changed under the node lock of the table that they are in; a lockless look at one is a hint to be
+ * checked again under it. A block entry may become a table (pt_split_at) at any time, under the
+ * node lock; a table becomes a block only with mm->lock held for writing.
+ *
+ * Leaves come in three sizes, and only pt knows all of them: 4 KiB entries; contiguous blocks, 16
+ * aligned entries of one 64 KiB-aligned piece of memory that carry the contiguous bit; and 2 MiB
+ * block entries at level 2. Invariants of a contiguous block, while its node is not locked: all 16
+ * entries carry the bit and are equal but for the address and for what hardware sets, which is
+ * accessed and dirty, in any one of them (T9). What is said of the whole block is therefore the
+ * union over its entries; and if the first entry is settled (accessed, and dirty or not writable),
+ * the union says no more than the first. An operation that covers the block keeps it; before one
+ * entry may differ the block is taken apart, by pt_unfold alone. set_ptes alone makes blocks.
  */
 #ifndef PT_PT_H
 #define PT_PT_H
@@ -33,6 +43,7 @@ static inline u32 pt_index(u64 va, int level)
 {
 	return (u32)(va >> pt_shift(level)) & (PT_ENTRIES - 1);
 }
+static inline u32 pt_pages(int level) { return 1u << (9u * (u32)(3 - level)); } /* of one leaf */
 
 struct pt_tree {
 	pte_t *root;			/* linear-map address of the level-0 table */
@@ -81,36 +92,87 @@ static inline pte_t *pt_leaf_table(const struct pt_tree *pt, u64 va)
 	}
 	return t;
 }
-/* As above, tables made where missing. NULL: no memory (or a block in the way). */
-pte_t *pt_make_leaf_table(struct pt_tree *pt, u64 va);
+/*
+ * The entry that maps va, or the first one on the way that is none; *level: where it is. mm->lock
+ * or a mapping's vma_lock as above.
+ */
+static inline pte_t *pt_entry(const struct pt_tree *pt, u64 va, int *level)
+{
+	pte_t *t = pt->root;
+
+	for (*level = 0;; ++*level) {
+		pte_t *e = &t[pt_index(va, *level)], now = pte_load(e);
+
+		if (pte_kind(now, *level) != PTE_TABLE)
+			return e;
+		t = pt_table_of(now);
+	}
+}
+/*
+ * The table of level (1 to 3) that covers va, made where missing. NULL: no memory, or a block is
+ * in the way (pt_entry tells). Sleeps.
+ */
+pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level);
 
 /* Entries in use of the table whose node is locked. */
 static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
+
+/* --- taking blocks apart (pt/repaint.c) ------------------------------------------------------ */
+/* What made it necessary: counted (/proc/vmstat). */
+enum pt_cause {
+	PT_UNMAP,
+	PT_PROTECT,
+	PT_COW,
+	PT_FORK,
+	PT_MOVE,
+	PT_ADVISE,
+	PT_MIGRATE,
+	PT_CUT,		/* a VMA begins or ends inside */
+	NR_PT_CAUSE
+};
+/* The contiguous block that p, the entry of va, is in becomes 16 entries. Node locked. */
+void pt_unfold(struct pt_tree *pt, pte_t *p, u64 va, enum pt_cause why);
+/*
+ * If a 2 MiB block maps va and does not begin there, it becomes a table; no block can appear there
+ * while mm->lock is held. 0 or -ENOMEM. mm->lock held for reading or writing. Sleeps.
+ */
+int pt_split_at(struct pt_tree *pt, u64 va, enum pt_cause why) __must_check;
+/* As above, also if the block begins at va. */
+int pt_split(struct pt_tree *pt, u64 va, enum pt_cause why) __must_check;
 
 /* --- stretches: a range's entries, one table at a time --------------------------------------- */
 struct pt_walk {
 	struct pt_tree *pt;
 	u64 va, end;		/* [va, end): what is left, beginning with the current stretch */
-	/* the current stretch, its node locked: entries pte[0..n) map va + i * pt_span(level) */
+	/* the current stretch, its node locked: pte[0..n) of one table; see pt_walk_va */
 	pte_t *pte;
 	u32 n;
-	int level;		/* 3; or 1, 2 for a single block entry */
+	int level;		/* 3: entries of any kind; 1 or 2: block entries only */
+	enum pt_cause why;
+	bool edit;
 	struct page *node;
 };
+/* A walk that looks. At level 3 the first and last entries may be parts of contiguous blocks. */
 static inline void pt_walk_init(struct pt_walk *w, struct pt_tree *pt, u64 start, u64 end)
 {
 	*w = (struct pt_walk){ .pt = pt, .va = start, .end = end };
 }
+/* A walk that changes entries: contiguous blocks that the range cuts are taken apart on the way. */
+static inline void pt_walk_edit(struct pt_walk *w, struct pt_tree *pt, u64 start, u64 end,
+				enum pt_cause why)
+{
+	*w = (struct pt_walk){ .pt = pt, .va = start, .end = end, .edit = true, .why = why };
+}
 /*
  * Leaves the current stretch (unlocks) and locks the next one that has a table; false: no more,
- * nothing locked.
+ * nothing locked. A block that the range cuts belongs to the stretch as a whole.
  */
 bool pt_walk_next(struct pt_walk *w);
-/*
- * As above, but makes missing tables: each call's stretch begins where the last ended. -ENOMEM:
- * nothing locked; 1: a stretch; 0: done.
- */
-int pt_walk_make(struct pt_walk *w);
+/* The address that entry i of the stretch maps; for a block that the range cuts it lies outside. */
+static inline u64 pt_walk_va(const struct pt_walk *w, u32 i)
+{
+	return align_down(w->va, pt_span(w->level)) + ((u64)i << pt_shift(w->level));
+}
 /* Ends a walk early: unlocks. */
 void pt_walk_stop(struct pt_walk *w);
 
@@ -137,6 +199,10 @@ static inline pte_t pte_take(pte_t *p, pte_t now)
 
 /* --- runs of leaves in one stretch, node locked ---------------------------------------------- */
 /*
+ * Entries [p, p + n) of one table. No contiguous block is cut by the range (edit walks see to it).
+ * Hardware may set bits meanwhile; nothing that it sets is lost.
+ */
+/*
  * Differences that an operation may ignore inside a run; what was ignored is gathered in struct
  * pt_run.
  */
@@ -148,21 +214,49 @@ enum pt_ignore {
 };
 struct pt_run { u32 n; bool any_dirty, any_young, any_write, any_excl; };
 /*
- * The longest run of leaves from p[0] (present), at most max, of consecutive pages with the same
- * attributes but those ignored.
+ * The longest run of leaves from p[0] (present), at most max entries, of consecutive pages with the
+ * same attributes but those ignored. Contiguous blocks are taken as wholes, by what their union
+ * says, where they begin at p; max must not cut one unless nothing is changed.
  */
-struct pt_run pt_run_of(pte_t *p, u32 max, u32 ignore);
-/* n entries of consecutive pages from first. The entries were none. */
-void set_ptes(pte_t *p, pte_t first, u32 n);
+struct pt_run pt_run_of(pte_t *p, u32 max, int level, u32 ignore);
+/*
+ * n leaves of consecutive pages from first, which has no contiguous bit; what is aligned in memory
+ * as in the table becomes contiguous blocks. The entries were none and no TLB has what they mapped
+ * before (or it was the same). Publishes nothing: pte_publish.
+ */
+void set_ptes(pte_t *p, pte_t first, u32 n, int level);
+/* How many contiguous blocks set_ptes makes of that. */
+u32 pt_blocks_of(const pte_t *p, pte_t first, u32 n, int level);
 /*
  * Write-protects n leaves, keeping dirtiness; returns whether any could be written. The caller
  * invalidates.
  */
 bool wrprotect_ptes(pte_t *p, u32 n, bool clear_exclusive);
-/* Clears n leaves atomically; what hardware had set is gathered. The caller invalidates. */
+/* Clears n leaves; what hardware had set is gathered. The caller invalidates. */
 struct pt_run get_and_clear_ptes(pte_t *p, u32 n);
 /* Clears n leaves of a tree that no CPU uses any more: plain stores. */
 void clear_full_ptes(pte_t *p, u32 n);
+/*
+ * Read, execute and user access of n leaves become perm's (pte_modify); they become writable if
+ * write, and the mapping is shared or the leaf exclusive. None and special entries: the same, none
+ * stays none. The caller invalidates. Returns whether there was a leaf.
+ */
+bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared);
+/* Clears accessed; returns whether any was. The caller invalidates, if it cares. */
+bool clear_young_ptes(pte_t *p, u32 n);
+/* n leaves become writable, dirty, accessed and (if exclusive) exclusive. */
+void allow_write_ptes(pte_t *p, u32 n, bool exclusive);
+/* n leaves become accessed; dirty too, where write and they may be written. Whether any changed. */
+bool touch_ptes(pte_t *p, u32 n, bool write);
+/* The unit that p belongs to: the contiguous block's first entry and CONT_PTES, or p and 1. */
+static inline pte_t *pt_unit(pte_t *p, u32 *n)
+{
+	*n = 1;
+	if (!pte_cont(pte_load(p)))
+		return p;
+	*n = CONT_PTES;
+	return (pte_t *)align_down((u64)p, CONT_PTES * sizeof(pte_t));
+}
 
 /* --- gathering: what is to be freed once the TLB has forgotten it (pt/gather.c) -------------- */
 #define PT_GATHER_FOLIOS 96
@@ -170,9 +264,11 @@ struct pt_gather {
 	struct pt_tree *pt;
 	bool full; /* the whole tree goes and no CPU uses it: freed at once, no invalidation */
 	bool tables_changed;
+	u64 stride;		/* bytes of the smallest leaf gathered */
 	u64 start, end;		/* what has to be invalidated; start >= end: nothing */
 	u32 nr;
-	struct folio *folio[PT_GATHER_FOLIOS];	/* one reference each */
+	struct folio *folio[PT_GATHER_FOLIOS];
+	u32 refs[PT_GATHER_FOLIOS];		/* references to each that wait with it */
 	struct page *tables;	/* chained by private */
 };
 static inline void pt_gather_init(struct pt_gather *g, struct pt_tree *pt, bool full)
@@ -180,13 +276,16 @@ static inline void pt_gather_init(struct pt_gather *g, struct pt_tree *pt, bool 
 	g->pt = pt;
 	g->full = full;
 	g->tables_changed = false;
+	g->stride = ~0ull;
 	g->start = ~0ull;
 	g->end = 0;
 	g->nr = 0;
 	g->tables = NULL;
 }
-static inline void pt_gather_range(struct pt_gather *g, u64 start, u64 end)
+/* Leaves of level in [start, end) have changed. */
+static inline void pt_gather_range(struct pt_gather *g, u64 start, u64 end, int level)
 {
+	g->stride = min(g->stride, pt_span(level));
 	if (start < g->start)
 		g->start = start;
 	if (end > g->end)
@@ -200,14 +299,15 @@ void pt_gather_flush(struct pt_gather *g);
  * an invalidation (break before make).
  */
 void pt_gather_invalidate(struct pt_gather *g);
-/* Takes over one reference of a folio that was mapped and is no longer. */
-static inline void pt_gather_folio(struct pt_gather *g, struct folio *f)
+/* Takes over n references of a folio that was mapped and is no longer. */
+static inline void pt_gather_folio(struct pt_gather *g, struct folio *f, u32 n)
 {
 	if (g->full) {
-		folio_put(f);
+		folio_put_many(f, (i32)n);
 		return;
 	}
-	g->folio[g->nr++] = f;
+	g->folio[g->nr] = f;
+	g->refs[g->nr++] = n;
 	if (g->nr == PT_GATHER_FOLIOS)
 		pt_gather_flush(g);
 }

@@ -112,6 +112,23 @@ static inline pte_t pte_modify(pte_t p, pte_t perm)
 }
 static inline pte_t pte_advance(pte_t p, u64 n) { p.v += field_put(PTE_OA, n); return p; }
 
+/* a, also accessed and dirty if b is: what is said of both entries together. */
+static inline pte_t pte_unite(pte_t a, pte_t b)
+{
+	if (pte_young(b))
+		a = pte_mkyoung(a);
+	return pte_dirty(b) ? pte_mkdirty(a) : a;
+}
+/* They differ at most in what decides about writing, in accessed, and in software's bits. */
+static inline bool pte_same_but_write(pte_t a, pte_t b)
+{
+	return !((a.v ^ b.v) & ~(PTE_AP_RDONLY | PTE_DBM | PTE_AF | PTE_SW_DIRTY | PTE_SW_EXCL));
+}
+/* The page at the start of what a block entry maps, with its attributes. */
+static inline pte_t pte_as_page(pte_t block) { block.v |= PTE_TYPE; return block; }
+/* The block entry that begins with a page whose frame is aligned to it. */
+static inline pte_t pte_as_block(pte_t page) { page.v &= ~(PTE_TYPE | PTE_CONT_BIT); return page; }
+
 static inline pte_t pte_make_leaf(const struct leaf *l)
 {
 	static const u8 attr[] = {
@@ -175,6 +192,16 @@ static inline bool pte_settled(pte_t p)
 {
 	return (p.v & PTE_AF) && (p.v & (PTE_DBM | PTE_AP_RDONLY)) != (PTE_DBM | PTE_AP_RDONLY);
 }
+/* Two neighbouring words, each by a single-copy atomic store (Arm ARM B2.2.1). */
+static inline void arch_store_pair(u64 *p, u64 a, u64 b)
+{
+#ifdef __aarch64__
+	asm volatile("stp %x1, %x2, %0" : "=Ump"(*(u64(*)[2])p) : "rZ"(a), "rZ"(b));
+#else
+	__atomic_store_n(p, a, __ATOMIC_RELAXED);
+	__atomic_store_n(p + 1, b, __ATOMIC_RELAXED);
+#endif
+}
 static inline pte_t pte_load(pte_t *p) { return (pte_t){__atomic_load_n(&p->v, __ATOMIC_RELAXED)}; }
 static inline void pte_store(pte_t *p, pte_t v) { __atomic_store_n(&p->v, v.v, __ATOMIC_RELEASE); }
 static inline pte_t pte_xchg(pte_t *p, pte_t v)
@@ -185,6 +212,30 @@ static inline bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 {
 	return __atomic_compare_exchange_n(&p->v, &old->v, v.v, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE);
+}
+/* n level-3 entries of consecutive pages, by single-copy atomic stores, two in an instruction;
+ * earlier stores are seen before any of them. */
+static inline void pte_store_run(pte_t *p, pte_t first, u32 n)
+{
+	u64 v = first.v, step = field_put(PTE_OA, 1);
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	if (n & 1) {
+		__atomic_store_n(&p->v, v, __ATOMIC_RELAXED);
+		v += step;
+		p++;
+	}
+#pragma GCC unroll 8
+	for (pte_t *end = p + (n & ~1u); p < end; p += 2, v += 2 * step)
+		arch_store_pair(&p->v, v, v + step);
+}
+static inline void pte_clear_run(pte_t *p, u32 n)
+{
+	if (n & 1)
+		__atomic_store_n(&(p++)->v, 0, __ATOMIC_RELAXED);
+#pragma GCC unroll 8
+	for (pte_t *end = p + (n & ~1u); p < end; p += 2)
+		arch_store_pair(&p->v, 0, 0);
 }
 /* A walk after this sees the stores before it; the return to user mode, or from the fault,
  * synchronises the rest. */
