@@ -224,7 +224,8 @@ static i64 ptmx_ioctl(struct file *f, u32 cmd, u64 arg)
 	case TIOCGPKT: return put_user(p->tty->pty_packet, (i32 __user *)arg);
 	case TIOCGPTPEER: return open_peer(p, (int)arg);
 	case TIOCSIG:
-		if (arg < 1 || arg > 64)
+		/* What the line discipline could have sent: no right to more comes with a master. */
+		if (arg != SIGINT && arg != SIGQUIT && arg != SIGTSTP)
 			return -EINVAL;
 		tty_signal_foreground(p->tty, (int)arg);
 		return 0;

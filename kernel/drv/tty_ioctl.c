@@ -97,13 +97,18 @@ static i64 set_termios(struct tty *t, u32 form, u64 arg, bool wait, bool flush)
 static i64 get_termios(struct tty *t, u32 cmd, void __user *arg)
 {
 	struct termios2 n = t->termios;
-	struct termio t0 = {(u16)n.c_iflag, (u16)n.c_oflag, (u16)n.c_cflag,
-			    (u16)n.c_lflag, n.c_line,	    {0}};
+	struct termio t0;
 
 	if (cmd == TCGETS2)
 		return copy_to_user(arg, &n, sizeof(n)) ? -EFAULT : 0;
 	if (cmd == TCGETS)
 		return copy_to_user(arg, &n, sizeof(struct termios1)) ? -EFAULT : 0;
+	memset(&t0, 0, sizeof(t0));	/* padding and all */
+	t0.iflag = (u16)n.c_iflag;
+	t0.oflag = (u16)n.c_oflag;
+	t0.cflag = (u16)n.c_cflag;
+	t0.lflag = (u16)n.c_lflag;
+	t0.line = n.c_line;
 	memcpy(t0.cc, n.c_cc, sizeof(t0.cc));
 	return copy_to_user(arg, &t0, sizeof(t0)) ? -EFAULT : 0;
 }

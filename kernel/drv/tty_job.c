@@ -18,12 +18,30 @@ struct tty *tty_of_current(void)
 	return t;
 }
 
+/*
+ * The number of a group that is gone may be another group's by now, perhaps another user's: only
+ * members that have t as their terminal are meant. proc_lock held.
+ */
+static void send_members(struct tty *t, i32 pgid, int sig)
+{
+	struct process *p;
+
+	if (pgid <= 0)
+		return;
+	list_for_each(p, &all_processes, all_link)
+		if (p->pgid == pgid && p->tty == t)
+			signal_send_process(p, sig, NULL);
+}
+
 void tty_signal_foreground(struct tty *t, int sig)
 {
-	i32 pgid = READ_ONCE(t->pgid);
+	u64 flags;
 
-	if (pgid > 0)
-		signal_send_pgrp(pgid, sig, NULL);
+	if (READ_ONCE(t->pgid) <= 0)
+		return;
+	flags = spin_lock_irqsave(&proc_lock);
+	send_members(t, t->pgid, sig);
+	spin_unlock_irqrestore(&proc_lock, flags);
 }
 
 /* The caller's process is in the background of t, its controlling terminal. */
@@ -115,44 +133,33 @@ static void disassociate(struct process *leader, bool hang_up)
 {
 	u64 flags = spin_lock_irqsave(&proc_lock);
 	struct tty *t = leader->tty;
-	i32 pgid = 0;
 
-	if (t) {
-		pgid = t->pgid;
+	if (t && hang_up) {
+		send_members(t, t->pgid, SIGHUP);
+		send_members(t, t->pgid, SIGCONT);
+	}
+	if (t)
 		detach_all(t);
-	}
 	spin_unlock_irqrestore(&proc_lock, flags);
-	if (t && hang_up && pgid > 0) {
-		signal_send_pgrp(pgid, SIGHUP, NULL);
-		signal_send_pgrp(pgid, SIGCONT, NULL);
-	}
 }
 
 void tty_hangup(struct tty *t)
 {
-	i32 sid, pgid;
+	struct process *p;
 	u64 flags = spin_lock_irqsave(&t->lock);
 
 	t->hung_up = true;
 	spin_unlock_irqrestore(&t->lock, flags);
 	flags = spin_lock_irqsave(&proc_lock);
-	sid = t->sid;
-	pgid = t->pgid;
+	list_for_each(p, &all_processes, all_link)
+		if (p->tty == t && p->session_leader && p->pgid != t->pgid) {
+			signal_send_process(p, SIGHUP, NULL);
+			signal_send_process(p, SIGCONT, NULL);
+		}
+	send_members(t, t->pgid, SIGHUP);
+	send_members(t, t->pgid, SIGCONT);
 	detach_all(t);
 	spin_unlock_irqrestore(&proc_lock, flags);
-	if (sid > 0) {
-		struct process *leader = process_by_pid(sid);
-
-		if (leader) {
-			signal_send_process(leader, SIGHUP, NULL);
-			signal_send_process(leader, SIGCONT, NULL);
-			process_put(leader);
-		}
-	}
-	if (pgid > 0 && pgid != sid) {
-		signal_send_pgrp(pgid, SIGHUP, NULL);
-		signal_send_pgrp(pgid, SIGCONT, NULL);
-	}
 	wake_up_key(&t->read_wait, 0, EPOLLIN | EPOLLHUP);
 	wake_up_key(&t->write_wait, 0, EPOLLOUT | EPOLLHUP);
 }
@@ -167,7 +174,9 @@ static i64 set_controlling(struct tty *t, u64 steal)
 	i64 err = 0;
 
 	flags = spin_lock_irqsave(&proc_lock);
-	if (p->session_leader && p->tty == t && t->sid == p->sid) {
+	if (t->hung_up) {
+		err = -EIO;	/* process.tty holds no reference: a hang-up is what clears it */
+	} else if (p->session_leader && p->tty == t && t->sid == p->sid) {
 		err = 0;
 	} else if (!p->session_leader || p->tty) {
 		err = -EPERM;

@@ -73,6 +73,12 @@ static u32 item_poll(struct epitem *it)
 	       ~(u32)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP);
 }
 
+/* By members: a struct copied whole would take padding from the kernel's stack along. */
+static int put_event(struct epoll_event __user *out, u32 events, u64 data)
+{
+	return put_user(events, &out->events) ?: put_user(data, &out->data);
+}
+
 /* ep->mutex held. Number of events stored, or -EFAULT if the first could not be. */
 static i64 harvest(struct epoll *ep, struct epoll_event __user *out, int max)
 {
@@ -82,11 +88,11 @@ static i64 harvest(struct epoll *ep, struct epoll_event __user *out, int max)
 	take_ready(ep, &taken);
 	while (!list_empty(&taken) && n < max) {
 		struct epitem *it = list_first(&taken, struct epitem, ready_link);
-		struct epoll_event ev = { .events = item_poll(it), .data = it->data };
-		bool keep = ev.events && !(it->events & EPOLLET);
+		u32 got = item_poll(it);
+		bool keep = got && !(it->events & EPOLLET);
 
-		if (ev.events) {
-			if (copy_to_user(&out[n], &ev, sizeof(ev))) {
+		if (got) {
+			if (put_event(&out[n], got, it->data)) {
 				n = n ?: -EFAULT;
 				break;
 			}

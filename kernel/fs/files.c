@@ -121,7 +121,7 @@ static __always_inline struct fdref get_any(int fd)
 
 	if (unlikely(!fs))
 		return (struct fdref){ NULL, false };
-	if (likely(ref_read(&fs->users) == 1))
+	if (likely(load_acquire(&fs->users.v) == 1))	/* after all that the last other user did */
 		return (struct fdref){ slot(fs, fd), false };
 	return get_shared(fs, fd);
 }
@@ -146,7 +146,7 @@ struct file *fd_peek(int fd)
 {
 	struct files *fs = current->files;
 
-	return fs && ref_read(&fs->users) == 1 ? slot(fs, fd) : NULL;
+	return fs && load_acquire(&fs->users.v) == 1 ? slot(fs, fd) : NULL;
 }
 
 struct file *fd_get_any(int fd)

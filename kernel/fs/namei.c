@@ -22,12 +22,13 @@ struct place { struct mount *m; struct dentry *d; };
 static bool fast_start(int dirfd, bool absolute, struct place *root, struct place *at)
 {
 	struct fs_ctx *fs = current_fs();
+	bool shared = load_acquire(&fs->users.v) != 1;	/* it may end while we look */
 
-	if (unlikely(ref_read(&fs->users) != 1))
+	if (unlikely(shared))
 		spin_lock(&fs->lock);
 	*root = (struct place){ fs->root.mnt, fs->root.dentry };
 	*at = absolute ? *root : (struct place){ fs->cwd.mnt, fs->cwd.dentry };
-	if (unlikely(ref_read(&fs->users) != 1))
+	if (unlikely(shared))
 		spin_unlock(&fs->lock);
 	if (likely(absolute || dirfd == AT_FDCWD))
 		return true;

@@ -6,6 +6,7 @@
  */
 #include <base/string.h>
 #include <lib/format.h>
+#include "internal.h"
 #include "proc.h"
 
 static struct mm *mm_of(struct inode *i)
@@ -18,12 +19,18 @@ static struct mm *mm_of(struct inode *i)
 	return mm;
 }
 
+/* Shared anonymous memory is backed too, but by no file. */
+static bool of_file(const struct vma *v)
+{
+	return v->backing && v->backing->ops == &file_backing_ops;
+}
+
 /* mm->lock held. */
 static struct vma *exact(struct mm *mm, u64 start, u64 end)
 {
 	struct vma *v = mm_find_vma(mm, start);
 
-	return v && v->start == start && v->end == end && v->backing ? v : NULL;
+	return v && v->start == start && v->end == end && of_file(v) ? v : NULL;
 }
 
 static int map_follow(struct inode *i, struct path *to)
@@ -97,7 +104,7 @@ static bool next_map(struct mm *mm, u64 *start, u64 *end)
 
 	read_lock(&mm->lock);
 	v = mm_first_vma_from(mm, *start);
-	while (v && !v->backing)
+	while (v && !of_file(v))
 		v = mm_first_vma_from(mm, v->end);
 	if (v) {
 		*start = v->start;

@@ -17,8 +17,12 @@
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
-static int check_flags(u64 f)
+static int check_request(const struct clone_req *req)
 {
+	u64 f = req->flags;
+
+	if (req->exit_signal < 0 || req->exit_signal > 64)
+		return -EINVAL;
 	if (f & NEW_NAMESPACES || f & CLONE_INTO_CGROUP)
 		return -EINVAL;
 	if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
@@ -266,7 +270,7 @@ static void tell_tid(struct task *t, const struct clone_req *req)
 i64 task_clone(const struct clone_req *req)
 {
 	bool vfork = req->flags & CLONE_VFORK;
-	int err = check_flags(req->flags), pidfd = -1;
+	int err = check_request(req), pidfd = -1;
 	void *cookie = NULL;
 	struct task *t;
 	struct pid *pid;

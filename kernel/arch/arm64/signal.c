@@ -74,12 +74,10 @@ static u64 place(const struct regs *r, const struct ksignal *k, const stack_t *a
 static void fill(struct frame_head *h, const struct regs *r, const struct ksignal *k,
 		 sigmask_t oldmask, const stack_t *alt, const struct arch_task *a)
 {
+	memset(h, 0, sizeof(*h));	/* its padding too goes to the user */
 	h->info = k->info;
-	h->uc.uc_flags = 0;
-	h->uc.uc_link = NULL;
 	h->uc.uc_stack = *alt;
 	h->uc.uc_sigmask = oldmask;
-	memset(h->uc.unused, 0, sizeof(h->uc.unused));
 	h->uc.mc.fault_address = a->fault_addr;
 	memcpy(h->uc.mc.regs, r->x, sizeof(r->x));
 	h->uc.mc.sp = r->sp;
