@@ -90,10 +90,10 @@ void fake_init(u64 ram, u64 seed)
 		free(fake_vmemmap);
 		free(free_stack);
 	}
-	fake_mmu_reset();
 	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	fake_ram_size = ram;
+	fake_mmu_reset();
 	fake_vmemmap = aligned_alloc(64, pages * STRUCT_PAGE_SIZE);
 	memset(fake_vmemmap, 0, pages * STRUCT_PAGE_SIZE);
 	free_stack = malloc(pages * sizeof(u64));

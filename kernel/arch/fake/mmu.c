@@ -1,83 +1,46 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The checking MMU. Each CPU has a TLB of leaf translations and a cache of the tables that lead to
- * a leaf table; both may keep or drop any entry at any time, and may be filled ahead of use. What
- * the architecture forbids is caught when it happens (Arm ARM, D8.14 "Translation table
- * maintenance"):
- *  - a valid entry changed into one with another output address, memory type or kind (break before
- *    make);
- *  - a valid entry made where a TLB still holds the old translation of that entry (invalidation
- *    missing in between);
- *  - a page or table freed that a TLB or table cache still holds; and at quiet moments
- *    (fake_check_tlbs): a cached translation that allows more than its entry does now.
+ * The checking MMU. Each CPU has a TLB of leaf translations (of 4 KiB, of a contiguous block as a
+ * whole, of a block) and a cache of the tables on the way to them. Both keep or drop any entry at
+ * any time, and are filled ahead of use: what the architecture allows is done by chance, from the
+ * seed. In particular
+ *  - a walk that finds a contiguous entry caches its block or only its page, with that entry's
+ *    address and permissions;
+ *  - hardware sets accessed or dirty in the entry that it walked, or in any other of the block;
+ *  - the way to a table is cached also if the walk ends there without a leaf;
+ *  - an invalidation of a range may be made in steps of its stride, each of which hits only what
+ *    maps that address.
+ * What it forbids is caught when it happens; the rules are in mmu_rules.c.
  */
-#include <stdlib.h>
 #include <string.h>
-#include <fake/fake.h>
 #include <hal/tlb.h>
-#include <mm/page.h>
+#include "mmu.h"
 
-#define TLB_SIZE 48u
-#define PATHS 16u
-
-struct tlb_entry { bool used; u16 asid; u64 va; pte_t *at; pte_t value; };
-struct path {
-	bool used;
-	u16 asid;
-	u64 va;
-	pte_t *table[4];
-}; /* va: of the 2 MiB that table[3] maps */
-static struct {
-	pte_t *root;
-	u16 asid;
-	struct tlb_entry tlb[TLB_SIZE];
-	struct path path[PATHS];
-} cpus[MAX_CPUS];
-
+struct fake_cpu fake_cpus[MAX_CPUS];
+struct fake_mmu_counts fake_mmu;
 DEFINE_PER_CPU(struct tlb_stats, tlb_stats);
-u64 fake_tlb_inserts, fake_pte_stores;
 bool arch_hw_af = true, arch_hw_dbm = true;
 int arch_bbm_level;
 static u32 asid_bits = 8;
 void fake_set_asid_bits(u32 n) { asid_bits = n; }
 u32 arch_asid_bits(void) { return asid_bits; }
 
-void fake_mmu_reset(void) { memset(cpus, 0, sizeof(cpus)); }
-
-#define for_each_tlb(c, e) \
-	for (u32 c = 0; c < MAX_CPUS; c++) \
-		for (struct tlb_entry *e = cpus[c].tlb; e < cpus[c].tlb + TLB_SIZE; e++) \
-			if (e->used)
-#define for_each_path(c, p) \
-	for (u32 c = 0; c < MAX_CPUS; c++) \
-		for (struct path *p = cpus[c].path; p < cpus[c].path + PATHS; p++) \
-			if (p->used)
-
-/* --- stores ---------------------------------------------------------------------------------- */
-static bool valid(pte_t p) { return p.v & PTE_VALID; }
-
-static void check_store(pte_t *p, pte_t old, pte_t new)
+void fake_mmu_reset(void)
 {
-	struct page *node = virt_to_page(p);
-	int level = node->aux;
-
-	fake_pte_stores++;
-	BUG_ON(!page_test(node, PG_TABLE));
-	if (!valid(new))
-		return;
-	if (valid(old) && old.v != new.v) {
-		if (pte_kind(old, level) != pte_kind(new, level) || pte_pfn(old) != pte_pfn(new))
-			panic("break before make: %lx -> %lx", old.v, new.v);
-		if ((old.v ^ new.v) & (PTE_ATTRINDX | PTE_SH | PTE_NG | PTE_CONT_BIT))
-			panic("attributes changed live: %lx -> %lx", old.v, new.v);
-	}
-	for_each_tlb(c, e) if (e->at == p && pte_pfn(e->value) != pte_pfn(new))
-		panic("CPU %u (running asid %u) still has va %lx asid %u: %lx, where %lx is made "
-		      "by CPU %u (asid %u)",
-		      c, cpus[c].asid, e->va, e->asid, e->value.v, new.v, fake_current->cpu,
-		      cpus[fake_current->cpu].asid);
+	memset(fake_cpus, 0, sizeof(fake_cpus));
+	memset(&fake_mmu, 0, sizeof(fake_mmu));
+	fake_rules_reset();
 }
 
+u32 fake_tlb_find(u16 asid, u64 va, u64 size)
+{
+	u32 n = 0;
+
+	for_each_tlb(c, e) n += e->asid == asid && tlb_span(e) == size && va - e->va < size;
+	return n;
+}
+
+/* --- stores ---------------------------------------------------------------------------------- */
 pte_t pte_load(pte_t *p)
 {
 	fake_switch_point();
@@ -86,20 +49,20 @@ pte_t pte_load(pte_t *p)
 void pte_store(pte_t *p, pte_t v)
 {
 	fake_switch_point();
-	check_store(p, *p, v);
+	fake_check_store(p, *p, v);
 	arm64_pte_store(p, v);
 }
 pte_t pte_xchg(pte_t *p, pte_t v)
 {
 	fake_switch_point();
-	check_store(p, *p, v);
+	fake_check_store(p, *p, v);
 	return arm64_pte_xchg(p, v);
 }
 bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 {
 	fake_switch_point();
 	if (p->v == old->v)
-		check_store(p, *p, v);
+		fake_check_store(p, *p, v);
 	return arm64_pte_cas(p, old, v);
 }
 
@@ -115,206 +78,227 @@ void pte_clear_run(pte_t *p, u32 n)
 }
 
 /* --- walks ----------------------------------------------------------------------------------- */
-static struct path *find_path(u32 cpu, u64 va)
+static struct way *find_way(struct fake_cpu *cpu, u64 va, int level)
 {
-	struct path *p = cpus[cpu].path;
-
-	for (u32 i = 0; i < PATHS; i++)
-		if (p[i].used && p[i].asid == cpus[cpu].asid && p[i].va == align_down(va, PMD_SIZE))
-			return &p[i];
+	for (struct way *w = cpu->way; w < cpu->way + WAYS; w++)
+		if (w->used && w->asid == cpu->asid && w->level == level && va - w->va < way_span(w))
+			return w;
 	return NULL;
 }
 
-/* The leaf table for va as this CPU sees it: perhaps from the table cache. */
-static pte_t *walk(u32 cpu, u64 va)
+static void keep_way(struct fake_cpu *cpu, u64 va, int level, pte_t *table)
 {
-	struct path *p = find_path(cpu, va), n = { .used = true, .asid = cpus[cpu].asid,
-		.va = align_down(va, PMD_SIZE) };
-	pte_t *t = cpus[cpu].root;
+	struct way *w = find_way(cpu, va, level);
 
-	if (p && fake_random(8))
-		return p->table[3];
+	if (!w)
+		w = &cpu->way[fake_random(WAYS)];
+	*w = (struct way){ .used = true, .level = (u8)level, .asid = cpu->asid,
+		.va = align_down(va, level_span(level - 1)), .root = cpu->root, .table = table };
+}
+
+/* The leaf entry for va as this CPU sees it, perhaps by a cached way; NULL: there is none. */
+static pte_t *walk(struct fake_cpu *cpu, u64 va, int *level)
+{
+	pte_t *t = cpu->root;
+
+	*level = 0;
 	if (!t)
 		return NULL;
-	for (int level = 0; level < 3; level++) {
-		pte_t e;
+	for (int l = 3; l > 0 && !*level; l--) {
+		struct way *w = find_way(cpu, va, l);
 
-		n.table[level] = t;
-		e = t[(va >> (39 - 9 * level)) & 511];
-		if (!valid(e))
-			return NULL;
-		BUG_ON(pte_kind(e, level) != PTE_TABLE);
-		t = phys_to_virt(pte_table(e));
+		if (w && fake_random(8)) {
+			t = w->table;
+			*level = l;
+		}
 	}
-	n.table[3] = t;
-	*(p ? p : &cpus[cpu].path[fake_random(PATHS)]) = n;
-	return t;
+	for (;; ++*level) {
+		pte_t *e = &t[level_index(va, *level)];
+
+		if (!pte_valid(*e))
+			return NULL;
+		if (pte_kind(*e, *level) == PTE_LEAF)
+			return e;
+		t = phys_to_virt(pte_table(*e));
+		keep_way(cpu, va, *level + 1, t);
+	}
 }
 
-static void insert(u32 cpu, u64 va, pte_t *at, pte_t value)
+static void insert(struct fake_cpu *cpu, u64 va, pte_t *at, int level, pte_t value)
 {
-	struct tlb_entry *t = cpus[cpu].tlb, *e = &t[fake_random(TLB_SIZE)];
+	struct tlb_entry n = { .used = true, .level = (u8)level, .shift = (u8)level_shift(level),
+		.asid = cpu->asid, .root = cpu->root, .at = at, .value = value };
+	struct tlb_entry *into = &cpu->tlb[fake_random(TLB_SIZE)];
 
-	for (u32 i = 0; i < TLB_SIZE; i++)
-		if (t[i].used && t[i].asid == cpus[cpu].asid && t[i].va == va)
-			e = &t[i];
-	*e = (struct tlb_entry){ true, cpus[cpu].asid, va, at, value };
-	fake_tlb_inserts++;
+	if (pte_cont(value) && fake_random(2)) {
+		n.shift += 4;
+		n.value.v &= ~(PTE_OA & (tlb_span(&n) - 1));
+	}
+	n.va = align_down(va, tlb_span(&n));
+	fake_check_insert((u32)(cpu - fake_cpus), &n);
+	for (struct tlb_entry *e = cpu->tlb; e < cpu->tlb + TLB_SIZE; e++)
+		if (e->used && e->asid == n.asid && e->va == n.va && e->shift == n.shift)
+			into = e;
+	*into = n;
+	fake_mmu.inserts++;
 }
 
-static bool permits(pte_t p, enum fake_access_kind kind)
+/* What hardware sets goes into the entry that it walked, or into another of the contiguous block. */
+static void set_by_hardware(pte_t *at, int level, u64 set, u64 clear)
 {
-	if (!valid(p) || !(p.v & PTE_AP_USER))
-		return false;
-	if (kind == FAKE_WRITE)
-		return !(p.v & PTE_AP_RDONLY);
-	return kind != FAKE_EXEC || !(p.v & PTE_UXN);
+	pte_t *b = block_of(at), *other;
+
+	if (pte_cont(*at) && !fake_random(4)) {
+		other = &b[fake_random(CONT_PTES)];
+		if (pte_valid(*other) && fake_block_alike(*at, *other, other - at, level))
+			at = other;
+	}
+	at->v = (at->v | set) & ~clear;
 }
 
 /* One walk with hardware management of accessed and dirty bits. */
-static pte_t fetch(u32 cpu, u64 va, enum fake_access_kind kind, bool speculative)
+static pte_t fetch(struct fake_cpu *cpu, u64 va, enum fake_access_kind kind, bool speculative,
+	int *level)
 {
-	pte_t *t = walk(cpu, va), *at, e, n;
+	pte_t *at = walk(cpu, va, level), n;
+	u64 set = 0, clear = 0;
 
-	if (!t)
+	if (!at || (!(at->v & PTE_AF) && !arch_hw_af))
 		return pte_none();
-	at = &t[(va >> PAGE_SHIFT) & 511];
-	e = *at;
-	if (!valid(e))
-		return pte_none();
-	n = e;
-	if (!(e.v & PTE_AF)) {
-		if (!arch_hw_af)
-			return pte_none();
-		n.v |= PTE_AF;
-	}
-	if (kind == FAKE_WRITE && !speculative && arch_hw_dbm && (e.v & PTE_DBM))
-		n.v &= ~PTE_AP_RDONLY;
-	*at = n;
-	insert(cpu, va, at, n);
+	if (!(at->v & PTE_AF))
+		set = PTE_AF;
+	if (kind == FAKE_WRITE && !speculative && arch_hw_dbm && (at->v & PTE_DBM))
+		clear = at->v & PTE_AP_RDONLY;
+	n.v = (at->v | set) & ~clear;
+	if (set || clear)
+		set_by_hardware(at, *level, set, clear);
+	insert(cpu, va, at, *level, n);
 	return n;
+}
+
+/* A cached translation of va, any of several; or NULL. Drops some. */
+static struct tlb_entry *look_up(struct fake_cpu *cpu, u64 va)
+{
+	u32 first = fake_random(TLB_SIZE);
+
+	for (u32 i = 0; i < TLB_SIZE; i++) {
+		struct tlb_entry *e = &cpu->tlb[(first + i) % TLB_SIZE];
+
+		if (!e->used || e->asid != cpu->asid || va - e->va >= tlb_span(e))
+			continue;
+		if (fake_random(8))
+			return e;
+		e->used = false;
+	}
+	return NULL;
 }
 
 void *fake_translate(u64 va, enum fake_access_kind kind)
 {
-	u32 cpu = fake_current->cpu;
-	u64 page = va & PAGE_MASK;
+	struct fake_cpu *cpu = &fake_cpus[fake_current->cpu];
+	struct tlb_entry *t;
 	pte_t e = pte_none();
+	u64 off = 0;
+	int level;
 
 	fake_switch_point();
-	for (struct tlb_entry *t = cpus[cpu].tlb; t < cpus[cpu].tlb + TLB_SIZE; t++) {
-		if (!t->used || t->asid != cpus[cpu].asid || t->va != page)
-			continue;
-		if (!fake_random(8)) {
-			t->used = false;
-			continue;
-		}
+	t = look_up(cpu, va);
+	if (t) {
 		e = t->value;
+		off = va - t->va;
 		/* A clean writable entry goes back to the tables for its first write. */
 		if (kind == FAKE_WRITE && arch_hw_dbm &&
 			(e.v & (PTE_DBM | PTE_AP_RDONLY)) == (PTE_DBM | PTE_AP_RDONLY))
 			e = pte_none();
-		else if (!permits(e, kind))
+		else if (!fake_permits(e, kind))
 			return NULL;
 	}
-	if (!valid(e))
-		e = fetch(cpu, page, kind, false);
-	if (!permits(e, kind))
+	if (!pte_valid(e)) {
+		e = fetch(cpu, va, kind, false, &level);
+		off = va & (level_span(level) - 1);
+	}
+	if (!fake_permits(e, kind))
 		return NULL;
-	return (char *)phys_to_virt(pte_pfn(e) << PAGE_SHIFT) + (va & ~PAGE_MASK);
+	return (char *)phys_to_virt((pte_pfn(e) << PAGE_SHIFT) + off);
 }
 
 void fake_speculate(u64 va)
 {
+	int level;
+
 	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
-		if (cpus[cpu].root && !fake_random(3))
-			fetch(cpu, va & PAGE_MASK, FAKE_READ, true);
+		if (fake_cpus[cpu].root && !fake_random(3))
+			fetch(&fake_cpus[cpu], va, FAKE_READ, true, &level);
 }
 
 /* --- invalidation ---------------------------------------------------------------------------- */
-static void forget(int asid, u64 start, u64 end, bool tables)
+/* [va, va + len) is hit by an invalidation of [start, end): any of it, or of each step of stride. */
+static bool hit(u64 va, u64 len, u64 start, u64 end, u64 stride)
+{
+	u64 at = max(va, start);
+
+	if (stride)
+		at = start + div_round_up(at - start, stride) * stride;
+	return at < end && at - va < len;
+}
+
+static void forget(int asid, u64 start, u64 end, u64 stride, bool tables)
 {
 	fake_switch_point();
+	fake_mmu.invalidations++;
 	for_each_tlb(c, e)
-		if ((asid < 0 || e->asid == asid) && e->va >= start && e->va < end)
+		if ((asid < 0 || e->asid == asid) && hit(e->va, tlb_span(e), start, end, stride)) {
 			e->used = false;
+			fake_mmu.dropped++;
+		}
 	if (!tables)
 		return;
-	for_each_path(c, p)
-		if ((asid < 0 || p->asid == asid) && p->va < end && p->va + PMD_SIZE > start)
-			p->used = false;
+	for_each_way(c, w)
+		if ((asid < 0 || w->asid == asid) && hit(w->va, way_span(w), start, end, stride)) {
+			w->used = false;
+			fake_mmu.dropped_ways++;
+		}
 }
 
 void tlb_inval_range(u16 asid, u64 start, u64 end, u64 stride, enum tlb_depth depth)
 {
-	BUG_ON((start | end) & ~PAGE_MASK);
+	bool steps = end - start <= stride || fake_random(2);
+
+	BUG_ON((start | end) & ~PAGE_MASK || !stride || stride & ~PAGE_MASK);
 	this_cpu(tlb_stats).range++;
-	forget(asid, start, end, depth == TLB_ALL_LEVELS);
+	fake_mmu.pages += (end - start) >> PAGE_SHIFT;
+	forget(asid, start, end, steps ? stride : 0, depth == TLB_ALL_LEVELS);
 }
 void tlb_inval_page(u16 asid, u64 va, enum tlb_depth depth)
 {
 	BUG_ON(va & ~PAGE_MASK);
 	this_cpu(tlb_stats).page++;
-	forget(asid, va, va + PAGE_SIZE, depth == TLB_ALL_LEVELS);
+	fake_mmu.pages++;
+	forget(asid, va, va + PAGE_SIZE, PAGE_SIZE, depth == TLB_ALL_LEVELS);
 }
 void tlb_inval_asid(u16 asid)
 {
 	this_cpu(tlb_stats).asid++;
-	forget(asid, 0, ~0ull, true);
+	forget(asid, 0, ~0ull, 0, true);
 }
 void tlb_inval_kernel(u64 start, u64 end) { }
 void tlb_inval_all(void)
 {
 	this_cpu(tlb_stats).all++;
-	forget(-1, 0, ~0ull, true);
+	forget(-1, 0, ~0ull, 0, true);
 }
 void tlb_inval_all_local(void)
 {
-	u32 cpu = fake_current->cpu;
+	struct fake_cpu *cpu = &fake_cpus[fake_current->cpu];
 
-	memset(cpus[cpu].tlb, 0, sizeof(cpus[cpu].tlb));
-	memset(cpus[cpu].path, 0, sizeof(cpus[cpu].path));
+	memset(cpu->tlb, 0, sizeof(cpu->tlb));
+	memset(cpu->way, 0, sizeof(cpu->way));
 }
 void arch_load_user_root(paddr_t root, u16 asid)
 {
 	u32 cpu = fake_current->cpu;
 
 	BUG_ON(root && (!asid || asid >= BIT(asid_bits)));
-	cpus[cpu].root = root ? phys_to_virt(root) : NULL;
-	cpus[cpu].asid = asid;
-}
-
-/* --- checks ---------------------------------------------------------------------------------- */
-void fake_check_free(pfn_t pfn, u64 n)
-{
-	char *lo = phys_to_virt(pfn << PAGE_SHIFT), *hi = lo + (n << PAGE_SHIFT);
-
-	for_each_tlb(c, e) if ((pte_pfn(e->value) >= pfn && pte_pfn(e->value) < pfn + n) ||
-			       ((char *)e->at >= lo && (char *)e->at < hi))
-		panic("page freed while CPU %u has va %lx asid %u cached", c, e->va, e->asid);
-	for_each_path(c, p) for (int l = 0; l < 4;
-				 l++) if ((char *)p->table[l] >= lo && (char *)p->table[l] < hi)
-		panic("level %d table freed while CPU %u has it cached for %lx", l, c, p->va);
-	for (u32 c = 0; c < MAX_CPUS; c++)
-		if ((char *)cpus[c].root >= lo && (char *)cpus[c].root < hi)
-			panic("root freed while CPU %u has it loaded", c);
-}
-
-void fake_check_tlbs(void)
-{
-	for_each_tlb(c, e) {
-		pte_t now = *e->at;
-
-		if (!valid(now) || pte_pfn(now) != pte_pfn(e->value))
-			panic("CPU %u has va %lx asid %u: %lx, the table says %lx", c, e->va,
-				e->asid, e->value.v, now.v);
-		if ((permits(e->value, FAKE_WRITE) && !permits(now, FAKE_WRITE)) ||
-		    (permits(e->value, FAKE_EXEC) && !permits(now, FAKE_EXEC)) ||
-		    (permits(e->value, FAKE_READ) && !permits(now, FAKE_READ)))
-			panic("CPU %u may do more at va %lx than the table says: %lx, %lx", c,
-				e->va, e->value.v, now.v);
-		/* The CPU may set dirty from what it has cached. */
-		if ((e->value.v & PTE_DBM) && !(now.v & PTE_DBM))
-			panic("CPU %u has va %lx writable", c, e->va);
-	}
+	fake_cpus[cpu].root = root ? phys_to_virt(root) : NULL;
+	fake_cpus[cpu].asid = asid;
 }

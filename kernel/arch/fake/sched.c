@@ -44,6 +44,7 @@ u32 nr_cpus = 1;
 u64 online_cpus = 1;
 u64 percpu_offset[MAX_CPUS];
 u32 fake_switch_rate = 4;
+void (*fake_before_unlock)(struct spinlock *l);
 bool fake_kill_pending;
 static u64 rng = 1;
 /* the host build renames the sections */
@@ -222,6 +223,8 @@ bool arch_spin_trylock(struct spinlock *l)
 void arch_spin_unlock(struct spinlock *l)
 {
 	BUG_ON(l->held != 1 + fake_current->cpu);
+	if (fake_before_unlock)
+		fake_before_unlock(l);
 	l->held = 0;
 	fake_switch_point();
 }

@@ -8,6 +8,7 @@
 #define FAKE_FAKE_H
 #include <hal/pte.h>
 #include <hal/preempt.h>
+#include <hal/spinlock.h>
 
 /* Fresh machine; frees the last one's memory. ram: bytes, a multiple of 2 MiB. */
 void fake_init(u64 ram, u64 seed);
@@ -22,6 +23,8 @@ void fake_run(u32 n, void (*fn)(void *arg), void **arg);
 /* Outside fake_run: which CPU the test itself runs on. */
 void fake_set_cpu(u32 cpu);
 void fake_switch_point(void);		/* another thread may run now */
+/* Called when a spinlock is about to be released, if not NULL. */
+extern void (*fake_before_unlock)(struct spinlock *l);
 extern u32 fake_switch_rate;		/* one in so many switch points switches; 0: never */
 extern bool fake_kill_pending;		/* what sleep_interrupted(SLEEP_KILLABLE) says */
 
@@ -34,13 +37,27 @@ enum fake_access_kind { FAKE_READ, FAKE_WRITE, FAKE_EXEC };
 void *fake_translate(u64 va, enum fake_access_kind kind);
 /* A walk ahead of use, as hardware may make at any time, on any CPU; never faults. */
 void fake_speculate(u64 va);
-/* Nothing is being changed now: every cached translation must be what the tables say, or less. */
+/*
+ * Nothing is being changed now: every cached translation must be what the tables say, or less, and
+ * every contiguous block whole.
+ */
 void fake_check_tlbs(void);
-/* A page is given back: nobody may have it cached. */
+/* n pages are given back: nobody may have them cached. */
 void fake_check_free(pfn_t pfn, u64 n);
+/* Empty TLBs, counts of 0; the RAM is there. */
 void fake_mmu_reset(void);
 void fake_set_asid_bits(u32 n);
-extern u64 fake_tlb_inserts, fake_pte_stores;
+/* How many entries of that many bytes (4 KiB, 64 KiB, ...) all TLBs together have for va. */
+u32 fake_tlb_find(u16 asid, u64 va, u64 size);
+/* Since fake_init, over all CPUs; tests may clear it. */
+struct fake_mmu_counts {
+	u64 stores;			/* to entries, by software */
+	u64 inserts;			/* of translations into TLBs */
+	u64 invalidations;		/* calls, of any form */
+	u64 pages;			/* that the page and range forms named */
+	u64 dropped, dropped_ways;	/* translations and ways to tables that they removed */
+};
+extern struct fake_mmu_counts fake_mmu;
 
 /* --- memory (fake/mem.c) --------------------------------------------------------------------- */
 extern u32 fake_fail_rate;		/* one in so many allocations fails; 0: never */
