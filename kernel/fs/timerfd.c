@@ -2,7 +2,8 @@
 /*
  * timerfd_create(2). The timer runs on clock_ns; an absolute time on the wall clock is converted
  * when armed, and again whenever the wall clock is set. The lock is taken by the timer's interrupt
- * and by wake-ups of the clock's queue.
+ * and by wake-ups of the clock's queue. While expiries wait to be read the timer is not armed: what
+ * falls due meanwhile is counted when they are, so a short interval makes no storm of interrupts.
  */
 #include <base/alloc.h>
 #include <fs/event.h>
@@ -58,7 +59,7 @@ static void timerfd_expired(struct timer *timer)
 	u64 flags = spin_lock_irqsave(&t->lock);
 
 	catch_up(t, clock_ns());
-	if (t->when)
+	if (t->when && !t->ticks)	/* the clock was set back, or somebody has read them already */
 		timer_start(&t->timer, t->when);
 	spin_unlock_irqrestore(&t->lock, flags);
 	wake_up_key(&t->wait, 0, EPOLLIN | EPOLLRDNORM);
@@ -95,10 +96,13 @@ static ssize_t timerfd_read(struct file *f, struct uio *u, u64 *pos)
 		long err = -EAGAIN;
 
 		flags = spin_lock_irqsave(&t->lock);
+		catch_up(t, clock_ns());
 		v = t->ticks;
 		cancelled = t->cancelled;
 		t->ticks = 0;
 		t->cancelled = false;
+		if (v && t->when)
+			timer_start(&t->timer, t->when);
 		spin_unlock_irqrestore(&t->lock, flags);
 		if (cancelled)
 			return -ECANCELED;

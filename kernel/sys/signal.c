@@ -232,6 +232,8 @@ SYSCALL(rt_sigaction)
 		drop_ignored(p, &new, sig);
 	}
 	sighand_unlock(s, flags);
+	if (a[1] && new.handler > (u64)SIG_IGN)
+		ptimer_unignored(sig);
 	if (a[2] && copy_to_user((void __user *)a[2], &old, sizeof(old)))
 		return -EFAULT;
 	return 0;

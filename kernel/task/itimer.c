@@ -2,23 +2,28 @@
 /*
  * Interval timers (setitimer(2)) and CPU-time limits. ITIMER_REAL is a timer; VIRTUAL and PROF are
  * moments on the process's user and total CPU time, looked at by the tick of whatever CPU runs a
- * thread of it. sighand->lock guards the values.
+ * thread of it. sighand->lock guards the first, whichever threads set it; the others are words.
  */
 #include <linux/time.h>
 #include <task/clock.h>
 #include <task/task.h>
 
+/* It is armed again when the signal is taken: a process that cannot keep up, or does not want the
+ * signal, costs no more interrupts. */
 static void real_expired(struct timer *t)
 {
-	struct process *p = container_of(t, struct process, real_timer);
-	u64 interval = READ_ONCE(p->real_interval);
+	signal_send_process(container_of(t, struct process, real_timer), SIGALRM, NULL);
+}
 
-	signal_send_process(p, SIGALRM, NULL);
-	if (interval) {
-		u64 now = clock_ns(), next = t->when + interval;
+void itimer_alarm_taken(struct process *p)
+{
+	struct timer *t = &p->real_timer;
+	u64 now, interval = p->real_interval;
 
-		timer_start(t, next > now ? next : now + interval - (now - t->when) % interval);
-	}
+	if (likely(!interval) || READ_ONCE(t->cpu) >= 0)
+		return;
+	now = clock_ns();
+	timer_start(t, t->when + ((now - t->when) / interval + 1) * interval);
 }
 
 /* Time on the clock that VIRTUAL (0) or PROF (1) counts. */
@@ -46,20 +51,40 @@ void itimer_get(struct process *p, int which, u64 *value, u64 *interval)
 	*value = when == 0 ? 0 : when > now ? when - now : 1;
 }
 
+/* The lock with the timer neither armed nor about to send. */
+static struct sighand *lock_stopped(struct process *p, u64 *flags)
+{
+	for (;;) {
+		struct sighand *s = sighand_lock(p, flags);
+
+		if (timer_try_cancel(&p->real_timer))
+			return s;
+		sighand_unlock(s, *flags);
+		cpu_relax();
+	}
+}
+
+static void real_set(struct process *p, u64 value, u64 interval)
+{
+	u64 flags;
+	struct sighand *s = lock_stopped(p, &flags);
+
+	if (!p->real_timer.fn)
+		timer_init(&p->real_timer, real_expired);
+	p->real_interval = value ? interval : 0;
+	if (value)
+		timer_start(&p->real_timer, clock_ns() + value);
+	sighand_unlock(s, flags);
+}
+
 void itimer_set(struct process *p, int which, u64 value, u64 interval)
 {
 	if (which == ITIMER_REAL) {
-		if (!p->real_timer.fn)
-			timer_init(&p->real_timer, real_expired);
-		WRITE_ONCE(p->real_interval, 0);
-		timer_cancel_sync(&p->real_timer);
-		WRITE_ONCE(p->real_interval, value ? interval : 0);
-		if (value)
-			timer_start(&p->real_timer, clock_ns() + value);
-	} else {
-		WRITE_ONCE(p->cpu_interval[which - 1], interval);
-		WRITE_ONCE(p->cpu_timer[which - 1], value ? cpu_clock(p, which - 1) + value : 0);
+		real_set(p, value, interval);
+		return;
 	}
+	WRITE_ONCE(p->cpu_interval[which - 1], interval);
+	WRITE_ONCE(p->cpu_timer[which - 1], value ? cpu_clock(p, which - 1) + value : 0);
 }
 
 static void cpu_timer_check(struct process *p, int n, int sig, u64 now)

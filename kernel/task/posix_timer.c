@@ -2,8 +2,13 @@
 /*
  * POSIX timers. Each is on its process's list, under ptimer_lock (a mutex; the list is short and
  * calls are rare). The expiry runs in interrupt context and touches only the timer itself and the
- * signal queues; deletion cancels and waits for it first. An expiry while the last signal still
- * waits is an overrun: it is counted, and reported when that signal is taken.
+ * signal queues; deletion cancels and waits for it first.
+ *
+ * An interval begins anew when the signal of the last expiry is taken, and what fell due meanwhile
+ * is its overruns: so a timer makes interrupts only as fast as its process takes signals, however
+ * short the interval is. Until then it is `waiting`. One whose signal is ignored waits until it is
+ * not (ptimer_unignored); one without a signal is never armed. A process has at most
+ * RLIMIT_SIGPENDING timers, each with one entry in a queue at most.
  */
 #include <base/alloc.h>
 #include <linux/time.h>
@@ -19,8 +24,9 @@ struct ptimer {
 	sigval_t value;
 	struct timer timer;
 	struct task *cpu_task;		/* CLOCK_THREAD_CPUTIME_ID: whose time; referenced */
-	u64 cpu_when;			/* CPU clocks: expiry on that clock; 0: disarmed */
+	u64 when;			/* next expiry on clock_ns or the CPU clock; 0: disarmed */
 	u64 interval;
+	bool waiting;			/* expired, and not armed again: a new interval is due */
 	u32 missed,
 		reported; /* overruns since the signal was sent, atomic; of the last one taken */
 };
@@ -28,99 +34,96 @@ static struct mutex ptimer_lock = MUTEX_INIT(ptimer_lock);
 static struct slab_cache *cache;
 static int next_id;
 
-/* Is a signal of this timer still queued? Called in interrupt context. */
+/* Is a signal of this timer still queued? Any context. */
 static bool still_pending(struct ptimer *pt)
 {
 	struct sigpending *set = pt->target ? &pt->target->pending : &pt->proc->pending;
 	struct sigqueue *q;
 	bool found = false;
-	u64 flags = spin_lock_irqsave(&pt->proc->sighand->lock);
+	u64 flags;
+	struct sighand *s = sighand_lock(pt->proc, &flags);
 
 	if (set->set & SIGBIT(pt->sig))
 		list_for_each(q, &set->queue, link)
 			found |= q->info.si_code == SI_TIMER && q->info.si_tid == pt->id;
-	spin_unlock_irqrestore(&pt->proc->sighand->lock, flags);
+	sighand_unlock(s, flags);
 	return found;
 }
 
-static void notify(struct ptimer *pt)
+/* False: no memory for the signal. One that was set anew while its signal waits has missed one. */
+static bool notify(struct ptimer *pt)
 {
 	siginfo_t info = { .si_signo = pt->sig, .si_code = SI_TIMER };
 
-	if (pt->notify == SIGEV_NONE)
-		return;
 	if (still_pending(pt)) {
 		(void)__atomic_add_fetch(&pt->missed, 1, __ATOMIC_RELAXED);
-		return;
+		return true;
 	}
 	info.si_tid = pt->id;
 	info.si_value = pt->value;
-	if (pt->target)
-		signal_send_task(pt->target, pt->sig, &info);
-	else
-		signal_send_process(pt->proc, pt->sig, &info);
+	return signal_send_timer(pt->proc, pt->target, pt->sig, &info) == 0;
 }
 
-/* --- CPU clocks: looked at when they could have got there at the earliest, with every thread
- * running ---------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 static bool on_cpu_clock(const struct ptimer *pt)
 {
 	return pt->clock == CLOCK_PROCESS_CPUTIME_ID || pt->clock == CLOCK_THREAD_CPUTIME_ID;
 }
 
-static u64 cpu_now(struct ptimer *pt)
+static u64 now_of(struct ptimer *pt)
 {
+	if (!on_cpu_clock(pt))
+		return clock_ns();
 	return pt->cpu_task ? sched_runtime(pt->cpu_task) : process_cpu_ns(pt->proc);
 }
 
-static void cpu_arm(struct ptimer *pt, u64 now)
+/* A CPU clock is looked at when it could have got there at the earliest, with every thread running.
+ */
+static void arm(struct ptimer *pt, u64 now)
 {
-	u64 left = pt->cpu_when > now ? pt->cpu_when - now : 0,
-	    threads = pt->cpu_task ? 1 : max(pt->proc->nr_threads, 1u);
+	u64 left = pt->when > now ? pt->when - now : 0, threads;
 
-	timer_start(&pt->timer, clock_ns() + max(left / threads, 1000000ull));
-}
-
-static void cpu_expired(struct timer *t)
-{
-	struct ptimer *pt = container_of(t, struct ptimer, timer);
-	u64 now = cpu_now(pt), interval = READ_ONCE(pt->interval), late;
-
-	if (now >= pt->cpu_when) {
-		late = interval ? (now - pt->cpu_when) / interval : 0;
-		(void)__atomic_add_fetch(&pt->missed, (u32)late, __ATOMIC_RELAXED);
-		notify(pt);
-		pt->cpu_when = interval ? pt->cpu_when + (late + 1) * interval : 0;
+	if (pt->notify == SIGEV_NONE)
+		return;
+	if (!on_cpu_clock(pt)) {
+		timer_start(&pt->timer, pt->when);
+		return;
 	}
-	if (pt->cpu_when)
-		cpu_arm(pt, now);
+	threads = pt->cpu_task ? 1 : max(pt->proc->nr_threads, 1u);
+	timer_start(&pt->timer, clock_ns() + max(left / threads, TICK_NS));
 }
-
-static void cpu_set(struct ptimer *pt, bool absolute, u64 value)
-{
-	u64 now = cpu_now(pt);
-
-	pt->cpu_when = absolute ? value : now + value;
-	cpu_arm(pt, now);
-}
-
-/* --- clocks of time
- * ---------------------------------------------------------------------------------------------- */
 
 static void expired(struct timer *t)
 {
 	struct ptimer *pt = container_of(t, struct ptimer, timer);
-	u64 interval = READ_ONCE(pt->interval), now = clock_ns(), late;
+	u64 now = now_of(pt), when = pt->when;
 
-	if (interval) {
-		late = (now - t->when) / interval;
-		(void)__atomic_add_fetch(&pt->missed, (u32)late, __ATOMIC_RELAXED);
-		notify(pt);
-		timer_start(t, t->when + (late + 1) * interval);
-	} else {
-		notify(pt);
+	if (now < when) {
+		arm(pt, now);
+		return;
 	}
+	/* Before the signal, which may be taken at once. */
+	if (pt->interval)
+		store_release(&pt->waiting, true);
+	else
+		WRITE_ONCE(pt->when, 0);
+	if (notify(pt))
+		return;
+	pt->waiting = false;
+	WRITE_ONCE(pt->when, when);
+	timer_start(t, clock_ns() + TICK_NS);
+}
+
+/* The first expiry after now; what lies between is missed. ptimer_lock held. */
+static void begin_interval(struct ptimer *pt)
+{
+	u64 now = now_of(pt), late = now > pt->when ? (now - pt->when) / pt->interval : 0;
+
+	(void)__atomic_add_fetch(&pt->missed, (u32)late, __ATOMIC_RELAXED);
+	pt->waiting = false;
+	pt->when += (late + 1) * pt->interval;
+	arm(pt, now);
 }
 
 static struct ptimer *find(int id)
@@ -176,6 +179,10 @@ int ptimer_create(int which, const struct sigevent *ev)
 	if (err)
 		return err;
 	mutex_lock(&ptimer_lock);
+	if (current_proc()->nr_posix_timers >= rlimit(RLIMIT_SIGPENDING)) {
+		mutex_unlock(&ptimer_lock);
+		return -EAGAIN;
+	}
 	if (!cache)
 		cache = slab_create("posix_timer", sizeof(*pt), 8);
 	pt = cache ? slab_zalloc(cache) : NULL;
@@ -185,7 +192,7 @@ int ptimer_create(int which, const struct sigevent *ev)
 	}
 	pt->proc = current_proc();
 	pt->clock = clock;
-	timer_init(&pt->timer, cpu ? cpu_expired : expired);
+	timer_init(&pt->timer, expired);
 	if (clock == CLOCK_THREAD_CPUTIME_ID) {
 		task_get(current);
 		pt->cpu_task = current;
@@ -210,19 +217,24 @@ int ptimer_create(int which, const struct sigevent *ev)
 	if (!ev)
 		pt->value.sival_int = id;
 	list_add_tail(&pt->proc->posix_timers, &pt->link);
+	pt->proc->nr_posix_timers++;
 	mutex_unlock(&ptimer_lock);
 	return id;
 }
 
 static void read_timer(struct ptimer *pt, u64 *value, u64 *interval)
 {
-	bool cpu = on_cpu_clock(pt);
-	u64 now = cpu ? cpu_now(pt) : clock_ns(),
-	    when = cpu ? pt->cpu_when : READ_ONCE(pt->timer.when);
-	bool armed = cpu ? when != 0 : READ_ONCE(pt->timer.cpu) >= 0;
+	u64 now = now_of(pt), when = READ_ONCE(pt->when);
 
 	*interval = pt->interval;
-	*value = !armed ? 0 : when > now ? when - now : 1;
+	if (!when)
+		*value = 0;
+	else if (when > now)
+		*value = when - now;
+	else if (pt->interval && (pt->waiting || pt->notify == SIGEV_NONE))
+		*value = pt->interval - (now - when) % pt->interval;
+	else
+		*value = pt->notify == SIGEV_NONE ? 0 : 1;
 }
 
 int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u64 *old_interval)
@@ -237,19 +249,21 @@ int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u
 		return -EINVAL;
 	}
 	read_timer(pt, old_value, old_interval);
-	WRITE_ONCE(pt->interval, 0);
 	timer_cancel_sync(&pt->timer);
 	pt->missed = pt->reported = 0;
-	pt->cpu_when = 0;
-	if (value && on_cpu_clock(pt)) {
-		WRITE_ONCE(pt->interval, interval);
-		cpu_set(pt, absolute, value);
-	} else if (value) {
-		clock_sleep_base(pt->clock, &offset);
-		WRITE_ONCE(pt->interval, interval);
-		timer_start(&pt->timer, !absolute	 ? clock_ns() + value
-					: value > offset ? value - offset
-							 : 0);
+	pt->waiting = false;
+	pt->when = 0;
+	if (value) {
+		u64 now = now_of(pt);
+
+		offset = 0;
+		if (!on_cpu_clock(pt))
+			clock_sleep_base(pt->clock, &offset);
+		pt->interval = interval;
+		pt->when = !absolute ? now + value : value > offset ? value - offset : 1;
+		arm(pt, now);
+	} else {
+		pt->interval = 0;
 	}
 	mutex_unlock(&ptimer_lock);
 	return 0;
@@ -274,9 +288,24 @@ void ptimer_taken(siginfo_t *info)
 	mutex_lock(&ptimer_lock);
 	pt = find(info->si_tid);
 	if (pt) {
+		if (load_acquire(&pt->waiting))
+			begin_interval(pt);
 		pt->reported = atomic_xchg(&pt->missed, 0);
 		info->si_overrun = (int)min(pt->reported, 0x7fffffffu);
 	}
+	mutex_unlock(&ptimer_lock);
+}
+
+void ptimer_unignored(int sig)
+{
+	struct ptimer *pt;
+
+	if (list_empty(&current_proc()->posix_timers))
+		return;
+	mutex_lock(&ptimer_lock);
+	list_for_each(pt, &current_proc()->posix_timers, link)
+		if (pt->sig == sig && load_acquire(&pt->waiting) && !still_pending(pt))
+			begin_interval(pt);
 	mutex_unlock(&ptimer_lock);
 }
 
@@ -296,10 +325,9 @@ int ptimer_overrun(int id)
 /* ptimer_lock held. */
 static void destroy(struct ptimer *pt)
 {
-	WRITE_ONCE(pt->interval, 0);
-	pt->cpu_when = 0;
 	timer_cancel_sync(&pt->timer);
 	list_del(&pt->link);
+	pt->proc->nr_posix_timers--;
 	if (pt->target)
 		task_put(pt->target);
 	if (pt->cpu_task)

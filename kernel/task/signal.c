@@ -11,6 +11,7 @@
 #include <base/alloc.h>
 #include <base/string.h>
 #include <hal/uaccess.h>
+#include <task/clock.h>
 #include "signal_internal.h"
 
 /* exec may give p handlers of its own; the old ones are freed after an RCU grace period, so the
@@ -109,13 +110,16 @@ static void kernel_info(siginfo_t *to, int sig)
 
 /* 0, or -EAGAIN where the sender must know that the details were lost (real-time signals by
  * sigqueue). */
-static int enqueue(struct process *p, struct sigpending *pend, int sig, const siginfo_t *info)
+static int enqueue(struct process *p, struct sigpending *pend, int sig, const siginfo_t *info,
+		   bool timer)
 {
-	bool must = sig < SIGRTMIN && (!info || info->si_code >= 0);
+	bool must = timer || (sig < SIGRTMIN && (!info || info->si_code >= 0));
 	struct sigqueue *q = NULL;
 
 	if (must || READ_ONCE(p->nr_sigqueued) < p->rlim[RLIMIT_SIGPENDING].rlim_cur)
 		q = kmalloc_atomic(sizeof(*q));
+	if (!q && timer)
+		return -EAGAIN;
 	if (!q)
 		return sig >= SIGRTMIN && info && info->si_code != SI_USER ? -EAGAIN : 0;
 	__atomic_add_fetch(&p->nr_sigqueued, 1, __ATOMIC_RELAXED);
@@ -176,6 +180,8 @@ int signal_dequeue(sigmask_t set, siginfo_t *info)
 	}
 	sig = lowest(pend->set & set);
 	collect(p, pend, sig, info);
+	if (sig == SIGALRM)
+		itimer_alarm_taken(p);
 	return sig;
 }
 
@@ -279,7 +285,8 @@ static bool dropped(struct process *p, struct task *t, int sig)
 	return sig_ignored(p->sighand, sig) || (p->unkillable && sig_default(p->sighand, sig));
 }
 
-int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info)
+/* timer: one of timer_create's, which has an entry of its own whatever else waits. */
+static int send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info, bool timer)
 {
 	struct sigpending *pend = t ? &t->pending : &p->pending;
 	int err;
@@ -290,13 +297,13 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo
 		stop_or_continue(p, sig);
 	if (dropped(p, t, sig))
 		return 0;
-	if (sig < SIGRTMIN && (pend->set & SIGBIT(sig)))
+	if (sig < SIGRTMIN && (pend->set & SIGBIT(sig)) && !timer)
 		return 0;
 	if (sig == SIGKILL) {
 		announce(p, t, sig);
 		return 0;
 	}
-	err = enqueue(p, pend, sig, info);
+	err = enqueue(p, pend, sig, info, timer);
 	if (err)
 		return err;
 	pend->set |= SIGBIT(sig);
@@ -304,6 +311,21 @@ int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo
 		wake_up_all(&p->sighand->signalfd_wait);
 	announce(p, t, sig);
 	return 0;
+}
+
+int signal_send_locked(struct process *p, struct task *t, int sig, const siginfo_t *info)
+{
+	return send_locked(p, t, sig, info, false);
+}
+
+int signal_send_timer(struct process *p, struct task *t, int sig, const siginfo_t *info)
+{
+	u64 flags;
+	struct sighand *s = sighand_lock(p, &flags);
+	int err = send_locked(p, t, sig, info, true);
+
+	sighand_unlock(s, flags);
+	return err;
 }
 
 static int send(struct process *p, struct task *t, int sig, const siginfo_t *info)

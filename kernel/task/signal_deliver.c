@@ -296,9 +296,9 @@ void signal_deliver(struct regs *r)
 		}
 		v = next_signal(p, s, &k);
 		sighand_unlock(s, flags);
+		if ((v == HANDLER || v == STOP) && k.info.si_code == SI_TIMER)
+			ptimer_taken(&k.info);
 		if (v == HANDLER) {
-			if (k.info.si_code == SI_TIMER)
-				ptimer_taken(&k.info);
 			run_handler(r, &k);
 			handled = true;
 		} else if (v == STOP) {

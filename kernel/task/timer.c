@@ -101,18 +101,20 @@ bool timer_cancel(struct timer *t)
 	return armed;
 }
 
+bool timer_try_cancel(struct timer *t)
+{
+	bool busy = false;
+
+	timer_cancel(t);
+	for_each_cpu(n)
+		busy |= load_acquire(&per_cpu(timer_queues, n).running) == t;
+	return !busy && READ_ONCE(t->cpu) < 0;
+}
+
 void timer_cancel_sync(struct timer *t)
 {
-	for (;;) {
-		bool busy = false;
-
-		timer_cancel(t);
-		for_each_cpu(n)
-			busy |= load_acquire(&per_cpu(timer_queues, n).running) == t;
-		if (!busy && READ_ONCE(t->cpu) < 0)
-			return;
+	while (!timer_try_cancel(t))
 		cpu_relax();
-	}
 }
 
 static void run_expired(struct timer_queue *q, u64 now)

@@ -7,8 +7,12 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <ucontext.h>
 
 
@@ -127,3 +131,120 @@ TEST(terminal_that_hung_up_controls_nobody)
 	});
 }
 
+/* --- time ---------------------------------------------------------------------------------- */
+
+/* A thousand short calls, which a CPU that does nothing but take interrupts never gets through. */
+static void still_runs(void)
+{
+	long long end = check_now() + 20 * SEC;
+	int calls = 0;
+
+	while (calls < 1000 && check_now() < end) {
+		syscall(SYS_getppid);
+		calls++;
+	}
+	CHECK_EQ(calls, 1000);
+}
+
+static void pin(void)
+{
+	unsigned long one = 1;
+
+	OK(syscall(SYS_sched_setaffinity, 0, sizeof one, &one));
+}
+
+static void storm(int notify, int sig)
+{
+	struct sigevent ev = { .sigev_notify = notify, .sigev_signo = sig };
+	struct itimerspec often = { .it_value.tv_nsec = 1, .it_interval.tv_nsec = 1 };
+	timer_t id;
+
+	for (int i = 0; i < 20; i++) {
+		OK(timer_create(CLOCK_MONOTONIC, &ev, &id));
+		OK(timer_settime(id, 0, &often, NULL));
+	}
+	still_runs();
+}
+
+TEST(timers_of_a_nanosecond_ignored)
+{
+	pin();
+	signal(SIGRTMIN, SIG_IGN);
+	storm(SIGEV_SIGNAL, SIGRTMIN);
+}
+
+TEST(timers_of_a_nanosecond_blocked)
+{
+	sigset_t set;
+
+	pin();
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	storm(SIGEV_SIGNAL, SIGRTMIN);
+}
+
+TEST(timers_of_a_nanosecond_silent)
+{
+	pin();
+	storm(SIGEV_NONE, 0);
+}
+
+TEST(alarm_of_a_microsecond)
+{
+	struct itimerval often = { .it_value.tv_usec = 1, .it_interval.tv_usec = 1 };
+
+	pin();
+	signal(SIGALRM, SIG_IGN);
+	OK(setitimer(ITIMER_REAL, &often, NULL));
+	still_runs();
+}
+
+TEST(timerfds_of_a_nanosecond)
+{
+	struct itimerspec often = { .it_value.tv_nsec = 1, .it_interval.tv_nsec = 1 };
+
+	pin();
+	for (int i = 0; i < 20; i++) {
+		int fd = OK(timerfd_create(CLOCK_MONOTONIC, 0));
+
+		OK(timerfd_settime(fd, 0, &often, NULL));
+	}
+	still_runs();
+}
+
+static void *set_alarm(void *arg)
+{
+	struct itimerval soon = { .it_value.tv_usec = 300 }, later = { .it_value.tv_sec = 5 };
+
+	for (int i = 0; i < 30000; i++)
+		OK(setitimer(ITIMER_REAL, (i + (int)(intptr_t)arg) % 3 ? &later : &soon, NULL));
+	return NULL;
+}
+
+TEST(one_alarm_set_by_many)
+{
+	struct itimerval off = { 0 };
+	pthread_t t[4];
+
+	signal(SIGALRM, SIG_IGN);
+	for (intptr_t i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, set_alarm, (void *)i), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	OK(setitimer(ITIMER_REAL, &off, NULL));
+}
+
+TEST(timers_are_limited)
+{
+	struct rlimit few = { 20, 20 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	timer_t id;
+	int n = 0;
+
+	OK(setrlimit(RLIMIT_SIGPENDING, &few));
+	while (n < 200 && !timer_create(CLOCK_MONOTONIC, &ev, &id))
+		n++;
+	CHECK_LE(n, 20);
+	CHECK_EQ(errno, EAGAIN);
+}

@@ -531,3 +531,52 @@ TEST(rlimit_cpu)
 	CHECK(WIFSIGNALED(st));
 	CHECK_EQ(WTERMSIG(st), SIGXCPU);
 }
+
+static volatile int from_timer[2];
+
+static void note_timer(int sig, siginfo_t *info, void *uc)
+{
+	(void)sig, (void)uc;
+	if (info->si_code == SI_TIMER && info->si_value.sival_int < 2)
+		from_timer[info->si_value.sival_int]++;
+}
+
+/* Each timer's signal waits by itself, and each interval goes on. */
+TEST(two_timers_of_one_signal)
+{
+	struct sigaction sa = { .sa_sigaction = note_timer, .sa_flags = SA_SIGINFO };
+	struct itimerspec often = { .it_value.tv_nsec = 5 * MSEC, .it_interval.tv_nsec = 5 * MSEC };
+
+	OK(sigaction(SIGUSR1, &sa, NULL));
+	for (int i = 0; i < 2; i++) {
+		struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1,
+				       .sigev_value.sival_int = i };
+		timer_t id;
+
+		OK(timer_create(CLOCK_MONOTONIC, &ev, &id));
+		OK(timer_settime(id, 0, &often, NULL));
+	}
+	for (int i = 0; i < 2000 && (from_timer[0] < 4 || from_timer[1] < 4); i++)
+		check_sleep_ms(5);
+	CHECK_GE(from_timer[0], 4);
+	CHECK_GE(from_timer[1], 4);
+}
+
+TEST(timer_goes_on_when_no_longer_ignored)
+{
+	struct sigaction sa = { .sa_sigaction = note_timer, .sa_flags = SA_SIGINFO };
+	struct itimerspec often = { .it_value.tv_nsec = 5 * MSEC, .it_interval.tv_nsec = 5 * MSEC }, left;
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	timer_t id;
+
+	signal(SIGUSR1, SIG_IGN);
+	OK(timer_create(CLOCK_MONOTONIC, &ev, &id));
+	OK(timer_settime(id, 0, &often, NULL));
+	check_sleep_ms(30);
+	OK(timer_gettime(id, &left));
+	CHECK(left.it_value.tv_nsec > 0 && left.it_value.tv_nsec <= 5 * MSEC);
+	OK(sigaction(SIGUSR1, &sa, NULL));
+	for (int i = 0; i < 2000 && from_timer[0] < 3; i++)
+		check_sleep_ms(5);
+	CHECK_GE(from_timer[0], 3);
+}

@@ -21,6 +21,8 @@ void process_times(struct process *p, u64 *user, u64 *system);
 /* ITIMER_*: value and interval; old ones through the pointers if not NULL. */
 void itimer_get(struct process *p, int which, u64 *value, u64 *interval);
 void itimer_set(struct process *p, int which, u64 value, u64 interval);
+/* SIGALRM was taken off a queue of p: the next of its interval. sighand->lock held. */
+void itimer_alarm_taken(struct process *p);
 /* From the tick: sends SIGVTALRM, SIGPROF, SIGXCPU as they fall due. */
 void cpu_timers_tick(struct task *t);
 /* exec: the timers of timer_create go, interval timers stay; exit: all go. Sleep. */

@@ -29,6 +29,9 @@ struct sigpending { sigmask_t set; struct list queue; };
  * -EAGAIN (queue limit). Any context. */
 int signal_send_task(struct task *t, int sig, const siginfo_t *info);
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
+/* From a POSIX timer to t or (NULL) p: an entry of its own, beyond limits and beside others of the
+ * number; -EAGAIN: no memory. The caller has no other in the queue. Any context. */
+int signal_send_timer(struct process *p, struct task *t, int sig, const siginfo_t *info);
 /* All members of process group pgid / session; 0, -ESRCH. */
 int signal_send_pgrp(i32 pgid, int sig, const siginfo_t *info);
 /* From an exception of the current task: cannot be blocked or ignored (then it kills). */

@@ -19,6 +19,9 @@ void timer_start(struct timer *t, u64 when);	/* re-arms if armed; any context */
 #define TICK_NS 4000000ull
 bool timer_cancel(
 	struct timer *t); /* true if it was armed; fn may still be running on another CPU */
+/* The same without waiting: false if fn is running, or was about to; for holders of a lock that fn
+ * takes. */
+bool timer_try_cancel(struct timer *t) __must_check;
 void timer_cancel_sync(struct timer *t);	/* and waits until fn is not running; not from fn */
 
 /* CLOCK_REALTIME = clock_ns() + offset. */
