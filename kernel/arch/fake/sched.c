@@ -4,6 +4,7 @@
  * accesses, by the seed. Locks, sleeping locks and RCU of the hal on top: whoever has to wait lets
  * others run; if nobody can, that is a deadlock.
  */
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -27,17 +28,18 @@ void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *si
 
 struct fake_task {
 	struct thread_core core;	/* first */
-	ucontext_t ctx;
+	ucontext_t ctx;		/* it starts here, and goes on where it left by _setjmp: no calls */
+	jmp_buf left;		/* of the host's kernel for the signal mask at each switch */
 	char *stack;
 	const void *stack_bottom;
 	size_t stack_size;
 	void *fake_stack;
 	void (*fn)(void *);
 	void *arg;
-	bool done, irqs_off;
+	bool started, done, irqs_off;
 };
 
-static struct fake_task boot_task = { .stack_size = 0 }, tasks[MAX_CPUS];
+static struct fake_task boot_task = { .started = true }, tasks[MAX_CPUS];
 static u32 nr_tasks, waiting;
 struct thread_core *fake_current = &boot_task.core;
 u32 nr_cpus = 1;
@@ -102,7 +104,12 @@ static void switch_to(struct fake_task *to)
 	__sanitizer_start_switch_fiber(from->done ? NULL : &from->fake_stack, to->stack_bottom,
 				       to->stack_size);
 #endif
-	swapcontext(&from->ctx, &to->ctx);
+	if (!_setjmp(from->left)) {
+		if (to->started)
+			_longjmp(to->left, 1);
+		to->started = true;
+		setcontext(&to->ctx);
+	}
 #ifdef FAKE_ASAN
 	{
 		const void *bottom;
