@@ -486,6 +486,21 @@ static void mix_seen_without_lock(void)
 	clear(VA);
 	fake_check_tlbs();
 }
+static void mix_of_tree_not_loaded(void)
+{
+	fold(VA, PA);
+	arch_load_user_root(0, 0);
+	spin_lock(&node_of(VA, 3)->lock);
+	clear(VA);
+	spin_unlock(&node_of(VA, 3)->lock);
+}
+static void mix_of_tree_loaded_again(void)
+{
+	mix_of_tree_not_loaded();
+	arch_load_user_root(virt_to_phys(root), ASID);
+	spin_lock(&node_of(VA, 3)->lock);
+	spin_unlock(&node_of(VA, 3)->lock);
+}
 static void unlock_of_another_table(void)
 {
 	fold(VA, PA);
@@ -783,6 +798,33 @@ static void first_write_by_fault(void)
 	BUG_ON(entries_with(PTE_AP_RDONLY, 0) != 0);
 }
 
+/* --- larger folios --------------------------------------------------------------------------- */
+static void folios(void)
+{
+	struct folio *f[64];
+	u64 before = fake_pages_used();
+
+	for (u32 i = 0; i < 64; i++) {
+		u32 order = i % 8 ? fake_random(5) : 9, n = 1u << order;
+
+		f[i] = folio_alloc(order, order & 1 ? ALLOC_NORECLAIM : ALLOC_ZERO);
+		if (!f[i])
+			continue;
+		BUG_ON(folio_order(f[i]) != order || folio_pfn(f[i]) % n);
+		BUG_ON(page_folio(folio_page(f[i], n - 1)) != f[i]);
+		memset(folio_address(f[i]), (int)i, n * PAGE_SIZE);
+	}
+	for (u32 i = 0; i < 64; i++) {
+		u8 *p = f[i] ? folio_address(f[i]) : NULL;
+
+		for (u64 n = 0; p && n < PAGE_SIZE << folio_order(f[i]); n += 512)
+			BUG_ON(p[n] != (u8)i);
+		if (f[i])
+			folio_put(f[i]);
+	}
+	BUG_ON(fake_pages_used() != before);
+}
+
 /* --- running them ---------------------------------------------------------------------------- */
 #define SOFTWARE_DIRTY 8	/* beside the level of break before make */
 #define LARGE 16		/* memory for 1 GiB blocks */
@@ -869,7 +911,10 @@ static struct test_case cases[] = {
 	OK(mix_while_locked, 0),
 	STOP(two_blocks_one_bad, 0, "contiguous block: entry 3"),
 	STOP(mix_seen_without_lock, 0, "contiguous block: entry 0"),
+	OK(mix_of_tree_not_loaded, 0),
+	STOP(mix_of_tree_loaded_again, 0, "contiguous block: entry 0"),
 	OK(unlock_of_another_table, 0),
+	OK(folios, 0),
 	OK(one_page_hits_whole_entry, 0),
 	OK(one_page_of_gib, LARGE),
 	OK(range_hits_what_it_meets, 0),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory: the arena as RAM with a page allocator that hands back what was freed last (to bring out
- * use after free), the slab interface over malloc (so that AddressSanitizer sees objects), failure
- * on request, and user copies.
+ * use after free), larger folios wherever there is room by chance, the slab interface over malloc
+ * (so that AddressSanitizer sees objects), failure on request, and user copies.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +25,8 @@ u32 fake_fail_rate;
 u64 fake_fail_at;
 bool (*fake_fault)(u64 va, enum fake_access_kind kind);
 static u64 objects, used_pages;
-static u64 *free_stack, nr_free;	/* order-0 frames */
+static u64 *free_stack, nr_free;	/* frames, counted from the arena's start */
+static u32 *free_at;			/* by frame: 1 + its place in free_stack; 0: in use */
 void fake_sched_init(u64 seed);
 void folio_lock_init(void);	/* mm/folio_lock.c */
 void radix_start(void);		/* lib/radix.c */
@@ -77,6 +78,39 @@ static bool fails(void)
 	return fake_fail_rate && !fake_random(fake_fail_rate);
 }
 
+/* --- frames ---------------------------------------------------------------------------------- */
+static void give(u64 frame)
+{
+	free_stack[nr_free++] = frame;
+	free_at[frame] = (u32)nr_free;
+}
+
+static void take(u64 frame)
+{
+	u64 last = free_stack[--nr_free];
+
+	free_stack[free_at[frame] - 1] = last;
+	free_at[last] = free_at[frame];
+	free_at[frame] = 0;
+}
+
+/* An aligned run of 2^order free frames, *first; false: there is none. */
+static bool find_run(u32 order, u64 *first)
+{
+	u64 runs = fake_ram_size >> PAGE_SHIFT >> order, start = fake_random((u32)runs);
+
+	for (u64 i = 0; i < runs; i++) {
+		u64 n = 0;
+
+		*first = (start + i) % runs << order;
+		while (n < 1u << order && free_at[*first + n])
+			n++;
+		if (n == 1u << order)
+			return true;
+	}
+	return false;
+}
+
 void fake_init(u64 ram, u64 seed)
 {
 	u64 pages = ram >> PAGE_SHIFT;
@@ -89,6 +123,7 @@ void fake_init(u64 ram, u64 seed)
 		munmap(fake_ram, fake_ram_size);
 		free(fake_vmemmap);
 		free(free_stack);
+		free(free_at);
 	}
 	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -97,46 +132,65 @@ void fake_init(u64 ram, u64 seed)
 	fake_vmemmap = aligned_alloc(64, pages * STRUCT_PAGE_SIZE);
 	memset(fake_vmemmap, 0, pages * STRUCT_PAGE_SIZE);
 	free_stack = malloc(pages * sizeof(u64));
+	free_at = malloc(pages * sizeof(u32));
 	nr_free = used_pages = objects = 0;
 	for (u64 i = pages; i-- > 0;)
-		free_stack[nr_free++] = (FAKE_RAM_BASE >> PAGE_SHIFT) + i;
+		give(i);
 	fake_fail_rate = 0;
 	fake_fail_at = 0;
 	zero_folio = folio_alloc(0, ALLOC_ZERO);
 	used_pages = 0;
 }
 
+static void prepare(struct folio *f, u32 order)
+{
+	memset(f, 0, STRUCT_PAGE_SIZE << order);
+	list_init(&f->page.lru);
+	ref_init(&f->page.refcount);
+	f->page.order = (u8)order;
+	for (u32 i = 1; i < 1u << order; i++) {
+		folio_page(f, i)->flags = 1u << PG_TAIL;
+		folio_page(f, i)->head = &f->page;
+	}
+}
+
 struct folio *folio_alloc(u32 order, u32 flags)
 {
+	u64 frame;
 	struct folio *f;
-	u64 at;
 
 	if (!(flags & ALLOC_ATOMIC)) {
 		might_sleep();
 		fake_switch_point();
 	}
-	BUG_ON(order != 0);	/* larger ones come with part 2 */
 	if (!nr_free || fails())
 		return NULL;
-	at = nr_free > 8 && !fake_random(4) ? nr_free - 1 - fake_random(8) : nr_free - 1;
-	f = pfn_to_entry(free_stack[at]);
-	free_stack[at] = free_stack[--nr_free];
-	memset(f, 0, sizeof(*f));
-	list_init(&f->page.lru);
-	ref_init(&f->page.refcount);
-	used_pages++;
-	memset(folio_address(f), flags & ALLOC_ZERO ? 0 : 0x5a, PAGE_SIZE);
+	if (!order)
+		frame = free_stack[nr_free - 1 -
+				   (nr_free > 8 && !fake_random(4) ? fake_random(8) : 0)];
+	else if ((flags & ALLOC_NORECLAIM && !fake_random(6)) || !find_run(order, &frame))
+		return NULL;	/* whoever can do with less gets less now and then */
+	for (u64 i = 0; i < 1u << order; i++)
+		take(frame + i);
+	f = pfn_to_entry((FAKE_RAM_BASE >> PAGE_SHIFT) + frame);
+	prepare(f, order);
+	used_pages += 1u << order;
+	memset(folio_address(f), flags & ALLOC_ZERO ? 0 : 0x5a, PAGE_SIZE << order);
 	return f;
 }
 
 void folio_free(struct folio *f)
 {
+	u32 n = folio_nr_pages(f);
+
 	BUG_ON(ref_read(&f->page.refcount) != 0 || atomic_read(&f->page.mapcount) != 0);
 	BUG_ON(page_test(&f->page, PG_TABLE) || page_test(&f->page, PG_LOCKED) || f == zero_folio);
-	fake_check_free(folio_pfn(f), 1);
-	memset(folio_address(f), 0xa5, PAGE_SIZE);
-	free_stack[nr_free++] = folio_pfn(f);
-	used_pages--;
+	BUG_ON(page_test(&f->page, PG_TAIL));
+	fake_check_free(folio_pfn(f), n);
+	memset(folio_address(f), 0xa5, n * PAGE_SIZE);
+	for (u32 i = n; i-- > 0;)
+		give(folio_pfn(f) - (FAKE_RAM_BASE >> PAGE_SHIFT) + i);
+	used_pages -= n;
 }
 
 void *page_alloc(u32 flags)

@@ -14,7 +14,8 @@
  *    but for consecutive addresses, for accessed, and, where hardware manages it, for AP[2] under
  *    DBM. Without that management AP[2] is a plain permission: a CPU may apply one entry's to all
  *    16 pages, and writes would go unnoticed. (Ours: this holds whenever the lock of the table is
- *    released. While it is held, a walk may find a mix and use any of what it finds.)
+ *    released and a CPU has its tree loaded. While it is held, a walk may find a mix and use any of
+ *    what it finds.)
  *  - What is freed (pages, tables, roots) is in no TLB.
  *  - At quiet moments (ours: fake_check_tlbs), a cached translation or way is what the tables say
  *    now, of the same size, and allows no more than each page's entry does.
@@ -61,6 +62,18 @@ bool fake_block_alike(pte_t a, pte_t b, i64 n, int level)
 }
 
 /* --- contiguous blocks ----------------------------------------------------------------------- */
+/* A CPU has a tree loaded that this table is part of: it may be walked now. */
+static bool in_use(const pte_t *table, const struct page *node)
+{
+	int level;
+
+	for (u32 c = 0; c < MAX_CPUS; c++)
+		if (fake_cpus[c].root &&
+		    entry_of(fake_cpus[c].root, node->index, node->aux, &level) == table)
+			return true;
+	return false;
+}
+
 static void check_block(pte_t *b, int level)
 {
 	pte_t *with = NULL;
@@ -100,6 +113,8 @@ static void unlocking(struct spinlock *l)
 	if (l != &node->lock || !page_test(node, PG_TABLE))
 		return;
 	t = page_address(node);
+	if (!in_use(t, node))
+		return;
 	for (u32 i = 0; i < BLOCKS; i++)
 		if (changed[n] & BIT(i))
 			check_block(&t[i * CONT_PTES], node->aux);
