@@ -73,6 +73,8 @@ void vma_unlock_rmap(const struct vma *v);
 /* The address space after mm (NULL: the first), referenced; drops the reference to mm. For the
  * audit. */
 struct mm *mm_next(struct mm *mm);
+/* Calls fn for every address space there is, those that are being taken down too; fn may not sleep. */
+void mm_for_each(void (*fn)(const struct mm *mm, void *arg), void *arg);
 
 /* --- mm/zap.c -------------------------------------------------------------------------------- */
 struct zap {

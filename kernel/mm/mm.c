@@ -34,6 +34,16 @@ struct mm *mm_next(struct mm *mm)
 	return found;
 }
 
+void mm_for_each(void (*fn)(const struct mm *mm, void *arg), void *arg)
+{
+	struct mm *mm;
+
+	spin_lock(&all_lock);
+	list_for_each(mm, &all_mms, all)
+		fn(mm, arg);
+	spin_unlock(&all_lock);
+}
+
 struct mm *mm_create(void)
 {
 	struct mm *mm = slab_zalloc(mm_cache);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Out of memory: which address space weighs most. The allocator, when reclaim has found nothing,
- * asks oom_ops (task/) to kill; task/ compares its processes by oom_badness. The victim's own
- * allocations may then use the reserve, its faults end in FAULT_KILLED, and whoever asked tries
- * again until the victim's memory is there.
+ * asks oom_ops (task/) to kill; task/ compares its processes by oom_badness, kills all that use the
+ * heaviest address space and marks it. Its users' allocations then fail, so that they end; whoever
+ * asked tries again until that memory is there, or kills the next after OOM_PATIENCE_NS. Each
+ * address space is marked once, so the waiting has an end.
  */
 #include "internal.h"
 
@@ -13,8 +14,31 @@ i64 oom_badness(const struct mm *mm, i32 adj, u64 total_pages)
 {
 	i64 points;
 
-	if (adj <= OOM_ADJ_NEVER || mm->oom_victim)
+	if (adj <= OOM_ADJ_NEVER || READ_ONCE(mm->oom_killed_at))
 		return OOM_NEVER;
 	points = (i64)(mm_rss(mm) + mm_table_pages(mm));
 	return points + (i64)adj * (i64)(total_pages / 1000);
+}
+
+void oom_mark(struct mm *mm, u64 now)
+{
+	WRITE_ONCE(mm->oom_killed_at, max(now, 1ull));
+}
+
+struct pending { u64 now; bool any; };
+
+static void look(const struct mm *mm, void *arg)
+{
+	struct pending *p = arg;
+	u64 at = READ_ONCE(mm->oom_killed_at);
+
+	p->any = p->any || (at && p->now - at < OOM_PATIENCE_NS);
+}
+
+bool oom_pending(u64 now)
+{
+	struct pending p = { .now = now };
+
+	mm_for_each(look, &p);
+	return p.any;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an allocation does that found nothing: bring deferred RAM in, empty the per-CPU lists, drop
- * clean page cache and other layers' caches, have a process killed and wait for its pages. Bounded:
- * after MAX_ATTEMPTS without a page the allocation fails, so a victim that waits for a lock of ours
- * is not waited for for ever.
+ * clean page cache and other layers' caches, have a process killed and wait for its pages.
+ *
+ * One page is given up only when nobody is left to be killed, or when it is the caller who dies: a
+ * program that must not see its memory fail, on a machine that can do something about it, does not.
+ * That ends, since each address space is killed once and waited for for a limited time (mm/oom.c).
+ * A larger block may stay impossible however much is free: it is given up after MAX_ATTEMPTS.
  */
 #include <hal/cpu.h>
 #include <hal/sync.h>
@@ -83,6 +86,12 @@ static bool kill_one(u32 order)
 	return true;
 }
 
+/* What the last victims left may have come since the allocation looked: one look more. */
+static bool there_now(u32 order)
+{
+	return READ_ONCE(zone.nr_free) >= zone.reserve + (1ull << order);
+}
+
 /* Kills at every eighth attempt, and waits. false: nothing left to kill, or the current task is the
  * one to die. */
 static bool kill_and_wait(u32 order, u32 attempt)
@@ -94,7 +103,7 @@ static bool kill_and_wait(u32 order, u32 attempt)
 
 		mutex_unlock(&oom_mutex);
 		if (!killed)
-			return false;
+			return there_now(order);
 	}
 	if (!sleep_interrupted(SLEEP_KILLABLE))
 		nap();
@@ -109,7 +118,7 @@ bool reclaim_for(u32 order, u32 flags, u32 attempt)
 		return true;
 	if (flags & ALLOC_NORECLAIM)
 		return false;
-	if (attempt >= MAX_ATTEMPTS)
+	if (order && attempt >= MAX_ATTEMPTS)
 		return false;
 	if (attempt == 0) {
 		drain_all();

@@ -6,16 +6,25 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
-/* Memory is out. While a victim is dying its memory is waited for; if nobody can be made one, it is
- * us. */
-static void out_of_memory(void)
+/*
+ * The allocator found no memory and nobody to kill. If a victim is dying now its memory is waited
+ * for, and the access tried again; if nobody can be made one, it is us. The kernel's own accesses
+ * are treated alike: a program must not be told EFAULT for memory that is only late, and a thread
+ * that is joined must be able to clear its tid.
+ */
+static int out_of_memory(void)
 {
 	if (signal_fatal_pending(current))
-		return;
-	if (!oom_ops || !oom_ops->kill_one(1))
+		return -EFAULT;
+	if (!oom_ops || !oom_ops->kill_one(1)) {
 		signal_force(SIGKILL, SI_KERNEL, 0);
+		return -EFAULT;
+	}
 	set_state(TASK_KILLABLE);
-	schedule_until(clock_ns() + 10000000);
+	if (!sleep_interrupted(SLEEP_KILLABLE))
+		schedule_until(clock_ns() + 10000000);
+	set_state(TASK_RUNNING);
+	return 0;
 }
 
 static int fault_signal(enum fault_result res, u64 addr)
@@ -29,9 +38,6 @@ static int fault_signal(enum fault_result res, u64 addr)
 		break;
 	case FAULT_BUS:
 		signal_force(SIGBUS, BUS_ADRERR, addr);
-		break;
-	case FAULT_OOM:
-		out_of_memory();
 		break;
 	default:		/* being killed */
 		break;
@@ -64,6 +70,8 @@ int user_fault(struct regs *r, const struct user_fault *f)
 		mem_stat_add(STAT_FAULT, 1);
 		return 0;
 	}
+	if (res == FAULT_OOM)
+		return out_of_memory();
 	if (f->user_mode)
 		return fault_signal(res, f->addr);
 	return -EFAULT;

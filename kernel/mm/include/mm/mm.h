@@ -65,7 +65,7 @@ struct mm {
 	u64 peak_rss;			/* pages, at the last time somebody looked */
 	u64 def_flags;			/* MCL_FUTURE: VM_LOCKED ... */
 	u32 oom_score_adj;
-	bool oom_victim;
+	u64 oom_killed_at;		/* clock_ns, atomic; 0: its users were not killed for memory */
 	bool thp_disable, cow_tables;	/* prctl; inherited */
 };
 
@@ -184,4 +184,13 @@ extern const struct oom_ops *oom_ops;	/* NULL until task/ has set it */
 #define OOM_ADJ_NEVER	(-1000)
 #define OOM_NEVER	INT64_MIN
 i64 oom_badness(const struct mm *mm, i32 adj, u64 total_pages);
+/* Whoever uses mm is being killed for its memory. now: clock_ns. No locks. */
+void oom_mark(struct mm *mm, u64 now);
+/*
+ * The memory of an address space that was marked is still to come, and may be waited for: one that
+ * has not gone OOM_PATIENCE_NS after it was marked is stuck (perhaps behind a lock of the task that
+ * asks), and the next victim is due.
+ */
+#define OOM_PATIENCE_NS	1000000000ull
+bool oom_pending(u64 now);
 #endif
