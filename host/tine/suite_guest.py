@@ -17,12 +17,12 @@ MACHINES = (
 LIMIT = 900		# seconds for one boot with all programs
 
 
-def archive():
+def archive(name="guest-tests.cpio"):
     deps.need(deps.QEMU + deps.CROSS + [("cpio", "cpio"), ("make", "make")])
     out = os.path.join(base.BUILD, "guest")
     base.run(["make", "-C", os.path.join(TOP, "tests/guest"), "--no-print-directory", "-j" + build.jobs(), "OUT=" + out],
              "building the guest tests", env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
-    return os.path.join(out, "guest-tests.cpio")
+    return os.path.join(out, name)
 
 
 def kernel_of(o):
@@ -46,11 +46,13 @@ class Reader:
         self.done = False
         self.audit = False
         self.good = self.bad = 0
+        self.counts = 0		# lines of the audit
         self.trouble = []
 
     def line(self, line):
         found = re.match(r"(ok|not ok|skip) (\S+?)(?:: (.*))?$", line)
         if self.audit and re.match(r"(ok|BAD) ", line):
+            self.counts += 1
             if line.startswith("BAD"):
                 self.bad += 1
                 self.report.fail("audit (%s)" % self.where, line)
@@ -68,21 +70,25 @@ class Reader:
             self.report.progress("%d ok, %d failed: %s" % (self.good, self.bad, name))
         elif line.startswith("# audit"):
             self.audit = True
+        elif line.startswith("# stress"):
+            self.report.note(line)
         elif re.match(r"guest tests: \d+ passed", line):
             self.done = True
         elif re.search(r"[Pp]anic|BUG|Oops|not syncing", line):
             self.trouble.append(line)
 
 
-def one_machine(o, report, where, what, append, limit):
-    machine = qemu.Machine(kernel=kernel_of(o), initrd=archive(), memory=1024,
-                           append="console=ttyAMA0 quiet rdinit=/init panic=-1 " + append, **what)
+def one_machine(o, report, where, what, append, limit, initrd="guest-tests.cpio"):
+    machine = qemu.Machine(kernel=kernel_of(o), initrd=archive(initrd), **dict(dict(memory=1024), **what),
+                           append="console=ttyAMA0 quiet rdinit=/init panic=-1 " + append)
     reader = Reader(report, where)
     report.progress("booting: " + where)
     outcome = vm.boot(machine, limit, reader.line)
     report.clear()
     if reader.done and outcome.ended and not reader.trouble:
-        report.note("# %s: %d ok, %d failed in %.0f s" % (where, reader.good, reader.bad, outcome.seconds))
+        report.note("# %s: %d ok, %d failed in %.0f s%s" %
+                    (where, reader.good, reader.bad, outcome.seconds,
+                     "; audit: %d counts" % reader.counts if reader.counts else ""))
         if not reader.good and not reader.bad:
             report.ok(where)
         return
@@ -102,10 +108,17 @@ def suite_guest(o, report):
         one_machine(o, report, where, dict(what), append, LIMIT)
 
 
+# Memory in MiB, EATERS of tests/stress: the last machine has never enough. (Linux needs more to boot.)
+STRESS = ((2, 1024, 0), (4, 1024, 0), (4, 48, 2))
+LINUX_LEAST = 160
+
+
 def suite_stress(o, report):
     seconds = o.seconds or 60
     if not os.path.exists(os.path.join(TOP, "tests/stress/stress.c")):
         raise Error("tests/stress is not in this tree")
-    for cpus in (o.smp,) if o.smp else (2, 4):
-        one_machine(o, report, "stress, %d CPUs, %d s" % (cpus, seconds), dict(cpus=cpus, cpu="max,pauth-impdef=on"),
-                    "stress=%d" % seconds, seconds * 2 + 120)
+    for cpus, memory, eaters in dict.fromkeys((o.smp or cpus, memory, eaters) for cpus, memory, eaters in STRESS):
+        memory = max(memory, LINUX_LEAST) if o.linux else memory
+        where = "stress, %d CPUs, %d MiB%s, %d s" % (cpus, memory, ", out of memory" if eaters else "", seconds)
+        one_machine(o, report, where, dict(cpus=cpus, memory=memory, cpu="max,pauth-impdef=on"),
+                    "stress=%d,0,0,%d" % (seconds, eaters), seconds * 2 + 600, "stress.cpio")

@@ -13,7 +13,7 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "boot": ("suite_boot", "boots on every CPU, interrupt controller, memory size and CPU count", True),
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
-    "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds, with 2 and 4 CPUs", False),
+    "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds each: 2 CPUs, 4 CPUs, too little memory", False),
     "fuzz": ("suite_fuzz", "the libFuzzer targets of tests/fuzz, for --seconds each, and a tally of all runs", False),
 }
 HELP = "Runs every test, or the suites that are named; ends with `N passed, N failed`, status 1 if one\nfailed.\n\nsuites:\n" \
@@ -74,7 +74,7 @@ def parser():
     p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; fuzz: these targets;\n"
           "run, boot: names that contain one")
     p.add("--seconds", type=int, metavar="N", help="stress (default 60), fuzz (default 30): for how long")
-    p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set")
+    p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set; stress: all with N")
     p.add("--cpu", metavar="MODEL", help="guest: one machine with this CPU in place of the usual set")
     p.add("--verbose", action="store_true", help="show every test that passed, too")
     p.add("--kernel", metavar="PATH", secret=True)

@@ -3,7 +3,7 @@
  * The init of the guest-test initrd: mounts what programs expect, runs every program of /tests,
  * prints the total and powers off.  Words of the kernel command line choose:
  *   tests=NAME,NAME    these programs only (NAME or NAME.TEST)
- *   stress=SECONDS     /stress/stress for that long in place of the tests
+ *   stress=SECONDS[,SEED[,WORKERS[,EATERS]]]   /stress/stress in place of the tests (0: its default)
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -198,11 +198,14 @@ static void run_all(void)
 		run_program(names[i]);
 }
 
-static void run_stress(const char *seconds)
+static void run_stress(char *words)
 {
-	char *argv[] = { "/stress/stress", (char *)seconds, NULL };
-	int st = run(argv, atol(seconds) + PROGRAM_LIMIT);
+	char *argv[8] = { "/stress/stress" };
+	int n = 1, st;
 
+	for (char *w = strtok(words, ","); w && n < 7; w = strtok(NULL, ","))
+		argv[n++] = w;
+	st = run(argv, atol(argv[1]) + PROGRAM_LIMIT);
 	if (WIFEXITED(st) && !WEXITSTATUS(st))
 		passed++;
 	else

@@ -197,7 +197,7 @@ static void epoll_round(void)
 		_exit(0);
 	}
 	while (n < N) {
-		int r = epoll_wait(ep, ev, 1 + rnd(N), 10000);
+		int r = epoll_wait(ep, ev, 1 + rnd(N), PATIENCE_MS);
 
 		MUST(r > 0);
 		for (int i = 0; i < r; i++) {
@@ -226,7 +226,7 @@ static void timers(void)
 		p[i] = (struct pollfd){ timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), POLLIN, 0 };
 		MUST(p[i].fd >= 0 && !timerfd_settime(p[i].fd, 0, &it, NULL));
 	}
-	MUST(poll(p, 4, 10000) >= 1);
+	MUST(poll(p, 4, PATIENCE_MS) >= 1);
 	for (int i = 0; i < 4; i++) {
 		if (i != 3)		/* the last one is closed while it runs */
 			MUST(read(p[i].fd, &v, 8) == 8 && v == 1);

@@ -110,7 +110,7 @@ static void signal_storm(void)
 		_exit(0);
 	}
 	must_exit(pid, 0);
-	for (int i = 0; hits < N && i < 5000; i++)
+	for (long end = now_ms() + PATIENCE_MS; hits < N && now_ms() < end;)
 		usleep(1000);
 	MUST(hits == N);
 	catch(SIGRTMIN, SIG_DFL, 0);
@@ -124,8 +124,9 @@ static void interval_timer(void)
 	hits = 0;
 	catch(SIGALRM, count, SA_RESTART);
 	MUST(!setitimer(ITIMER_REAL, &it, NULL));
-	for (int i = 0; hits < 5 && i < 100000000; i++)
-		x = x * 1.0000001;		/* FP state crosses the handler */
+	for (long end = now_ms() + PATIENCE_MS; hits < 5 && now_ms() < end;)
+		for (int i = 0; i < 1000; i++)
+			x = x * 1.0000001;	/* FP state crosses the handler */
 	MUST(!setitimer(ITIMER_REAL, &off, NULL));
 	MUST(hits >= 5 && x >= 1.5);
 	catch(SIGALRM, SIG_DFL, 0);

@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stress SECONDS [SEED [WORKERS]]: runs the workers for that long, then looks whether anything is
- * left behind: processes, memory, files.  Prints the seed first and `ok stress` or `not ok stress`
- * last.  /sys/kernel/debug/tine/audit, where there is one, is read by the init afterwards.
+ * stress SECONDS [SEED [WORKERS [EATERS]]]: runs the workers for that long, then looks whether
+ * anything is left behind: processes, memory, files.  Prints the seed first and `ok stress` or
+ * `not ok stress` last.  /sys/kernel/debug/tine/audit, where there is one, is read by the init
+ * afterwards.
+ *
+ * EATERS processes fill all memory the while, over and over, and are killed for it.  The workers may
+ * not be (oom_score_adj -1000), and must get what they need.
  */
 #include "stress.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 
-enum { MAX_WORKERS = 64, WARM_UP = 3, REPORT_EVERY = 60 };
+/* Seconds.  A worker that does not get on for HANG hangs; a loaded host stops a CPU for some. */
+enum { MAX_WORKERS = 64, WARM_UP = 3, REPORT_EVERY = 60, HANG = 120 };
 
 struct shared {
 	volatile int stop, failed;
-	unsigned long ops[MAX_WORKERS];
-	const char *volatile doing[MAX_WORKERS];
+	struct {
+		volatile unsigned long ops;
+		const char *volatile doing;
+		unsigned long longest;	/* ms */
+		const char *longest_name;
+	} worker[MAX_WORKERS];
 };
 
 static struct shared *shared;
@@ -88,6 +98,30 @@ static const struct action *pick(void)
 	return list + rnd(n);
 }
 
+long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void do_action(int nr, const struct action *a)
+{
+	long start = now_ms();
+	unsigned long took;
+
+	doing = a->name;
+	shared->worker[nr].doing = a->name;
+	a->run();
+	shared->worker[nr].ops++;
+	took = now_ms() - start;
+	if (took > shared->worker[nr].longest) {
+		shared->worker[nr].longest = took;
+		shared->worker[nr].longest_name = a->name;
+	}
+}
+
 static void work(int nr, unsigned int base)
 {
 	char dir[64];
@@ -97,68 +131,119 @@ static void work(int nr, unsigned int base)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(dir, sizeof dir, "/tmp/stress-%d", nr);
 	MUST(!mkdir(dir, 0755) && !chdir(dir));
-	while (!shared->stop && !shared->failed) {
-		const struct action *a = pick();
-
-		doing = a->name;
-		shared->doing[nr] = a->name;
-		a->run();
-		shared->ops[nr]++;
-	}
+	while (!shared->stop && !shared->failed)
+		do_action(nr, pick());
 	MUST(!chdir("/") && !rmdir(dir));	/* every action removed its files */
 	MUST(wait(NULL) == -1 && errno == ECHILD);
 	_exit(0);
 }
 
-static time_t now(void)
-{
-	struct timespec ts;
+/* --- who eats memory ------------------------------------------------------------------------- */
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+static void may_be_killed(bool may)
+{
+	const char *adj = may ? "1000" : "-1000";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	MUST(fd >= 0 && write(fd, adj, strlen(adj)) == (ssize_t)strlen(adj));
+	close(fd);
 }
+
+/* Private (0) or shared pages, in pieces, until it is killed. */
+static void eat(unsigned int shares)
+{
+	enum { PIECE = 1 << 20 };
+	int kind = shares ? MAP_SHARED : MAP_PRIVATE;
+
+	may_be_killed(true);
+	while (!shared->stop && !shared->failed) {
+		char *p = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | kind, -1, 0);
+
+		for (size_t at = 0; p != MAP_FAILED && at < PIECE; at += PAGE)
+			p[at] = 1;
+	}
+	_exit(0);
+}
+
+static void feed(int nr, unsigned int base)
+{
+	worker_nr = nr;
+	doing = shared->worker[nr].doing = "eater";
+	seed = base * 7919 + nr;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (!shared->stop && !shared->failed) {
+		unsigned int shares = rnd(2);
+		pid_t pid = must_fork();
+		int st;
+
+		if (!pid)
+			eat(shares);
+		MUST(waitpid(pid, &st, 0) == pid);
+		MUST(st == SIGKILL || st == 99 << 8 || shared->stop || shared->failed);
+		shared->worker[nr].ops++;
+	}
+	_exit(0);
+}
+
+/* --- supervision ----------------------------------------------------------------------------- */
 
 static unsigned long total_ops(int workers)
 {
 	unsigned long n = 0;
 
 	for (int i = 0; i < workers; i++)
-		n += shared->ops[i];
+		n += shared->worker[i].ops;
 	return n;
+}
+
+struct progress { unsigned long ops; long since; };
+
+/* One that gets nowhere ends the run, so that it can be looked at soon. */
+static void look_for_hangs(struct progress *p, int workers)
+{
+	for (int i = 0; i < workers; i++) {
+		if (shared->worker[i].ops != p[i].ops || !p[i].since) {
+			p[i] = (struct progress){ shared->worker[i].ops, now_ms() };
+		} else if (now_ms() - p[i].since > HANG * 1000) {
+			printf("not ok stress: worker %d, %s: no progress for %d s\n", i,
+			       shared->worker[i].doing, HANG);
+			shared->failed = 1;
+		}
+	}
 }
 
 static void supervise(int workers, long seconds)
 {
-	time_t start = now(), next = start + REPORT_EVERY;
+	static struct progress progress[MAX_WORKERS];
+	long start = now_ms(), next = REPORT_EVERY, t;
 
-	while (now() < start + seconds && !shared->failed) {
+	memset(progress, 0, sizeof progress);
+	while ((t = (now_ms() - start) / 1000) < seconds && !shared->failed) {
 		usleep(100000);
-		if (now() >= next) {
-			printf("# stress: %ld s, %lu actions\n", (long)(now() - start),
-			       total_ops(workers));
-			fflush(stdout);
+		look_for_hangs(progress, workers);
+		if (t >= next) {
+			printf("# stress: %ld s, %lu actions\n", t, total_ops(workers));
 			next += REPORT_EVERY;
 		}
 	}
 	shared->stop = 1;
 }
 
-/* Waits for the workers; one that does not end within two minutes hangs in the kernel. */
-static bool reap(pid_t *pid, int workers)
+static bool reap(pid_t *pid, int n)
 {
-	time_t end = now() + 120;
+	long end = now_ms() + HANG * 1000;
 	bool ok = true;
 
-	for (int i = 0; i < workers; i++) {
+	for (int i = 0; i < n; i++) {
 		int st;
 		pid_t r;
 
-		while (!(r = waitpid(pid[i], &st, WNOHANG)) && now() < end)
+		while (!(r = waitpid(pid[i], &st, WNOHANG)) && now_ms() < end)
 			usleep(20000);
 		if (r == pid[i] && st == 0)
 			continue;
 		ok = false;
-		printf("# stress: worker %d (%s) %s %#x\n", i, shared->doing[i],
+		printf("# stress: worker %d (%s) %s %#x\n", i, shared->worker[i].doing,
 		       r ? "ended with" : "hangs", r ? st : 0);
 		if (!r)
 			kill(pid[i], SIGKILL);
@@ -166,34 +251,52 @@ static bool reap(pid_t *pid, int workers)
 	return ok;
 }
 
-static bool round_of(long seconds, unsigned int base, int workers)
+static void report_slowest(int workers)
+{
+	int worst = 0;
+
+	for (int i = 1; i < workers; i++)
+		if (shared->worker[i].longest > shared->worker[worst].longest)
+			worst = i;
+	printf("# stress: longest action: %s, %lu ms\n", shared->worker[worst].longest_name,
+	       shared->worker[worst].longest);
+}
+
+static bool round_of(long seconds, unsigned int base, int workers, int eaters)
 {
 	pid_t pid[MAX_WORKERS];
 
 	memset(shared, 0, sizeof *shared);
-	for (int i = 0; i < workers; i++) {
+	for (int i = 0; i < workers + eaters; i++) {
 		fflush(stdout);
 		pid[i] = must_fork();
-		if (!pid[i])
+		if (pid[i])
+			continue;
+		if (i < workers)
 			work(i, base);
+		feed(i, base);
 	}
 	supervise(workers, seconds);
-	return reap(pid, workers) && !shared->failed;
+	return reap(pid, workers + eaters) && !shared->failed;
 }
+
+/* --- what is left ---------------------------------------------------------------------------- */
 
 struct census {
 	long available_kb, processes, files;
 };
 
-static long meminfo(const char *name)
+/* The number behind NAME in a file of names and numbers; -1: not there. */
+static long number_in(const char *file, const char *name)
 {
 	char line[128];
+	size_t len = strlen(name);
 	long v = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
+	FILE *f = fopen(file, "r");
 
 	while (f && fgets(line, sizeof line, f))
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
-			v = atol(line + strlen(name) + 1);
+		if (!strncmp(line, name, len) && strchr(": ", line[len]))
+			v = atol(line + len + 1);
 	if (f)
 		fclose(f);
 	return v;
@@ -240,7 +343,7 @@ static struct census take_census(void)
 
 	sync();
 	usleep(500000);
-	c.available_kb = meminfo("MemAvailable");
+	c.available_kb = number_in("/proc/meminfo", "MemAvailable");
 	c.processes = user_processes();
 	c.files = entries("/tmp", false) + entries("/dev/shm", false);
 	return c;
@@ -249,7 +352,7 @@ static struct census take_census(void)
 /* MemAvailable may settle late; what is still missing after five seconds is lost. */
 static bool nothing_left(const struct census *before)
 {
-	long slack_kb = 4096 + meminfo("MemTotal") / 64;
+	long slack_kb = 4096 + number_in("/proc/meminfo", "MemTotal") / 64;
 	struct census after;
 
 	for (int i = 0; i < 10; i++) {
@@ -265,35 +368,63 @@ static bool nothing_left(const struct census *before)
 	       after.processes == before->processes && after.files == before->files;
 }
 
+/* The promise "under constant lack of memory" is empty if it was not lacking. */
+static bool memory_lacked(int eaters, long seconds, long killed)
+{
+	if (!eaters)
+		return true;
+	printf("# stress: %ld processes killed for memory\n", killed);
+	return killed >= 1 + seconds / 10;
+}
+
+static bool run(long seconds, unsigned int base, int workers, int eaters)
+{
+	struct census before;
+	long killed;
+	bool ok;
+
+	if (eaters)
+		may_be_killed(false);
+	/* a short round first: caches fill once */
+	ok = round_of(WARM_UP, base + 1, workers, eaters);
+	before = take_census();
+	killed = number_in("/proc/vmstat", "oom_kill");
+	ok = ok && round_of(seconds, base, workers, eaters);
+	printf("# stress: %lu actions\n", total_ops(workers));
+	report_slowest(workers);
+	ok = memory_lacked(eaters, seconds, number_in("/proc/vmstat", "oom_kill") - killed) && ok;
+	return nothing_left(&before) && ok;
+}
+
+static long argument(int argc, char **argv, int n, long otherwise)
+{
+	long v = n < argc ? strtol(argv[n], NULL, 0) : 0;
+
+	return v ? v : otherwise;
+}
+
 int main(int argc, char **argv)
 {
-	long seconds = argc > 1 ? atol(argv[1]) : 10;
-	unsigned int base = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
-	int workers = argc > 3 ? atoi(argv[3]) : 2 * get_nprocs() + 2;
-	struct census before;
+	long seconds = argument(argc, argv, 1, 10);
+	unsigned int base = argument(argc, argv, 2, time(NULL) & 0xffffff);
+	int workers = argument(argc, argv, 3, 2 * get_nprocs() + 2);
+	int eaters = argument(argc, argv, 4, 0);
 	bool ok;
 
 	if (argc > 0 && !strcmp(argv[0], "stress-child"))
 		return argc - 1;	/* what the exec actions start: its argument count */
-	if (!base)
-		base = time(NULL) & 0xffffff;
-	if (seconds <= 0 || workers < 1 || workers > MAX_WORKERS) {
-		fprintf(stderr, "usage: stress SECONDS [SEED [WORKERS]]\n");
+	if (seconds <= 0 || workers < 1 || eaters < 0 || workers + eaters > MAX_WORKERS) {
+		fprintf(stderr, "usage: stress SECONDS [SEED [WORKERS [EATERS]]]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("# stress: %ld s, seed %u, %d workers\n", seconds, base, workers);
+	printf("# stress: %ld s, seed %u, %d workers, %d eaters\n", seconds, base, workers, eaters);
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
 	if (shared == MAP_FAILED)
 		return 1;
 	worker_nr = -1;
-	/* a short round first: caches fill once */
-	ok = round_of(WARM_UP, base + 1, workers);
-	before = take_census();
-	ok = ok && round_of(seconds, base, workers);
-	printf("# stress: %lu actions\n", total_ops(workers));
-	ok = nothing_left(&before) && ok;
+	ok = run(seconds, base, workers, eaters);
 	printf(ok ? "ok stress\n" : "not ok stress: see above (seed %u)\n", base);
 	return !ok;
 }

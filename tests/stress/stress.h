@@ -43,5 +43,8 @@ unsigned int rnd(unsigned int n);
 pid_t must_fork(void);		/* fork; waits and tries again while the kernel says EAGAIN */
 void must_exit(pid_t pid, int status);	/* reaps it and checks its wait status */
 void *must_map(size_t len, int flags);
+long now_ms(void);
+/* How long to wait for what must come: a host that has other work may stop a CPU for seconds. */
+#define PATIENCE_MS 60000
 
 #endif
