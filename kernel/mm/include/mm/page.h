@@ -68,6 +68,7 @@ struct page {
 	};
 };
 #define STRUCT_PAGE_SIZE 64
+_Static_assert(offsetof(struct page, order) == 4, "page_is_small_anon");
 _Static_assert(sizeof(struct page) <= STRUCT_PAGE_SIZE, "vmemmap stride");
 
 struct folio { union { struct page page; char size[STRUCT_PAGE_SIZE]; }; };
@@ -103,6 +104,14 @@ static inline bool page_test_set(struct page *p, enum page_flag f)
 	return __atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_ACQ_REL) & (1u << f);
 }
 
+/* A folio of one page that is private memory: flags and order are one word. */
+static inline bool page_is_small_anon(const struct page *p)
+{
+	const u64 order = 0xffull << 32;
+	u64 word = READ_ONCE(*(const u64 *)p);
+
+	return (word & (order | 1ull << PG_TAIL | 1ull << PG_ANON)) == 1ull << PG_ANON;
+}
 /* The folio a page belongs to. */
 static inline struct folio *page_folio(struct page *p)
 {

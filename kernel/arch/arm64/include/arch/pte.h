@@ -203,6 +203,25 @@ static inline void arch_store_pair(u64 *p, u64 a, u64 b)
 #endif
 }
 static inline pte_t pte_load(pte_t *p) { return (pte_t){__atomic_load_n(&p->v, __ATOMIC_RELAXED)}; }
+/*
+ * A present leaf of a counted page that hardware has nothing to add to, and exclusive only if it
+ * can be written. One comparison for those that can, one for the others.
+ */
+static inline bool pte_plain(pte_t p)
+{
+	const u64 fixed = PTE_VALID | PTE_SW_SPECIAL | PTE_AF | PTE_AP_RDONLY | PTE_DBM;
+
+	if (likely((p.v & fixed) == (PTE_VALID | PTE_AF | PTE_DBM)))
+		return true;
+	return (p.v & (fixed | PTE_SW_EXCL)) == (PTE_VALID | PTE_AF | PTE_AP_RDONLY);
+}
+/* pte_wrprotect and pte_clear_exclusive of a leaf that is writable and settled, thus dirty. */
+static inline pte_t pte_dirty_to_read_only(pte_t p)
+{
+	return (pte_t){ (p.v & ~(PTE_DBM | PTE_SW_EXCL)) | PTE_AP_RDONLY | PTE_SW_DIRTY };
+}
+/* As pte_store, without ordering what was stored before. */
+static inline void pte_set(pte_t *p, pte_t v) { __atomic_store_n(&p->v, v.v, __ATOMIC_RELAXED); }
 static inline void pte_store(pte_t *p, pte_t v) { __atomic_store_n(&p->v, v.v, __ATOMIC_RELEASE); }
 static inline pte_t pte_xchg(pte_t *p, pte_t v)
 {

@@ -10,6 +10,7 @@
 #define pte_store arm64_pte_store
 #define pte_xchg arm64_pte_xchg
 #define pte_cas arm64_pte_cas
+#define pte_set arm64_pte_set
 #define pte_store_run arm64_pte_store_run
 #define pte_clear_run arm64_pte_clear_run
 #include "../../../arm64/include/arch/pte.h"
@@ -17,6 +18,7 @@
 #undef pte_store
 #undef pte_xchg
 #undef pte_cas
+#undef pte_set
 #undef pte_store_run
 #undef pte_clear_run
 
@@ -24,6 +26,7 @@ pte_t pte_load(pte_t *p);
 void pte_store(pte_t *p, pte_t v);
 pte_t pte_xchg(pte_t *p, pte_t v);
 bool pte_cas(pte_t *p, pte_t *old, pte_t v);
+static inline void pte_set(pte_t *p, pte_t v) { pte_store(p, v); }
 void pte_store_run(pte_t *p, pte_t first, u32 n);
 void pte_clear_run(pte_t *p, u32 n);
 #endif
