@@ -232,8 +232,8 @@ static void spill(struct pcp *l, u32 order, u32 n)
 	((1u << PG_LOCKED) | (1u << PG_LRU) | (1u << PG_SLAB) | (1u << PG_TABLE) |                 \
 	 (1u << PG_RESERVED) | (1u << PG_BUDDY) | (1u << PG_TAIL))
 
-/* Interrupts are off, were as irq says, and are so again afterwards. */
-static __noinline void free_slow(struct page *p, u32 order, u64 irq)
+/* Interrupts off. */
+static __noinline void give_slow(struct page *p, u32 order)
 {
 	if (order < PCP_ORDERS) {
 		struct pcp *l = &pcps[cpu_id()].list[order];
@@ -246,7 +246,19 @@ static __noinline void free_slow(struct page *p, u32 order, u64 irq)
 		arch_spin_unlock(&zone.lock);
 		preempt_enable_no_resched();
 	}
-	irq_restore(irq);
+}
+
+static inline void give(struct page *p, u32 order)
+{
+	if (likely(order < PCP_ORDERS)) {
+		struct pcp *l = &pcps[cpu_id()].list[order];
+
+		if (likely(l->count < pcp_high[order])) {
+			pcp_push(l, p);
+			return;
+		}
+	}
+	give_slow(p, order);
 }
 
 static __noinline __noreturn void bad_free(const struct page *p)
@@ -255,30 +267,40 @@ static __noinline __noreturn void bad_free(const struct page *p)
 	      (unsigned long long)page_to_pfn(p), p->flags, p->mapcount.v, p->refcount.v);
 }
 
-void folio_free(struct folio *f)
+/* Nothing of its owner's is left in it. Returns how many pages of anonymous memory it was. */
+static inline u64 wipe(struct page *p)
 {
-	struct page *p = &f->page;
-	u32 order = p->order;
-	struct pcp *l;
-	u64 irq;
+	u64 anon = p->flags & (1u << PG_ANON) ? 1ull << p->order : 0;
 
 	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v))
 		bad_free(p);
-	if (p->flags & (1u << PG_ANON))
-		mem_stat_add(STAT_ANON, -(i64)(1ll << order));
 	p->flags = 0;
 	p->kind = 0;
 	p->aux = 0;
-	irq = irq_save();
-	if (likely(order < PCP_ORDERS)) {
-		l = &pcps[cpu_id()].list[order];
-		if (likely(l->count < pcp_high[order])) {
-			pcp_push(l, p);
-			irq_restore(irq);
-			return;
-		}
+	return anon;
+}
+
+void folio_free(struct folio *f)
+{
+	u64 anon = wipe(&f->page), irq = irq_save();
+
+	give(&f->page, f->page.order);
+	irq_restore(irq);
+	if (anon)
+		mem_stat_add(STAT_ANON, -(i64)anon);
+}
+
+void folios_free(struct folio **f, u32 n)
+{
+	u64 anon = 0, irq = irq_save();
+
+	for (u32 i = 0; i < n; i++) {
+		anon += wipe(&f[i]->page);
+		give(&f[i]->page, f[i]->page.order);
 	}
-	free_slow(p, order, irq);
+	irq_restore(irq);
+	if (anon)
+		mem_stat_add(STAT_ANON, -(i64)anon);
 }
 
 void pcp_drain_local(void)

@@ -34,7 +34,7 @@ void zap_end(struct zap *z)
 	pt_gather_flush(&z->g);
 }
 
-/* n pages of f, cleared from v's leaves, go out of the books; the references wait for the TLB. */
+/* n pages of f, cleared from v's leaves, go out of the books; their counts wait for the TLB. */
 static __always_inline void settle(struct zap *z, const struct vma *v, struct folio *f, u32 n,
 				   bool dirty, bool young)
 {
@@ -44,7 +44,6 @@ static __always_inline void settle(struct zap *z, const struct vma *v, struct fo
 			folio_unmap_put(f, n);
 			return;
 		}
-		__atomic_fetch_sub(&f->page.mapcount.v, (i32)n, __ATOMIC_RELEASE);
 	} else {
 		/* A private mapping's clean page is never dirty: its first write makes a copy. */
 		if ((v->vm_flags & VM_SHARED) && dirty)
@@ -55,7 +54,11 @@ static __always_inline void settle(struct zap *z, const struct vma *v, struct fo
 			z->shmem += n;
 		else
 			z->file += n;
-		file_unmapped(f, n);
+		if (z->g.full) {
+			file_unmapped(f, n);
+			folio_put_many(f, (i32)n);
+			return;
+		}
 	}
 	pt_gather_folio(&z->g, f, n);
 }
@@ -68,7 +71,7 @@ static inline bool keeps(const struct zap *z, const struct folio *f)
 /* The entry at i, which maps a page of a large folio, and what follows alike. Entries done. */
 static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i)
 {
-	const u32 all = PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL;
+	const u32 any = PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL;
 	pte_t *p = &w->pte[i];
 	u32 left, max, pages = pt_pages(w->level);
 	struct folio *f = leaf_folio(pte_load(p), &left);
@@ -77,10 +80,10 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 
 	max = run_limit(left, w->n - i, w->level);
 	if (z->g.full) {
-		r = pt_run_of(p, max, w->level, all);
+		r = pt_run_of(p, max, w->level, any);
 		clear_full_ptes(p, r.n);
 	} else {
-		r.n = pt_run_of(p, max, w->level, all).n;
+		r.n = pt_run_of(p, max, w->level, any).n;
 		if (keeps(z, f))
 			return r.n;
 		r = get_and_clear_ptes(p, r.n);
@@ -94,35 +97,100 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 	return r.n;
 }
 
+/*
+ * Leaves of private pages that are folios of their own, of a tree that nobody uses any more: in a
+ * loop that holds nothing else. The entries stay for the caller to clear. Entries done, perhaps 0.
+ */
+static __noinline u32 drop_plain(pte_t *p, u32 n)
+{
+	pte_t *at = p, *end = p + n;
+
+	for (; at < end; at++) {
+		pte_t e = pte_load(at);
+		struct page *page = pfn_to_page(pte_pfn(e));
+
+		if (unlikely(!pte_plain(e)) || unlikely(!page_is_small_anon(page)))
+			break;
+		folio_unmap_put((struct folio *)page, 1);
+	}
+	return (u32)(at - p);
+}
+
+/* As above, while CPUs may use the tree: the pages wait for the TLB. Entries done. */
+static __noinline u32 gather_plain(struct pt_gather *g, pte_t *p, u32 n, u64 va)
+{
+	u32 i, room = PT_GATHER_FOLIOS - g->nr;
+
+	for (i = 0; i < n && i < room; i++) {
+		pte_t e = pte_load(&p[i]);
+		struct page *page = pfn_to_page(pte_pfn(e));
+
+		if (unlikely(!pte_plain(e)) || unlikely(!page_is_small_anon(page)))
+			break;
+		pte_set(&p[i], pte_none());
+		g->folio[g->nr] = (struct folio *)page;
+		g->refs[g->nr++] = 1;
+	}
+	if (i)
+		pt_gather_range(g, va, va + ((u64)i << PAGE_SHIFT), 3);
+	if (i == room)
+		pt_gather_flush(g);
+	return i;
+}
+
+/* One entry of any kind that is not of a large folio. */
+static void zap_one(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i, pte_t e)
+{
+	struct folio *f = (struct folio *)pfn_to_page(pte_pfn(e));
+	u64 va = pt_walk_va(w, i);
+
+	if (!pte_special(e) && keeps(z, f))
+		return;
+	z->cleared++;
+	if (z->g.full) {
+		clear_full_ptes(&w->pte[i], 1);
+	} else {
+		e = pte_take(&w->pte[i], e);
+		pt_gather_range(&z->g, va, va + PAGE_SIZE, 3);
+	}
+	if (!pte_special(e))
+		settle(z, v, f, 1, pte_dirty(e), pte_young(e));
+}
+
+/* Plain entries from i on. Entries done. */
+static u32 zap_plain(struct zap *z, struct pt_walk *w, u32 i)
+{
+	u32 n;
+
+	if (z->g.full) {
+		n = drop_plain(&w->pte[i], w->n - i);
+		clear_full_ptes(&w->pte[i], n);
+	} else {
+		n = z->keep_private ? 0
+				    : gather_plain(&z->g, &w->pte[i], w->n - i, pt_walk_va(w, i));
+	}
+	z->anon += n;
+	z->cleared += (i32)n;
+	return n;
+}
+
 static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 {
 	z->cleared = 0;
-	for (u32 i = 0; i < w->n; i++) {
+	for (u32 i = 0; i < w->n;) {
 		pte_t e = pte_load(&w->pte[i]);
-		struct page *p;
-		u64 va;
+		struct page *p = pfn_to_page(pte_pfn(e));
+		u32 n = 1;
 
-		if (pte_is_none(e))
-			continue;
-		p = pfn_to_page(pte_pfn(e));
-		if (!pte_special(e)) {
-			if (unlikely(page_test(p, PG_TAIL) || p->order)) {
-				i += zap_run(z, v, w, i) - 1;
-				continue;
+		if (!pte_is_none(e)) {
+			if (!pte_special(e) && (page_test(p, PG_TAIL) || p->order)) {
+				n = zap_run(z, v, w, i);
+			} else if (!(n = zap_plain(z, w, i))) {
+				zap_one(z, v, w, i, e);
+				n = 1;
 			}
-			if (keeps(z, (struct folio *)p))
-				continue;
 		}
-		z->cleared++;
-		if (z->g.full) {
-			clear_full_ptes(&w->pte[i], 1);
-		} else {
-			va = w->va + ((u64)i << PAGE_SHIFT);
-			e = pte_take(&w->pte[i], e);
-			pt_gather_range(&z->g, va, va + PAGE_SIZE, 3);
-		}
-		if (!pte_special(e))
-			settle(z, v, (struct folio *)p, 1, pte_dirty(e), pte_young(e));
+		i += n;
 	}
 	pt_count(w->node, -z->cleared);
 }
@@ -140,6 +208,24 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 		if (z->beside_faults)
 			pt_gather_invalidate(&z->g);
 	}
+}
+
+void folios_unmapped(struct folio **f, const u32 *pages, u32 n)
+{
+	u32 dead = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		u64 both = ((u64)pages[i] << 32) + pages[i];
+
+		if (!page_test(&f[i]->page, PG_ANON)) {
+			file_unmapped(f[i], pages[i]);
+			both = pages[i];
+		}
+		if (!(u32)__atomic_sub_fetch((u64 *)&f[i]->page.refcount, both, __ATOMIC_ACQ_REL))
+			f[dead++] = f[i];
+	}
+	if (dead)
+		folios_free(f, dead);
 }
 
 #define INVAL_WHOLE_ASID (4096ul << PAGE_SHIFT)	/* beyond, one instruction does for all */

@@ -35,8 +35,7 @@ void pt_gather_flush(struct pt_gather *g)
 {
 	if (!g->full)
 		pt_gather_invalidate(g);
-	for (u32 i = 0; i < g->nr; i++)
-		folio_put_many(g->folio[i], (i32)g->refs[i]);
+	folios_unmapped(g->folio, g->refs, g->nr);
 	g->nr = 0;
 	if (g->tables)
 		pt_gather_free_tables(g);

@@ -198,15 +198,38 @@ struct pt_run get_and_clear_ptes(pte_t *p, u32 n)
 
 void clear_full_ptes(pte_t *p, u32 n) { pte_clear_run(p, n); }
 
+/* Plain leaves that become or stay read-only, in a loop of their own. Entries done, perhaps 0. */
+static __noinline u32 modify_plain(pte_t *p, u32 n, pte_t perm)
+{
+	pte_t *at = p, *end = p + n;
+
+	for (; at < end; at++) {
+		pte_t e = pte_load(at);
+
+		if (!pte_plain(e))
+			break;
+		pte_set(at, pte_modify_plain(e, perm));
+	}
+	return (u32)(at - p);
+}
+
 bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared)
 {
 	bool any = false;
 	u32 blocks = 0;
 
 	for (u32 i = 0; i < n;) {
-		pte_t old = pte_load(&p[i]), new;
-		bool block = pte_cont(old) && at_block(&p[i], n - i);
+		u32 plain = write ? 0 : modify_plain(&p[i], n - i, perm);
+		pte_t old, new;
+		bool block;
 
+		if (plain) {
+			any = true;
+			i += plain;
+			continue;
+		}
+		old = pte_load(&p[i]);
+		block = pte_cont(old) && at_block(&p[i], n - i);
 		if (pte_is_none(old)) {
 			i++;
 			continue;

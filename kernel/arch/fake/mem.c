@@ -193,6 +193,12 @@ void folio_free(struct folio *f)
 	used_pages -= n;
 }
 
+void folios_free(struct folio **f, u32 n)
+{
+	while (n--)
+		folio_free(*f++);
+}
+
 void *page_alloc(u32 flags)
 {
 	struct folio *f = folio_alloc(0, flags);

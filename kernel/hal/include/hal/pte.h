@@ -45,7 +45,8 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  * perm)             read, execute and user access from perm; write access goes, the rest stays
  *   pte_t pte_load(pte_t *), void pte_store(pte_t *, pte_t)          single-copy atomic, release
  *   pte_t pte_xchg(pte_t *, pte_t), bool pte_cas(pte_t *, pte_t *old, pte_t new)
- *   bool pte_plain(pte_t); void pte_set(pte_t *, pte_t): as pte_store, not a release
+ *   bool pte_plain(pte_t), pte_modify_plain, pte_dirty_to_read_only
+ *   void pte_set(pte_t *, pte_t): as pte_store, not a release
  *   pte_unite, pte_same_but_write, pte_as_page, pte_as_block; void pte_store_run(pte_t *, pte_t first,
  * u32 n), void pte_clear_run(pte_t *, u32 n): level-3 entries, each store single-copy atomic
  *   bool pte_settled(pte_t)    hardware has no bit left to set in this leaf: with the node locked a

@@ -142,6 +142,12 @@ static inline void folio_get_many(struct folio *f, i32 n)
 	__atomic_fetch_add(&f->page.refcount.v, n, __ATOMIC_RELAXED);
 }
 void folio_free(struct folio *f);		/* refcount is 0; any context */
+void folios_free(struct folio **f, u32 n);	/* n at once */
+/*
+ * pages[i] pages of f[i] were mapped, each a mapping and a reference, and nothing can reach them
+ * through those any more (mm/zap.c). The array f is overwritten. Any context.
+ */
+void folios_unmapped(struct folio **f, const u32 *pages, u32 n);
 static inline void folio_put(struct folio *f)
 {
 	if (ref_put(&f->page.refcount))

@@ -268,7 +268,7 @@ struct pt_gather {
 	u64 start, end;		/* what has to be invalidated; start >= end: nothing */
 	u32 nr;
 	struct folio *folio[PT_GATHER_FOLIOS];
-	u32 refs[PT_GATHER_FOLIOS];		/* references to each that wait with it */
+	u32 refs[PT_GATHER_FOLIOS];		/* pages of each */
 	struct page *tables;	/* chained by private */
 };
 static inline void pt_gather_init(struct pt_gather *g, struct pt_tree *pt, bool full)
@@ -299,13 +299,12 @@ void pt_gather_flush(struct pt_gather *g);
  * an invalidation (break before make).
  */
 void pt_gather_invalidate(struct pt_gather *g);
-/* Takes over n references of a folio that was mapped and is no longer. */
+/*
+ * n pages of f were mapped and are no longer: their mappings and references go when the TLB has
+ * forgotten them. Not for a full gather.
+ */
 static inline void pt_gather_folio(struct pt_gather *g, struct folio *f, u32 n)
 {
-	if (g->full) {
-		folio_put_many(f, (i32)n);
-		return;
-	}
 	g->folio[g->nr] = f;
 	g->refs[g->nr++] = n;
 	if (g->nr == PT_GATHER_FOLIOS)
