@@ -80,17 +80,25 @@ static int set_size(struct inode *i, u64 size)
 	return mapping_truncate(&i->mapping, size);
 }
 
-int inode_setattr(struct inode *i, struct iattr *a)
+int inode_setattr_locked(struct inode *i, struct iattr *a)
 {
 	int err = 0;
 
-	write_lock(&i->lock);
 	if (i->ops && i->ops->setattr)
 		err = i->ops->setattr(i, a);
 	else if (a->valid & ATTR_SIZE)
 		err = set_size(i, a->size);
 	if (!err)
 		apply(i, a);
+	return err;
+}
+
+int inode_setattr(struct inode *i, struct iattr *a)
+{
+	int err;
+
+	write_lock(&i->lock);
+	err = inode_setattr_locked(i, a);
 	write_unlock(&i->lock);
 	return err;
 }

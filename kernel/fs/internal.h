@@ -24,6 +24,7 @@ void file_accessed(struct file *f);		/* relatime */
 void inode_modified(struct inode *i);		/* mtime and ctime now */
 void inode_drop_suid(
 	struct inode *i); /* a write by somebody without CAP_FSETID; inode->lock held */
+int inode_setattr_locked(struct inode *i, struct iattr *a);	/* i->lock held for writing */
 int inode_setattr(struct inode *i,
 		  struct iattr *a); /* takes inode->lock; permission has been checked */
 /* Group (setgid directories) and mode of something new in dir; owner and group are set already. */

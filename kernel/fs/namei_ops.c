@@ -115,7 +115,9 @@ struct dentry *create_locked(struct dentry *dir, const char *name, u32 len, u32 
 	return make_locked(dir, name, len, mode, rdev, NULL);
 }
 
-static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *target)
+/* made: where it is, referenced; may be NULL. */
+static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *target,
+		struct path *made)
 {
 	struct walk w;
 	struct dentry *d;
@@ -126,10 +128,14 @@ static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *tar
 	err = want_absent(&w, S_ISDIR(mode));
 	if (!err) {
 		d = make_locked(w.cur.dentry, w.last, w.last_len, mode, rdev, target);
-		if (IS_ERR(d))
+		if (IS_ERR(d)) {
 			err = (int)PTR_ERR(d);
-		else
+		} else if (made) {
+			*made = (struct path){ w.cur.mnt, d };
+			mount_get(made->mnt);
+		} else {
 			dput(d);
+		}
 	}
 	names_end(&w);
 	return err;
@@ -137,14 +143,14 @@ static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *tar
 
 int vfs_mkdir(int dirfd, const char *name, u32 mode)
 {
-	return make(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL);
+	return make(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL, NULL);
 }
 
 int vfs_symlink(const char *target, int dirfd, const char *name)
 {
 	if (!*target)
 		return -ENOENT;
-	return make(dirfd, name, S_IFLNK | 0777, 0, target);
+	return make(dirfd, name, S_IFLNK | 0777, 0, target, NULL);
 }
 
 int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
@@ -164,7 +170,12 @@ int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
 	default:
 		return -EINVAL;
 	}
-	return make(dirfd, name, mode & (S_IFMT | 07777), rdev, NULL);
+	return make(dirfd, name, mode & (S_IFMT | 07777), rdev, NULL, NULL);
+}
+
+int vfs_make_socket(const char *name, u32 mode, struct path *made)
+{
+	return make(AT_FDCWD, name, S_IFSOCK | (mode & 07777), 0, NULL, made);
 }
 
 /* --- link

@@ -37,10 +37,10 @@ extern const u32 nr_proc_entries;
 static inline struct proc_inode *proc_of(const struct inode *i) { return i->private; }
 /* The task an inode is about, referenced, or NULL once it is gone. */
 struct task *proc_task(const struct inode *i);
-/* The current task might look into t: same credentials and dumpable, or CAP_SYS_PTRACE. */
-bool proc_may_look(struct task *t);
 /* The address space of t, referenced (mm_put), or NULL. */
 struct mm *proc_mm(struct task *t);
+/* The same if the current task may look into it; ERR_PTR(-EACCES). */
+struct mm *proc_mm_inspect(struct task *t);
 /* A directory inode for pid's process (or thread tid of it). NULL: none; ERR_PTR. */
 struct inode *proc_pid_inode(struct super *sb, const char *name, u32 len);
 struct inode *proc_new_inode(struct super *sb, const struct proc_inode *of, u32 mode, u64 ino);

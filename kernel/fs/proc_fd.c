@@ -25,18 +25,17 @@ static int fd_follow(struct inode *i, struct path *to)
 
 	if (!t)
 		return err;
-	if (!proc_may_look(t)) {
-		task_put(t);
-		return -EACCES;
-	}
 	f = task_fd_get(t, proc_of(i)->fd);
+	if (f)		/* asked after it was got: an exec may be under way */
+		err = task_may_inspect(t) ? 0 : -EACCES;
 	task_put(t);
-	if (!f)
-		return err;
-	*to = f->path;
-	path_get(to);
-	file_put(f);
-	return 0;
+	if (!err) {
+		*to = f->path;
+		path_get(to);
+	}
+	if (f)
+		file_put(f);
+	return err;
 }
 
 static bool fd_revalidate(struct dentry *d)
@@ -60,8 +59,16 @@ static const struct inode_ops fd_link_iops = {
 static int info_make(struct file *self, struct seq *s)
 {
 	struct file *f = file_of(self->inode);
+	struct task *t = proc_task(self->inode);
+	bool allowed = t && task_may_inspect(t);
 	u32 flags;
 
+	if (t)
+		task_put(t);
+	if (f && !allowed) {	/* opened before the process became another user's */
+		file_put(f);
+		return -EACCES;
+	}
 	if (!f)
 		return -ENOENT;
 	flags = f->flags;
@@ -83,7 +90,7 @@ static int info_open(struct inode *i, struct file *f)
 
 	if (!t)
 		return -ESRCH;
-	allowed = proc_may_look(t);
+	allowed = task_may_inspect(t);
 	task_put(t);
 	return allowed ? text_open(f, info_make) : -EACCES;
 }

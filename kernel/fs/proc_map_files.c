@@ -12,11 +12,11 @@
 static struct mm *mm_of(struct inode *i)
 {
 	struct task *t = proc_task(i);
-	struct mm *mm = t && proc_may_look(t) ? proc_mm(t) : NULL;
+	struct mm *mm = t ? proc_mm_inspect(t) : NULL;
 
 	if (t)
 		task_put(t);
-	return mm;
+	return IS_ERR(mm) ? NULL : mm;
 }
 
 /* Shared anonymous memory is backed too, but by no file. */

@@ -89,12 +89,12 @@ static void show_vma_at(struct seq *s, struct vma *v, u64 start, u64 end, char *
 static int each_vma(struct seq *s, struct task *t,
 		    void (*fn)(struct seq *, struct vma *, char *path, void *), void *arg)
 {
-	struct mm *mm = proc_mm(t);
+	struct mm *mm = proc_mm_inspect(t);
 	char *path;
 	struct vma *v;
 
-	if (!mm)
-		return 0;
+	if (!mm || IS_ERR(mm))
+		return (int)PTR_ERR(mm);
 	path = page_alloc(0);
 	if (path) {
 		read_lock(&mm->lock);
@@ -222,17 +222,16 @@ SHOW(smaps_rollup)
 static int mm_file_open(struct inode *i, struct file *f)
 {
 	struct task *t = proc_task(i);
-	int err = 0;
+	struct mm *mm;
 
 	if (!t)
 		return -ESRCH;
-	if (!proc_may_look(t))
-		err = -EACCES;
-	else
-		f->private =
-			proc_mm(t); /* the one it has now: exec does not hand the new one out */
+	mm = proc_mm_inspect(t);	/* the one it has now: exec does not hand the new one out */
 	task_put(t);
-	return err;
+	if (IS_ERR(mm))
+		return (int)PTR_ERR(mm);
+	f->private = mm;
+	return 0;
 }
 
 static void mm_file_release(struct file *f)

@@ -23,21 +23,6 @@ struct task *proc_task(const struct inode *i)
 	return pi->task;
 }
 
-bool proc_may_look(struct task *t)
-{
-	const struct cred *me = current_cred(), *c;
-	bool same, superset;
-
-	if (t->proc == current_proc() || capable(CAP_SYS_PTRACE))
-		return true;
-	c = task_cred_get(t);
-	same = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid &&
-	       me->fsgid == c->egid && me->fsgid == c->sgid && me->fsgid == c->gid;
-	superset = !(c->cap_permitted & ~me->cap_permitted);
-	cred_put(c);
-	return same && superset && READ_ONCE(t->proc->dumpable);
-}
-
 struct mm *proc_mm(struct task *t)
 {
 	struct mm *mm;
@@ -48,6 +33,16 @@ struct mm *proc_mm(struct task *t)
 		mm_get(mm);
 	spin_unlock(&t->task_lock);
 	return mm;
+}
+
+struct mm *proc_mm_inspect(struct task *t)
+{
+	struct mm *mm = proc_mm(t);
+
+	if (!mm || task_may_inspect_mm(t, mm))
+		return mm;
+	mm_put(mm);
+	return ERR_PTR(-EACCES);
 }
 
 bool proc_parse(const char *name, u32 len, i32 *nr)
@@ -87,7 +82,7 @@ static void set_owner(struct inode *i, struct task *t)
 	bool open_dir = S_ISDIR(i->mode) && (i->mode & 0777) == 0555;
 
 	i->uid = i->gid = 0;
-	if (READ_ONCE(t->proc->dumpable) || open_dir) {
+	if (open_dir || task_dumpable(t)) {
 		i->uid = c->euid;
 		i->gid = c->egid;
 	}
@@ -142,7 +137,7 @@ static int entry_make(struct file *f, struct seq *s)
 
 	if (!t)
 		return -ESRCH;
-	err = e->guarded && !proc_may_look(t) ? -EACCES : e->show(s, t, proc_of(f->inode)->thread);
+	err = e->guarded && !task_may_inspect(t) ? -EACCES : e->show(s, t, proc_of(f->inode)->thread);
 	task_put(t);
 	return err;
 }
@@ -155,7 +150,7 @@ static int entry_open(struct inode *i, struct file *f)
 
 	if (!t)
 		return -ESRCH;
-	allowed = !e->guarded || proc_may_look(t);
+	allowed = !e->guarded || task_may_inspect(t);
 	task_put(t);
 	if (!allowed)
 		return -EACCES;
@@ -203,7 +198,11 @@ static int entry_follow(struct inode *i, struct path *to)
 
 	if (!t)
 		return -ENOENT;
-	err = proc_may_look(t) ? e->follow(t, to) : -EACCES;
+	err = e->follow(t, to);
+	if (!err && !task_may_inspect(t)) {	/* in this order: an exec may be under way */
+		path_put(to);
+		err = -EACCES;
+	}
 	task_put(t);
 	return err;
 }

@@ -231,7 +231,7 @@ SHOW(stat)
 		proc_tty_info(p, &tty, &fg);
 	if (mm)
 		proc_mm_sums(mm, &m);
-	stat_addresses(mm, proc_may_look(t), a);
+	stat_addresses(mm, mm && task_may_inspect_mm(t, mm), a);
 	signal_sets(t, &g);
 	comm_of(t, comm);
 	seq_printf(s, "%d (%s) %c %d %d %d %d %d %u %lu %lu %lu %lu %lu %lu %lu %lu", t->tid, comm,
@@ -245,7 +245,7 @@ SHOW(stat)
 		   g.blocked & 0x7fffffff, g.ignored & 0x7fffffff, g.caught & 0x7fffffff,
 		   p->exit_signal, t->core.cpu, t->sched.rt_prio, t->sched.policy);
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %d\n", a[3], a[4], a[5], a[6], a[7], a[8], a[9],
-		   proc_may_look(t) ? p->exit_code : 0);
+		   task_may_inspect(t) ? p->exit_code : 0);
 	if (mm)
 		mm_put(mm);
 	return 0;
@@ -310,10 +310,10 @@ SHOW(cmdline)
 
 SHOW(environ)
 {
-	struct mm *mm = proc_mm(t);
+	struct mm *mm = proc_mm_inspect(t);
 
-	if (!mm)
-		return 0;
+	if (!mm || IS_ERR(mm))
+		return (int)PTR_ERR(mm);
 	if (mm->env_end > mm->env_start)
 		copy_range(s, mm, mm->env_start, mm->env_end);
 	mm_put(mm);
@@ -322,11 +322,11 @@ SHOW(environ)
 
 SHOW(auxv)
 {
-	struct mm *mm = proc_mm(t);
+	struct mm *mm = proc_mm_inspect(t);
 	u32 n = 0;
 
-	if (!mm)
-		return 0;
+	if (!mm || IS_ERR(mm))
+		return (int)PTR_ERR(mm);
 	do
 		n += 2;
 	while (n < ARRAY_SIZE(mm->auxv) && mm->auxv[n - 2]);

@@ -92,30 +92,39 @@ ssize_t path_readlink(const struct path *p, char *buf, size_t size, const char *
 }
 
 /* --- chmod, chown, utimes -------------------------------------------------------------- */
+/* The lock is held over question and change: else a chmod by the owner could land on a file that has
+ * become root's in between. */
+static int chmod_locked(struct inode *i, u32 mode)
+{
+	struct iattr a = { .valid = ATTR_MODE, .mode = mode & 07777 };
+
+	if (!inode_owner_or_capable(i))
+		return -EPERM;
+	if (a.mode & S_ISGID && !in_group(i->gid) && !capable(CAP_FSETID))
+		a.mode &= ~(u32)S_ISGID;
+	return inode_setattr_locked(i, &a);
+}
+
 int path_chmod(const struct path *p, u32 mode)
 {
 	struct inode *i = p->dentry->inode;
-	struct iattr a = { .valid = ATTR_MODE, .mode = mode & 07777 };
+	int err;
 
 	if (mount_readonly(p->mnt))
 		return -EROFS;
 	if (S_ISLNK(i->mode))
 		return -EOPNOTSUPP;
-	if (!inode_owner_or_capable(i))
-		return -EPERM;
-	if (a.mode & S_ISGID && !in_group(i->gid) && !capable(CAP_FSETID))
-		a.mode &= ~(u32)S_ISGID;
-	return inode_setattr(i, &a);
+	write_lock(&i->lock);
+	err = chmod_locked(i, mode);
+	write_unlock(&i->lock);
+	return err;
 }
 
-int path_chown(const struct path *p, u32 uid, u32 gid)
+static int chown_locked(struct inode *i, u32 uid, u32 gid)
 {
-	struct inode *i = p->dentry->inode;
 	struct iattr a = { .uid = uid, .gid = gid };
 	bool owner = current_cred()->fsuid == i->uid;
 
-	if (mount_readonly(p->mnt))
-		return -EROFS;
 	if (uid != ~0u) {
 		a.valid |= ATTR_UID;
 		if (!(owner && uid == i->uid) && !capable(CAP_CHOWN))
@@ -126,7 +135,20 @@ int path_chown(const struct path *p, u32 uid, u32 gid)
 		if (!(owner && (gid == i->gid || in_group(gid))) && !capable(CAP_CHOWN))
 			return -EPERM;
 	}
-	return a.valid ? inode_setattr(i, &a) : 0;
+	return a.valid ? inode_setattr_locked(i, &a) : 0;
+}
+
+int path_chown(const struct path *p, u32 uid, u32 gid)
+{
+	struct inode *i = p->dentry->inode;
+	int err;
+
+	if (mount_readonly(p->mnt))
+		return -EROFS;
+	write_lock(&i->lock);
+	err = chown_locked(i, uid, gid);
+	write_unlock(&i->lock);
+	return err;
 }
 
 int path_utimes(const struct path *p, struct iattr *a)

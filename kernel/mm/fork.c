@@ -192,6 +192,7 @@ static void copy_fields(struct mm *c, const struct mm *p)
 	c->vdso = p->vdso;
 	c->oom_score_adj = p->oom_score_adj;
 	c->thp_disable = p->thp_disable;
+	c->dumpable = p->dumpable;
 	c->cow_tables = p->cow_tables;
 	c->exe = p->exe;
 	if (c->exe)

@@ -59,6 +59,7 @@ struct mm *mm_create(void)
 	rwsem_init(&mm->lock);
 	mm->mmap_top = USER_VA_END - 128 * MIB;
 	mm->cow_tables = true;
+	mm->dumpable = true;
 	spin_lock(&all_lock);
 	list_add_tail(&all_mms, &mm->all);
 	spin_unlock(&all_lock);

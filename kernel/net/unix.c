@@ -21,6 +21,14 @@
 
 static struct slab_cache *unix_cache;
 
+/* Of a message: the real ids, so that a set-user-ID program speaks for who runs it (unix(7)). */
+static struct ucred message_cred(void)
+{
+	const struct cred *c = current_cred();
+
+	return (struct ucred){ current_proc()->pid, c->uid, c->gid };
+}
+
 struct ucred unix_current_cred(void)
 {
 	const struct cred *c = current_cred();
@@ -44,7 +52,7 @@ struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len,
 	m->len = len;
 	m->off = 0;
 	m->charge = len + UNIX_OVERHEAD;
-	m->cred = cred->pid ? *cred : unix_current_cred();
+	m->cred = cred->pid ? *cred : message_cred();
 	m->sender = NULL;
 	m->from = NULL;
 	__atomic_add_fetch(&sender->charged, m->charge, __ATOMIC_RELAXED);

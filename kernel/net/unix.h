@@ -118,6 +118,6 @@ struct unix_msg *unix_next_msg(struct unix_sock *u, u32 flags, u64 deadline);
 bool unix_dgram_full(struct unix_sock *u,
 		     struct unix_sock *to); /* no room; u will be woken when there is */
 void unix_feed_starved(struct unix_sock *to);
-void unix_stop_starving(
-	struct unix_sock *to); /* closed is set: the starved are woken, none comes any more */
+/* u is closed: those that starve at it are woken, none comes any more; and it starves no longer. */
+void unix_stop_starving(struct unix_sock *u);
 #endif

@@ -60,11 +60,17 @@ void unix_feed_starved(struct unix_sock *to)
 	}
 }
 
-void unix_stop_starving(struct unix_sock *to)
+void unix_stop_starving(struct unix_sock *u)
 {
+	bool was;
+
 	spin_lock(&starve_lock);	/* whoever has it after us sees closed */
+	was = !list_empty(&u->starved_link);
+	list_del(&u->starved_link);
 	spin_unlock(&starve_lock);
-	unix_feed_starved(to);
+	if (was)
+		unix_put(u);
+	unix_feed_starved(u);
 }
 
 static int wait_fed(struct unix_sock *u, struct unix_sock *to, u32 flags, u64 deadline)

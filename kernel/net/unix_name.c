@@ -184,11 +184,9 @@ static int bind_path(struct unix_sock *u, const struct sock_addr *a)
 		return -ENOMEM;
 	name = kept->sun + SUN_HEAD;
 	name[path_len(a)] = 0;
-	err = vfs_mknod(AT_FDCWD, name, S_IFSOCK | (0777 & ~current_umask()), 0);
+	err = vfs_make_socket(name, 0777 & ~current_umask(), &u->path);
 	if (err == -EEXIST)
 		err = -EADDRINUSE;
-	if (!err)
-		err = path_lookup(AT_FDCWD, name, 0, &u->path);
 	if (err) {
 		unix_addr_put(kept);
 		return err;

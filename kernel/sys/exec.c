@@ -300,13 +300,11 @@ static void commit(struct exec *x)
 	signal_flush_timers();
 	reset_signals(t);
 	fd_close_on_exec();
-	p->dumpable = true;
 	if (x->cred) {
 		cred_commit(x->cred);
 		x->cred = NULL;
 	}
 	if (x->secure) {
-		p->dumpable = false;
 		p->personality &= ~(u32)PER_CLEAR_ON_SETID;
 		t->pdeath_signal = 0;
 	}
@@ -316,6 +314,7 @@ static void commit(struct exec *x)
 	spin_unlock(&t->task_lock);
 	t->flags &= ~TF_FORKNOEXEC;
 	p->did_exec = true;
+	WRITE_ONCE(p->exec_id, p->exec_id + 1);
 	p->exit_signal = SIGCHLD;
 	arch_exec_regs(current_regs(), x->entry, x->sp);
 	regs_forget_syscall(current_regs());
@@ -338,6 +337,8 @@ static i64 exec_file(struct file *f, const char *filename, const struct exec_sou
 	err = prepare(x, src);
 	if (!err)
 		err = files_unshare();
+	if (!err && x->secure)	/* no other process changes its root, directory or umask */
+		err = fs_ctx_unshare();
 	if (!err)
 		err = task_unshare_sighand();
 	if (!err)

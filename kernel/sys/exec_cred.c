@@ -8,12 +8,15 @@
 #define SECURE_NOROOT	BIT(0)
 #define SECURE_KEEP_CAPS	BIT(4)
 
-static void set_ids(struct cred *c, const struct inode *i, bool honour)
+/* Owner and mode are read at one moment: a chown takes the set-user-ID bit away with the owner. */
+static void set_ids(struct cred *c, struct inode *i, bool honour)
 {
+	read_lock(&i->lock);
 	if (honour && (i->mode & S_ISUID))
 		c->euid = i->uid;
 	if (honour && (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		c->egid = i->gid;
+	read_unlock(&i->lock);
 	c->suid = c->fsuid = c->euid;
 	c->sgid = c->fsgid = c->egid;
 }

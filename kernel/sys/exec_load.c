@@ -183,6 +183,14 @@ static int load_interp(struct exec *x)
 	return err;
 }
 
+/* Its memory can be looked at by its user: not that of a program with more rights, or of a file that
+ * the user may run but not read. */
+static bool dumpable(const struct exec *x)
+{
+	return !x->secure && inode_permission(x->file->inode, MAY_READ) == 0 &&
+	       (!x->interp || inode_permission(x->interp->inode, MAY_READ) == 0);
+}
+
 int exec_load(struct exec *x)
 {
 	struct mm *mm = x->mm = mm_create();
@@ -190,6 +198,7 @@ int exec_load(struct exec *x)
 
 	if (!mm)
 		return -ENOMEM;
+	mm->dumpable = dumpable(x);
 	choose_layout(x);
 	err = place_program(x);
 	if (!err)

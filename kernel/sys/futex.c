@@ -94,10 +94,10 @@ SYSCALL(get_robust_list)
 		return -ESRCH;
 	head = (u64)READ_ONCE(t->robust_list);
 	if (a[0]) {
-		bool ours = t->cred->uid == current_cred()->euid || capable(CAP_SYS_PTRACE);
+		bool allowed = task_may_inspect(t);
 
 		task_put(t);
-		if (!ours)
+		if (!allowed)
 			return -EPERM;
 	}
 	return put_user(sizeof(struct robust_list_head), (u64 __user *)a[2])

@@ -159,11 +159,11 @@ SYSCALL(prctl)
 	case PR_GET_PDEATHSIG:
 		return put_user(t->pdeath_signal, (int __user *)a[1]);
 	case PR_GET_DUMPABLE:
-		return p->dumpable;
+		return current_mm()->dumpable;
 	case PR_SET_DUMPABLE:
 		if (a[1] > 1)
 			return -EINVAL;
-		p->dumpable = a[1];
+		WRITE_ONCE(current_mm()->dumpable, a[1]);
 		return 0;
 	case PR_GET_KEEPCAPS:
 		return !!(current_cred()->securebits & SECBIT_KEEP_CAPS);

@@ -222,13 +222,38 @@ SYSCALL(sched_getaffinity)
 /* --- nice values over sets of processes
  * ------------------------------------------------------------------- */
 
-static bool selected(const struct process *p, int which, u32 who)
+/* leader: of p. */
+static bool selected(const struct process *p, struct task *leader, int which, u32 who)
 {
-	switch (which) {
-	case PRIO_PROCESS: return p->pid == (i32)(who ?: (u32)current_proc()->pid);
-	case PRIO_PGRP: return p->pgid == (i32)(who ?: (u32)current_proc()->pgid);
-	default: return p->leader->cred->uid == (who ?: current_cred()->uid);
+	const struct cred *c;
+	bool same;
+
+	if (which == PRIO_PGRP)
+		return p->pgid == (i32)(who ?: (u32)current_proc()->pgid);
+	c = task_cred_get(leader);
+	same = c->uid == (who ?: current_cred()->uid);
+	cred_put(c);
+	return same;
+}
+
+/* The first selected process from *pid on: its leader, referenced, or NULL; *pid goes on behind it. An
+ * exec may change the leader, and free the old one, at any time. */
+static struct task *next_selected(i32 *pid, int which, u32 who)
+{
+	struct process *p;
+
+	while ((p = process_next(*pid))) {
+		struct task *t = process_leader(p);
+		bool yes = t && selected(p, t, which, who);
+
+		*pid = p->pid + 1;
+		process_put(p);
+		if (yes)
+			return t;
+		if (t)
+			task_put(t);
 	}
+	return NULL;
 }
 
 static i64 set_nice(struct task *t, int nice)
@@ -245,23 +270,24 @@ static i64 set_nice(struct task *t, int nice)
 SYSCALL(setpriority)
 {
 	int which = (int)a[0], nice = clamp((int)a[2], -20, 19);
-	struct process *p;
+	i32 pid = 1;
+	struct task *t;
 	i64 err = -ESRCH;
 
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
 	if (which == PRIO_PROCESS) {
-		struct task *t = target((i32)a[1]);
-
+		t = target((i32)a[1]);
 		if (IS_ERR(t))
 			return PTR_ERR(t);
 		err = set_nice(t, nice);
 		task_put(t);
 		return err;
 	}
-	for (i32 pid = 1; (p = process_next(pid)); pid = p->pid + 1, process_put(p))
-		if (selected(p, which, (u32)a[1]))
-			err = set_nice(p->leader, nice);
+	while ((t = next_selected(&pid, which, (u32)a[1]))) {
+		err = set_nice(t, nice);
+		task_put(t);
+	}
 	return err;
 }
 
@@ -270,21 +296,22 @@ SYSCALL(setpriority)
 SYSCALL(getpriority)
 {
 	int which = (int)a[0], best = 20;
-	struct process *p;
+	i32 pid = 1;
+	struct task *t;
 
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
 	if (which == PRIO_PROCESS) {
-		struct task *t = target((i32)a[1]);
-
+		t = target((i32)a[1]);
 		if (IS_ERR(t))
 			return PTR_ERR(t) == -EINVAL ? -ESRCH : PTR_ERR(t);
 		best = t->sched.nice;
 		task_put(t);
 		return 20 - best;
 	}
-	for (i32 pid = 1; (p = process_next(pid)); pid = p->pid + 1, process_put(p))
-		if (selected(p, which, (u32)a[1]))
-			best = min(best, (int)p->leader->sched.nice);
+	while ((t = next_selected(&pid, which, (u32)a[1]))) {
+		best = min(best, (int)t->sched.nice);
+		task_put(t);
+	}
 	return best == 20 ? -ESRCH : 20 - best;
 }

@@ -28,15 +28,12 @@ static void user_info(siginfo_t *info, int sig, int code)
 	info->si_uid = current_cred()->uid;
 }
 
-/* To one process that is known by pid; proc_lock is not held. */
-static int kill_one(i32 pid, int sig, const siginfo_t *info)
+/* proc_lock is not held. */
+static int kill_process(struct process *p, int sig, const siginfo_t *info)
 {
-	struct process *p = pid == current_proc()->pid ? current_proc() : process_by_pid(pid);
 	u64 flags;
 	int err;
 
-	if (!p)
-		return -ESRCH;
 	if (p == current_proc())
 		return signal_send_process(p, sig, info);
 	flags = spin_lock_irqsave(&proc_lock);
@@ -44,6 +41,20 @@ static int kill_one(i32 pid, int sig, const siginfo_t *info)
 	if (!err)
 		err = signal_send_process(p, sig, info);
 	spin_unlock_irqrestore(&proc_lock, flags);
+	return err;
+}
+
+static int kill_one(i32 pid, int sig, const siginfo_t *info)
+{
+	struct process *p;
+	int err;
+
+	if (pid == current_proc()->pid)
+		return kill_process(current_proc(), sig, info);
+	p = process_by_pid(pid);
+	if (!p)
+		return -ESRCH;
+	err = kill_process(p, sig, info);
 	process_put(p);
 	return err;
 }
@@ -184,7 +195,7 @@ SYSCALL(pidfd_send_signal)
 		user_info(&info, sig, SI_USER);
 	}
 	if (!err)
-		err = READ_ONCE(p->reaped) ? -ESRCH : kill_one(p->pid, sig, &info);
+		err = kill_process(p, sig, &info);	/* not by number: that may be another's by now */
 	process_put(p);
 	return err;
 }

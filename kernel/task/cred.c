@@ -57,7 +57,8 @@ void cred_commit(struct cred *c)
 	/* Whoever gains or loses an identity is not to be looked into by those who could before. */
 	if (c->euid != old->euid || c->egid != old->egid || c->fsuid != old->fsuid ||
 	    c->fsgid != old->fsgid || (c->cap_permitted & ~old->cap_permitted)) {
-		current->proc->dumpable = false;
+		if (current->mm)
+			WRITE_ONCE(current->mm->dumpable, false);
 		current->pdeath_signal = 0;
 	}
 	rcu_assign(current->cred, c);
@@ -80,6 +81,43 @@ const struct cred *task_cred_get(struct task *t)
 	while (!ref_get_unless_zero(&((struct cred *)c)->ref));
 	rcu_read_unlock();
 	return c;
+}
+
+bool task_dumpable(struct task *t)
+{
+	bool yes;
+
+	spin_lock(&t->task_lock);
+	yes = t->mm ? READ_ONCE(t->mm->dumpable) : !t->undumpable;
+	spin_unlock(&t->task_lock);
+	return yes;
+}
+
+static bool own_or_capable(const struct task *t)
+{
+	return t->proc == current->proc || capable(CAP_SYS_PTRACE);
+}
+
+/* Read before whether t is dumpable: who takes on our identity becomes undumpable first. */
+static bool same_identity(struct task *t)
+{
+	const struct cred *me = current_cred(), *c = task_cred_get(t);
+	bool same = me->fsuid == c->euid && me->fsuid == c->suid && me->fsuid == c->uid &&
+		    me->fsgid == c->egid && me->fsgid == c->sgid && me->fsgid == c->gid &&
+		    !(c->cap_permitted & ~me->cap_permitted);
+
+	cred_put(c);
+	return same;
+}
+
+bool task_may_inspect(struct task *t)
+{
+	return own_or_capable(t) || (same_identity(t) && task_dumpable(t));
+}
+
+bool task_may_inspect_mm(struct task *t, const struct mm *mm)
+{
+	return own_or_capable(t) || (same_identity(t) && READ_ONCE(mm->dumpable));
 }
 
 bool capable(int cap)

@@ -52,6 +52,7 @@ void task_replace_mm(struct mm *mm)
 	}
 	t->robust_list = NULL;
 	spin_lock(&t->task_lock);
+	t->undumpable = old && !old->dumpable;
 	sched_use_mm(mm);
 	spin_unlock(&t->task_lock);
 	if (t->vfork_child) {
@@ -177,6 +178,7 @@ static void reparent_children(struct process *p, struct list *dead)
 		c->parent = reaper;
 		WRITE_ONCE(c->ppid, reaper->pid);
 		c->exit_signal = SIGCHLD;
+		c->parent_exec_id = reaper->exec_id;
 		death_signal(c);
 		if (!c->zombie)
 			pgrp_check_orphan(c, c->pgid, p);

@@ -78,21 +78,20 @@ static void copy_regs(struct task *t, const struct clone_req *req)
 
 static struct sighand *copy_sighand(u64 flags)
 {
-	struct sighand *from = current->proc->sighand, *s;
+	struct sighand *from, *s = flags & CLONE_SIGHAND ? NULL : sighand_alloc();
+	u64 irq;
 
-	if (flags & CLONE_SIGHAND) {
-		ref_get(&from->ref);
-		return from;
-	}
-	s = sighand_alloc();
-	if (!s)
+	if (!s && !(flags & CLONE_SIGHAND))
 		return NULL;
-	/* Another thread may change an action meanwhile; each is copied whole or not under the
-	 * lock. */
-	u64 irq = spin_lock_irqsave(&from->lock);
-
-	memcpy(s->action, from->action, sizeof(s->action));
-	spin_unlock_irqrestore(&from->lock, irq);
+	/* Another thread may change an action meanwhile, or give the process new ones (exec). */
+	from = sighand_lock(current->proc, &irq);
+	if (s)
+		memcpy(s->action, from->action, sizeof(s->action));
+	else
+		ref_get(&from->ref);
+	sighand_unlock(from, irq);
+	if (!s)
+		return from;
 	if (flags & CLONE_CLEAR_SIGHAND)
 		for (u32 i = 0; i < 64; i++)
 			if (s->action[i].handler != (u64)SIG_IGN)
@@ -113,7 +112,7 @@ static struct process *copy_process(const struct clone_req *req)
 	}
 	memcpy(p->rlim, me->rlim, sizeof(p->rlim));
 	p->exit_signal = req->flags & CLONE_PARENT ? me->exit_signal : req->exit_signal;
-	p->dumpable = me->dumpable;
+	p->parent_exec_id = req->flags & CLONE_PARENT ? me->parent_exec_id : me->exec_id;
 	p->oom_score_adj = me->oom_score_adj;
 	p->personality = me->personality;
 	return p;

@@ -414,7 +414,9 @@ static void child_info(struct process *p, int code, int status, siginfo_t *info)
 bool signal_tell_parent(struct process *p, int code, int status)
 {
 	struct process *parent = p->parent;
-	int sig = code ? SIGCHLD : p->exit_signal;
+	/* A program that the parent has become since did not ask for another signal than this. */
+	bool same_program = p->parent_exec_id == parent->exec_id;
+	int sig = code || !same_program ? SIGCHLD : p->exit_signal;
 	const struct sigaction_k *sa;
 	bool unwanted = false;
 	struct sighand *s;

@@ -184,8 +184,13 @@ static void run_handler(struct regs *r, const struct ksignal *k)
 	end_or_restart(r, &k->sa);
 	if (arch_signal_setup(r, k, old, &t->altstack, t->mm->vdso)) {
 		/* No room for the frame. A SEGV handler cannot help either. */
-		if (k->sig == SIGSEGV)
-			t->proc->sighand->action[SIGSEGV - 1].handler = (u64)SIG_DFL;
+		if (k->sig == SIGSEGV) {
+			u64 flags;
+			struct sighand *s = sighand_lock(t->proc, &flags);
+
+			s->action[SIGSEGV - 1].handler = (u64)SIG_DFL;
+			sighand_unlock(s, flags);
+		}
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return;
 	}

@@ -171,7 +171,6 @@ struct process *process_alloc(void)
 	wait_queue_init(&p->pidfd_wait);
 	p->real_timer.cpu = -1;		/* not armed */
 	p->start_time = clock_ns();
-	p->dumpable = true;
 	return p;
 }
 

@@ -4,17 +4,31 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <time.h>
 #include <ucontext.h>
 
+
+/* A number of /proc/meminfo, in KiB. */
+static long meminfo(const char *field)
+{
+	char text[4096], *at;
+
+	check_read_file("/proc/meminfo", text, sizeof text);
+	at = strstr(text, field);
+	CHECK(at);
+	return atol(at + strlen(field));
+}
 
 /* --- the kernel's memory ------------------------------------------------------------------- */
 
@@ -233,6 +247,258 @@ TEST(one_alarm_set_by_many)
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	OK(setitimer(ITIMER_REAL, &off, NULL));
+}
+
+/* --- rights of others ---------------------------------------------------------------------- */
+
+/* A set-user-ID copy of this program in the directory entered. Run with -l and a full pipe as its
+ * output it stays until the pipe is read or closed. */
+static void make_setuid_copy(const char *name)
+{
+	static char buf[1 << 16];
+	int in = OK(open("/proc/self/exe", O_RDONLY)), out = OK(open(name, O_WRONLY | O_CREAT, 0700));
+	ssize_t n;
+
+	while ((n = OK(read(in, buf, sizeof buf))) > 0)
+		CHECK_EQ(write(out, buf, n), n);
+	close(in);
+	close(out);
+	OK(chmod(name, 04755));
+}
+
+static void fill_pipe(int fd)
+{
+	char zeros[4096] = { 0 };
+
+	OK(fcntl(fd, F_SETFL, O_NONBLOCK));
+	while (write(fd, zeros, sizeof zeros) > 0)
+		;
+	OK(fcntl(fd, F_SETFL, 0));
+}
+
+static volatile int mark = 0x1234;	/* in a new image; a child of the test sets it to 1 */
+
+TEST(memory_of_a_setuid_program)
+{
+	int fd[2];
+
+	OK(chmod(check_tmpdir(), 0755));
+	make_setuid_copy("suid");
+	OK(pipe(fd));
+	fill_pipe(fd[1]);
+	CHILD_OK({
+		check_become(1000, 1000);
+		for (int i = 0; i < 150; i++) {
+			pid_t pid = SPAWN({
+				mark = 1;
+				dup2(fd[1], 1);
+				execl("suid", "suid", "-l", NULL);
+			});
+			char name[64];
+
+			snprintf(name, sizeof name, "/proc/%d/mem", pid);
+			for (int tries = 0; tries < 10000; tries++) {
+				int m = open(name, O_RDWR), got = 0;
+
+				if (m < 0)
+					break;
+				if (pread(m, &got, sizeof got, (off_t)(uintptr_t)&mark) == sizeof got &&
+				    got == 0x1234)
+					FAIL("read the memory of a set-user-ID program");
+				close(m);
+			}
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			for (int k = 0; k < 1000 && !kill(pid, 0); k++)
+				check_sleep_ms(1);
+		}
+	});
+}
+
+TEST(chmod_that_comes_too_late)
+{
+	struct stat st;
+	pid_t pid;
+
+	OK(chmod(check_tmpdir(), 0755));
+	close(OK(open("f", O_WRONLY | O_CREAT, 0755)));
+	OK(chown("f", 1000, 1000));
+	pid = SPAWN({
+		check_become(1000, 1000);
+		for (;;)
+			if (chmod("f", 06755))
+				CHECK_EQ(errno, EPERM);
+	});
+	for (long long end = check_now() + 5 * SEC; check_now() < end;) {
+		OK(chown("f", 0, 0));
+		sched_yield();
+		OK(stat("f", &st));
+		if (st.st_mode & 06000)
+			FAIL("root has a file with the owner's set-user-ID bit");
+		OK(chown("f", 1000, 1000));
+	}
+	kill(pid, SIGKILL);
+}
+
+static void unix_name(struct sockaddr_un *a, const char *name)
+{
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	strcpy(a->sun_path, name);
+}
+
+TEST(name_of_another_socket)
+{
+	struct sockaddr_un victim, mine;
+	int v = OK(socket(AF_UNIX, SOCK_STREAM, 0)), s, c, back;
+	pid_t pid;
+
+	check_tmpdir();
+	unix_name(&victim, "victim");
+	unix_name(&mine, "mine");
+	OK(bind(v, (void *)&victim, sizeof victim));
+	OK(listen(v, 5));
+	pid = SPAWN({
+		for (;;)
+			if (!link("victim", "link"))
+				rename("link", "mine");
+	});
+	for (int i = 0; i < 3000; i++) {
+		unlink("mine");
+		s = OK(socket(AF_UNIX, SOCK_STREAM, 0));
+		if (!bind(s, (void *)&mine, sizeof mine)) {
+			OK(listen(s, 5));
+			c = OK(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+			OK(connect(c, (void *)&victim, sizeof victim));
+			OK(fcntl(v, F_SETFL, O_NONBLOCK));
+			back = accept(v, NULL, NULL);
+			if (back < 0)
+				FAIL("the connection went to another socket");
+			close(back);
+			close(c);
+		}
+		close(s);
+	}
+	kill(pid, SIGKILL);
+}
+
+static int run_setuid(void *out)
+{
+	dup2((int)(intptr_t)out, 1);
+	execl("suid", "suid", "-l", NULL);
+	_exit(1);
+}
+
+/* Its file mode mask, working directory and root are its own, or it has got no rights. */
+TEST(setuid_program_shares_no_umask)
+{
+	int fd[2];
+
+	OK(chmod(check_tmpdir(), 0755));
+	make_setuid_copy("suid");
+	OK(pipe(fd));
+	fill_pipe(fd[1]);
+	CHILD_OK({
+		static char stack[65536] __attribute__((aligned(16)));
+		char name[64];
+		char text[4096];
+		pid_t pid;
+
+		check_become(1000, 1000);
+		umask(022);
+		pid = OK(clone(run_setuid, stack + sizeof stack, CLONE_FS | SIGCHLD,
+			       (void *)(intptr_t)fd[1]));
+		snprintf(name, sizeof name, "/proc/%d/status", pid);
+		do {
+			check_sleep_ms(1);
+			check_read_file(name, text, sizeof text);
+		} while (!strstr(text, "Name:\tsuid"));
+		umask(0);
+		check_read_file(name, text, sizeof text);
+		if (strstr(text, "Uid:\t1000\t0"))
+			CHECK(strstr(text, "Umask:\t0022"));
+		kill(pid, SIGKILL);
+	});
+}
+
+/* A child's exit signal is for the program that made the child. */
+TEST(exit_signal_after_exec)
+{
+	int fd[2], st;
+	pid_t pid;
+
+	OK(chmod(check_tmpdir(), 0755));
+	make_setuid_copy("suid");
+	OK(pipe(fd));
+	fill_pipe(fd[1]);
+	pid = SPAWN({
+		if (!syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0)) {
+			check_sleep_ms(100);
+			_exit(0);
+		}
+		run_setuid((void *)(intptr_t)fd[1]);
+	});
+	check_sleep_ms(400);
+	CHECK_EQ(waitpid(pid, &st, WNOHANG), 0);
+	kill(pid, SIGKILL);
+}
+
+TEST(messages_speak_for_the_real_user)
+{
+	struct iovec v = { "x", 1 };
+	char control[64], c;
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct ucred cred;
+	int s[2], one = 1;
+
+	OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, s));
+	OK(setsockopt(s[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof one));
+	OK(setegid(1000));
+	OK(seteuid(1000));
+	OK(sendmsg(s[0], &m, 0));
+	v.iov_base = &c;
+	m.msg_control = control;
+	m.msg_controllen = sizeof control;
+	OK(recvmsg(s[1], &m, 0));
+	CHECK(CMSG_FIRSTHDR(&m));
+	memcpy(&cred, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof cred);
+	CHECK_EQ(cred.uid, 0);
+	CHECK_EQ(cred.gid, 0);
+}
+
+TEST(master_sends_what_keys_send)
+{
+	int m = OK(open("/dev/ptmx", O_RDWR | O_NOCTTY));
+
+	ERR(ioctl(m, TIOCSIG, SIGKILL), EINVAL);
+	ERR(ioctl(m, TIOCSIG, SIGTERM), EINVAL);
+	OK(ioctl(m, TIOCSIG, SIGINT));
+}
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+TEST(senders_that_closed_leave_nothing)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t len;
+	int to = OK(socket(AF_UNIX, SOCK_DGRAM, 0)), s;
+	long before, after;
+
+	memcpy(a.sun_path, "\0hostile", 8);
+	len = offsetof(struct sockaddr_un, sun_path) + 8;
+	OK(bind(to, (void *)&a, len));
+	s = OK(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+	while (sendto(s, "x", 1, 0, (void *)&a, len) == 1)
+		;
+	CHECK_EQ(errno, EAGAIN);
+	before = meminfo("\nSlab:");
+	for (int i = 0; i < 20000; i++) {
+		s = OK(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+		ERR(sendto(s, "x", 1, 0, (void *)&a, len), EAGAIN);
+		close(s);
+	}
+	check_sleep_ms(100);
+	after = meminfo("\nSlab:");
+	CHECK_LE(after - before, 4096);
 }
 
 TEST(timers_are_limited)

@@ -171,6 +171,8 @@ char *path_to_string(const struct path *p, char *buf, size_t size);
 /* Makes a node (regular, device, FIFO, socket; mode with its type) at name, which must not exist:
  * -EEXIST. No umask here. */
 int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev);
+/* A socket's name, which *made is (referenced), whatever becomes of the name meanwhile. */
+int vfs_make_socket(const char *name, u32 mode, struct path *made);
 int vfs_mkdir(int dirfd, const char *name, u32 mode);
 int vfs_symlink(const char *target, int dirfd, const char *name);
 int vfs_link(const struct path *old, int dirfd, const char *name);

@@ -67,6 +67,7 @@ struct mm {
 	u32 oom_score_adj;
 	u64 oom_killed_at;		/* clock_ns, atomic; 0: its users were not killed for memory */
 	bool thp_disable, cow_tables;	/* prctl; inherited */
+	bool dumpable;			/* may be looked into by its user: prctl(2), PR_SET_DUMPABLE */
 };
 
 struct mm *mm_create(void);			/* users 1, empty; NULL: no memory */

@@ -81,6 +81,7 @@ struct task {
 	void __user *robust_list;
 	u32 __user *
 		set_child_tid; /* CLONE_CHILD_SETTID: stored by the child on its way to user mode */
+	bool undumpable;		/* what its mm was when it was let go; task_lock */
 	bool vfork_child;		/* the parent waits on vfork_done until the mm is let go */
 	struct completion vfork_done;
 	int pdeath_signal;
@@ -108,7 +109,8 @@ struct process {
 	struct list all_link;		/* in all_processes; proc_lock */
 	i32 pgid, sid;			/* proc_lock */
 	struct list pgrp_link;
-	bool session_leader, did_exec, dumpable, child_subreaper;
+	bool session_leader, did_exec, child_subreaper;
+	u32 exec_id, parent_exec_id;	/* execs by now; the parent's when we were made */
 	struct tty *tty;		/* controlling terminal: tty's lock, see drv/tty */
 	i32 exit_signal;
 
@@ -267,6 +269,15 @@ static inline const struct cred *cred_get(const struct cred *c)
 }
 /* The credentials of another task, referenced. */
 const struct cred *task_cred_get(struct task *t);
+/*
+ * The current task might look into t (ptrace(2), "Ptrace access mode checking"): same identity and
+ * dumpable, or CAP_SYS_PTRACE. t may take on another identity at any time, by exec above all: get
+ * what is wanted first, then ask. An address space is asked about by itself: exec makes that of a
+ * privileged program undumpable before anybody can get it.
+ */
+bool task_may_inspect(struct task *t);
+bool task_may_inspect_mm(struct task *t, const struct mm *mm);
+bool task_dumpable(struct task *t);	/* prctl(PR_SET_DUMPABLE); without memory: as it last was */
 /* setuid and exec: what capabilities become when user ids change from old's. */
 void cred_fix_caps(struct cred *c, const struct cred *old);
 extern struct cred init_cred;
