@@ -296,7 +296,7 @@ i64 mm_mmap(struct mm *mm, const struct mmap_req *r)
 		own->ops->put(own);	/* the VMA has its own */
 	if (ret > 0 && ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED ||
 			(r->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
-		(void)mm_populate(mm, (u64)ret, (u64)ret + len);	/* best effort, as Linux */
+		(void)mm_populate(mm, (u64)ret, (u64)ret + len, true);
 	return ret;
 }
 
@@ -431,6 +431,6 @@ out:
 	write_unlock(&mm->lock);
 	vma_free_list(dead);
 	if (populate)
-		(void)mm_populate(mm, populate, new);
+		(void)mm_populate(mm, populate, new, true);
 	return brk;
 }
