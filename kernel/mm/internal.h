@@ -113,9 +113,12 @@ u32 prot_to_vm(int prot);
 /* The map would pass RLIMIT_AS or (private writable) RLIMIT_DATA. */
 bool may_expand(struct mm *mm, u32 vm_flags, u64 pages);
 bool may_expand_data(struct mm *mm, u32 vm_flags, u64 pages);
-bool overcommits(u64 pages);
 /* vm_flags lock pages and RLIMIT_MEMLOCK forbids so many more. */
 bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages);
+
+/* --- mm/commit.c ------------------------------------------------------------------------------ */
+/* So many more pages may not be promised, to mm (NULL: to nobody's) or at all. */
+bool overcommits(const struct mm *mm, u64 pages);
 
 /* --- mm/fault.c ------------------------------------------------------------------------------ */
 /* One fault on v with mm->lock held for reading. */

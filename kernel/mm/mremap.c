@@ -186,8 +186,7 @@ static int check_resize(struct remap *r, struct vma *v)
 		return -EAGAIN;
 	if (!may_expand(r->mm, v->vm_flags, grow))
 		return -ENOMEM;
-	if ((v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(v->vm_flags & VM_NORESERVE) &&
-	    overcommits(grow))
+	if ((v->vm_flags & VM_ACCOUNT) && overcommits(r->mm, grow))
 		return -ENOMEM;
 	return 0;
 }
@@ -238,7 +237,8 @@ static i64 remap_locked(struct remap *r)
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	if ((r->flags & MREMAP_DONTUNMAP) &&
-	    !may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT))
+	    (!may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT) ||
+	     ((v->vm_flags & VM_ACCOUNT) && overcommits(r->mm, r->new_len >> PAGE_SHIFT))))
 		return -ENOMEM;
 	if (to_fixed) {
 		if (r->new < mm_min_addr && !capable(CAP_SYS_RAWIO))

@@ -460,6 +460,7 @@ static void tear_down(void)
 		BUG_ON(files[i].refs);
 		mapping_destroy(&files[i].m);
 	}
+	BUG_ON(mm_committed());
 	if (fake_pages_used() || fake_objects_used())
 		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
 	arch_hw_af = arch_hw_dbm = true;
