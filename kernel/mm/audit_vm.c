@@ -76,7 +76,8 @@ static void audit_one(struct mm *mm, struct found *f, struct audit_report *r)
 			  "tables with wrong counts, "
 			  "%lu stray leaves, %ld anonymous (%ld)",
 			  vmas, mm->nr_vmas, pages, mm->total_pages, locked, mm->locked_pages,
-			  account, mm->account_pages, tables, mm->pt.nr_tables, wrong, stray, anon, atomic_read(&mm->rss_anon));
+			  account, mm->account_pages, tables, mm->pt.nr_tables, wrong, stray,
+			  anon, atomic_read(&mm->rss_anon));
 	else if (other != atomic_read(&mm->rss_file) + atomic_read(&mm->rss_shmem)) {
 		same = false;	/* truncation goes on beside us: looked at again */
 	}
