@@ -15,10 +15,11 @@ static void put(struct text *t, const char *s, size_t n)
 	memcpy(t->at, s, n);
 }
 
-/* Climbs from p to root. False if root was not on the way: detached or outside a chroot. */
+/* Climbs from p to root, or until the text is full: a path can be far longer than anybody's buffer, and
+ * others wait. False if root was not on the way: detached or outside a chroot. */
 static bool climb(struct text *t, struct path p, const struct path *root)
 {
-	while (p.dentry != root->dentry || p.mnt != root->mnt) {
+	while (!t->failed && (p.dentry != root->dentry || p.mnt != root->mnt)) {
 		if (p.dentry == p.mnt->root || p.dentry->parent == p.dentry) {
 			if (!p.mnt->parent)
 				return p.mnt == root_mount;

@@ -7,6 +7,7 @@
 #include <lib/tree.h>
 
 #define EPOLL_NESTS	4		/* watches of watches */
+#define EPOLL_CHAINS	500u		/* ways up from one epoll: what one wake-up may set off */
 #define EPOLL_QUEUES 2 /* wait queues of one file; the rest is in the item's chain */
 
 struct epoll;
@@ -44,6 +45,7 @@ struct epoll {
 	struct wait_queue waiters;	/* epoll_wait */
 	struct wait_queue pollers;	/* poll and epoll on this epoll */
 	struct file *file;
+	u32 visit;			/* the last search that came here; graph_lock */
 };
 
 extern const struct file_ops epoll_file_ops;

@@ -218,6 +218,44 @@ static int depth_above(struct epoll *ep, int level)
 	return highest;
 }
 
+/* The number of chains of watchers that begin at ep, counted up to just beyond max. */
+static u32 chains_above(struct epoll *ep, u32 max)
+{
+	struct epitem *it;
+	u32 n = 0;
+
+	list_for_each(it, &ep->file->epolls, file_link) {
+		if (n > max)
+			break;
+		n += 1 + chains_above(it->ep, max - n);
+	}
+	return n;
+}
+
+/*
+ * ep, or one below it that this search has not seen, has too many chains above. A wake-up goes along
+ * all of them with interrupts off, and their number grows as the power of the depth.
+ */
+static bool crowded(struct epoll *ep, u32 search)
+{
+	bool yes = false;
+
+	if (ep->visit == search)
+		return false;
+	ep->visit = search;
+	if (chains_above(ep, EPOLL_CHAINS) > EPOLL_CHAINS)
+		return true;
+	mutex_lock(&ep->mutex);
+	for (struct tree_node *n = tree_first(&ep->items); n && !yes; n = tree_next(n)) {
+		struct file *f = item_of(n)->file;
+
+		if (f->ops == &epoll_file_ops)
+			yes = crowded(f->private, search);
+	}
+	mutex_unlock(&ep->mutex);
+	return yes;
+}
+
 static int check_nesting(struct epoll *ep, struct epoll *inner)
 {
 	int below = depth_below(inner, ep, 0);
@@ -256,10 +294,28 @@ static int ctl_locked(struct epoll *ep, int op, int fd, struct file *f,
 	}
 }
 
+/* f is an epoll; graph_lock held. An edge that makes too many chains is taken out again. */
+static int ctl_nested(struct epoll *ep, int op, int fd, struct file *f, const struct epoll_event *ev)
+{
+	static u32 search;
+	int err = op == EPOLL_CTL_ADD ? check_nesting(ep, f->private) : 0;
+
+	if (err)
+		return err;
+	mutex_lock(&ep->mutex);
+	err = ctl_locked(ep, op, fd, f, ev);
+	mutex_unlock(&ep->mutex);
+	if (err || op != EPOLL_CTL_ADD || !crowded(f->private, ++search))
+		return err;
+	mutex_lock(&ep->mutex);
+	remove_item(find_item(ep, f, fd));
+	mutex_unlock(&ep->mutex);
+	return -EINVAL;
+}
+
 int epoll_ctl_file(struct file *epf, int op, int fd, struct file *f, const struct epoll_event *ev)
 {
 	struct epoll *ep = epf->private;
-	bool nested = f->ops == &epoll_file_ops;
 	int err = 0;
 
 	if (!f->ops || !f->ops->poll)
@@ -271,18 +327,15 @@ int epoll_ctl_file(struct file *epf, int op, int fd, struct file *f, const struc
 		if (err)
 			return err;
 	}
-	if (nested) {
+	if (f->ops == &epoll_file_ops) {
 		mutex_lock(&graph_lock);
-		if (op == EPOLL_CTL_ADD)
-			err = check_nesting(ep, f->private);
-	}
-	if (!err) {
+		err = ctl_nested(ep, op, fd, f, ev);
+		mutex_unlock(&graph_lock);
+	} else {
 		mutex_lock(&ep->mutex);
 		err = ctl_locked(ep, op, fd, f, ev);
 		mutex_unlock(&ep->mutex);
 	}
-	if (nested)
-		mutex_unlock(&graph_lock);
 	return err;
 }
 

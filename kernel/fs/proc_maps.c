@@ -220,6 +220,8 @@ SHOW(smaps_rollup)
 
 /* --- files over the address space ------------------------------------------------------------- */
 
+/* An open file keeps the structure only: a process that ends, or is killed for its memory, gives that
+ * back whoever looks on. */
 static int mm_file_open(struct inode *i, struct file *f)
 {
 	struct task *t = proc_task(i);
@@ -231,6 +233,10 @@ static int mm_file_open(struct inode *i, struct file *f)
 	task_put(t);
 	if (IS_ERR(mm))
 		return (int)PTR_ERR(mm);
+	if (mm) {
+		mm_hold(mm);
+		mm_put(mm);
+	}
 	f->private = mm;
 	return 0;
 }
@@ -238,7 +244,15 @@ static int mm_file_open(struct inode *i, struct file *f)
 static void mm_file_release(struct file *f)
 {
 	if (f->private)
-		mm_put(f->private);
+		mm_drop(f->private);
+}
+
+/* What the file is about, for one access: mm_put. NULL once nobody uses it. */
+static struct mm *mm_of_file(struct file *f)
+{
+	struct mm *mm = f->private;
+
+	return mm && mm_get_live(mm) ? mm : NULL;
 }
 
 static off64 mm_file_seek(struct file *f, off64 off, int whence)
@@ -251,17 +265,11 @@ static off64 mm_file_seek(struct file *f, off64 off, int whence)
 	return off;
 }
 
-static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
+static ssize_t pagemap_entries(struct mm *mm, struct uio *u, u64 *pos, bool frames)
 {
-	bool frames = f->cred && f->cred->cap_effective & BIT(CAP_SYS_ADMIN);
-	struct mm *mm = f->private;
 	u64 entries[64], end = (USER_VA_END >> PAGE_SHIFT) * 8;
 	ssize_t done = 0;
 
-	if (!mm)
-		return 0;
-	if (*pos % 8 || u->left % 8)
-		return -EINVAL;
 	while (u->left && *pos < end) {
 		size_t n = min(min(u->left, (size_t)(end - *pos)), sizeof(entries)), moved;
 
@@ -280,6 +288,19 @@ static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
 	}
 	return done;
 }
+
+static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
+{
+	bool frames = f->cred && f->cred->cap_effective & BIT(CAP_SYS_ADMIN);
+	struct mm *mm = mm_of_file(f);
+	ssize_t ret;
+
+	if (!mm)
+		return 0;
+	ret = *pos % 8 || u->left % 8 ? -EINVAL : pagemap_entries(mm, u, pos, frames);
+	mm_put(mm);
+	return ret;
+}
 const struct file_ops proc_pagemap_fops = {
 	.open = mm_file_open,
 	.read = pagemap_read,
@@ -287,16 +308,10 @@ const struct file_ops proc_pagemap_fops = {
 	.release = mm_file_release,
 };
 
-static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
+static ssize_t mem_pieces(struct mm *mm, char *buf, struct uio *u, u64 *pos, bool write)
 {
-	struct mm *mm = f->private;
-	char *buf = mm ? page_alloc(0) : NULL;
 	ssize_t done = 0;
 
-	if (!mm)
-		return 0;
-	if (!buf)
-		return -ENOMEM;
 	while (u->left) {
 		size_t n = min(u->left, PAGE_SIZE);
 		ssize_t got;
@@ -321,8 +336,22 @@ static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
 		if ((size_t)got < n)
 			break;
 	}
-	page_free(buf);
 	return done;
+}
+
+static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
+{
+	struct mm *mm = mm_of_file(f);
+	char *buf = mm ? page_alloc(0) : NULL;
+	ssize_t ret = mm ? -ENOMEM : 0;
+
+	if (buf) {
+		ret = mem_pieces(mm, buf, u, pos, write);
+		page_free(buf);
+	}
+	if (mm)
+		mm_put(mm);
+	return ret;
 }
 static ssize_t mem_read(struct file *f, struct uio *u, u64 *pos)
 {

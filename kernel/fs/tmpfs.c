@@ -149,8 +149,13 @@ static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target
 	return 0;
 }
 
+/* Each further name is charged like an inode: it is as much memory that only its end gives back. */
 static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *i)
 {
+	struct tmpfs_sb *t = sb_of(dir);
+
+	if (i->nlink && !take(&t->used_inodes, 1, t->max_inodes))
+		return -ENOSPC;
 	i->nlink++;
 	i->ctime = time_now();
 	entry_added(dir, d);
@@ -159,7 +164,8 @@ static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *i)
 
 static int tmpfs_unlink(struct inode *dir, struct dentry *d)
 {
-	d->inode->nlink--;
+	if (--d->inode->nlink)
+		__atomic_sub_fetch(&sb_of(dir)->used_inodes.v, 1, __ATOMIC_RELAXED);
 	entry_removed(dir, d);
 	d->inode->ctime = dir->ctime;
 	return 0;

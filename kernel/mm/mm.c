@@ -67,6 +67,8 @@ struct mm *mm_create(void)
 }
 
 void mm_get(struct mm *mm) { ref_get(&mm->users); }
+void mm_hold(struct mm *mm) { ref_get(&mm->count); }
+bool mm_get_live(struct mm *mm) { return ref_get_unless_zero(&mm->users); }
 
 void mm_drop(struct mm *mm)
 {

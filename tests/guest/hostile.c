@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -247,6 +248,33 @@ TEST(one_alarm_set_by_many)
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	OK(setitimer(ITIMER_REAL, &off, NULL));
+}
+
+enum { LEVELS = 4, WIDTH = 40 };
+
+TEST(epolls_that_watch_one_another)
+{
+	int ep[LEVELS][WIDTH], fd[2], refused = 0;
+	struct epoll_event ev = { .events = EPOLLIN };
+	long long begin = check_now();
+
+	for (int l = 0; l < LEVELS; l++)
+		for (int i = 0; i < WIDTH; i++)
+			ep[l][i] = OK(epoll_create1(0));
+	OK(pipe(fd));
+	for (int i = 0; i < WIDTH; i++)
+		if (epoll_ctl(ep[0][i], EPOLL_CTL_ADD, fd[0], &ev))
+			refused++;
+	for (int l = 1; l < LEVELS; l++)
+		for (int i = 0; i < WIDTH; i++)
+			for (int k = 0; k < WIDTH; k++)
+				if (epoll_ctl(ep[l][i], EPOLL_CTL_ADD, ep[l - 1][k], &ev)) {
+					CHECK(errno == EINVAL || errno == ELOOP);
+					refused++;
+				}
+	OK(write(fd[1], "x", 1));
+	CHECK_NE(refused, 0);
+	CHECK_LE(check_now() - begin, 20 * SEC);
 }
 
 /* --- rights of others ---------------------------------------------------------------------- */
@@ -501,6 +529,31 @@ TEST(senders_that_closed_leave_nothing)
 	CHECK_LE(after - before, 4096);
 }
 
+TEST(links_count_as_inodes)
+{
+	char name[32];
+	int n = 0;
+
+	OK(chdir(check_tmpdir()));
+	OK(mkdir("m", 0755));
+	OK(mount("tmpfs", "m", "tmpfs", 0, "nr_inodes=50"));
+	OK(mknod("m/a", S_IFREG | 0600, 0));
+	for (; n < 200; n++) {
+		snprintf(name, sizeof name, "m/l%d", n);
+		if (link("m/a", name))
+			break;
+	}
+	if (n < 200)
+		CHECK_EQ(errno, ENOSPC);
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "m/l%d", i);
+		OK(unlink(name));
+	}
+	CHECK_LE(n, 50);
+	OK(link("m/a", "m/b"));
+	OK(umount("m"));
+}
+
 TEST(timers_are_limited)
 {
 	struct rlimit few = { 20, 20 };
@@ -513,4 +566,37 @@ TEST(timers_are_limited)
 		n++;
 	CHECK_LE(n, 20);
 	CHECK_EQ(errno, EAGAIN);
+}
+
+/* Who looks on does not keep a dead process's memory. */
+TEST(memory_of_the_dead)
+{
+	enum { SIZE = 64 << 20 };
+	char name[64];
+	long before, after;
+	sigset_t set;
+	int fd, sig;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	pid = SPAWN({
+		char *p = check_anon(SIZE);
+
+		memset(p, 1, SIZE);
+		kill(getppid(), SIGUSR1);
+		pause();
+	});
+	CHECK_EQ(sigwait(&set, &sig), 0);
+	snprintf(name, sizeof name, "/proc/%d/mem", pid);
+	fd = OK(open(name, O_RDONLY));
+	before = meminfo("\nMemFree:");
+	OK(kill(pid, SIGKILL));
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 100 && (after = meminfo("\nMemFree:")) - before < SIZE / 2048; i++)
+		check_sleep_ms(20);
+	CHECK_GE(after - before, SIZE / 2048);
+	CHECK_EQ(pread(fd, name, 1, 4096), 0);
+	close(fd);
 }

@@ -81,6 +81,8 @@ void mm_get(struct mm *mm);			/* one more user */
  */
 void mm_put(struct mm *mm);
 void mm_drop(struct mm *mm);			/* gives back mm->count; sleeps */
+void mm_hold(struct mm *mm);	/* one more count: the structure stays, not what is mapped */
+bool mm_get_live(struct mm *mm) __must_check;	/* one more user, unless there is none */
 /*
  * Address-space switch on this CPU, interrupts off; NULL: kernel threads (keeps none of the user
  * half).
