@@ -32,7 +32,10 @@ static struct spinlock lru_lock = SPINLOCK_INIT;
 static u32 lru_count, lru_max;
 static atomic64_t nr_dentries;
 
-static struct shrinker dcache_shrinker = { .name = "dentries", .shrink = dcache_shrink };
+static u64 unused_dentries(void) { return READ_ONCE(lru_count); }
+static struct shrinker dcache_shrinker = {
+	.name = "dentries", .count = unused_dentries, .shrink = dcache_shrink,
+};
 
 struct spinlock rename_lock = SPINLOCK_INIT;
 u32 rename_seq;

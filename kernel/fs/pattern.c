@@ -46,7 +46,7 @@ static int pattern_open(struct inode *i, struct file *f)
 
 static ssize_t pattern_read(struct file *f, struct uio *u, u64 *pos)
 {
-	ssize_t n = mapping_read(&f->inode->mapping, u, *pos);
+	ssize_t n = mapping_read(&f->inode->mapping, &f->backing.ra, u, *pos);
 
 	if (n > 0)
 		*pos += (u64)n;

@@ -7,6 +7,7 @@
 #include <fs/pseudo.h>
 #include <hal/cpu.h>
 #include <mm/mm.h>
+#include <mm/reclaim.h>
 #include <mm/slab.h>
 #include <mm/stat.h>
 #include <task/task.h>
@@ -26,6 +27,28 @@ static void kb(struct seq *s, const char *name, u64 kilobytes)
 	seq_printf(s, "%8lu kB\n", kilobytes);
 }
 
+/* Address space that processes have been promised. */
+static u64 committed(void)
+{
+	struct process *p;
+	u64 pages = 0;
+
+	for (i32 from = 1; (p = process_next(from)); from++) {
+		struct task *t = process_leader(p);
+		struct mm *mm = t ? proc_mm(t) : NULL;
+
+		from = p->pid;
+		if (mm) {
+			pages += READ_ONCE(mm->total_pages);
+			mm_put(mm);
+		}
+		if (t)
+			task_put(t);
+		process_put(p);
+	}
+	return pages;
+}
+
 static int show_meminfo(struct seq *s, void *arg)
 {
 	struct mem_totals m;
@@ -39,12 +62,12 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "Buffers:", 0);
 	kb(s, "Cached:", KB(cached));
 	kb(s, "SwapCached:", 0);
-	kb(s, "Active:", KB(m.anon + cached));
-	kb(s, "Inactive:", 0);
+	kb(s, "Active:", KB(m.anon + m.shmem + m.active_file));
+	kb(s, "Inactive:", KB(m.inactive_file));
 	kb(s, "Active(anon):", KB(m.anon + m.shmem));
 	kb(s, "Inactive(anon):", 0);
-	kb(s, "Active(file):", KB(cached - min(cached, m.shmem)));
-	kb(s, "Inactive(file):", 0);
+	kb(s, "Active(file):", KB(m.active_file));
+	kb(s, "Inactive(file):", KB(m.inactive_file));
 	kb(s, "Unevictable:", 0);
 	kb(s, "Mlocked:", 0);
 	kb(s, "SwapTotal:", 0);
@@ -64,8 +87,8 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "NFS_Unstable:", 0);
 	kb(s, "Bounce:", 0);
 	kb(s, "WritebackTmp:", 0);
-	kb(s, "CommitLimit:", KB(mm_commit_limit()));
-	kb(s, "Committed_AS:", KB(mm_committed()));
+	kb(s, "CommitLimit:", KB(m.total * mm_overcommit_ratio / 100));
+	kb(s, "Committed_AS:", KB(committed()));
 	kb(s, "VmallocTotal:", (VMALLOC_END - VMALLOC_BASE) >> 10);
 	kb(s, "VmallocUsed:", KB(mem_stat_read(STAT_KVM)));
 	kb(s, "VmallocChunk:", 0);
@@ -73,6 +96,28 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "ShmemHugePages:", 0);
 	kb(s, "FileHugePages:", 0);
 	return 0;
+}
+
+/* Names as Linux has them; what distinguishes kinds that are not there is left out or 0. */
+static void show_reclaim_events(struct seq *s)
+{
+	static const struct { const char *name; u8 stat; } events[] = {
+		{ "pgactivate", STAT_PGACTIVATE }, { "pgdeactivate", STAT_PGDEACTIVATE },
+		{ "pgrefill", STAT_PGREFILL }, { "pgsteal_kswapd", STAT_PGSTEAL_KSWAPD },
+		{ "pgsteal_direct", STAT_PGSTEAL_DIRECT },
+		{ "pgscan_kswapd", STAT_PGSCAN_KSWAPD }, { "pgscan_direct", STAT_PGSCAN_DIRECT },
+		{ "allocstall_normal", STAT_ALLOCSTALL }, { "pageoutrun", STAT_PAGEOUTRUN },
+		{ "slabs_scanned", STAT_SLABS_SCANNED },
+		{ "drop_pagecache", STAT_DROP_PAGECACHE }, { "drop_slab", STAT_DROP_SLAB },
+		{ "workingset_refault_file", STAT_REFAULT },
+		{ "workingset_activate_file", STAT_REFAULT_ACTIVATE },
+		{ "workingset_restore_file", STAT_REFAULT_RESTORE },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(events); i++)
+		seq_printf(s, "%s %lu\n", events[i].name, mem_stat_read(events[i].stat));
+	seq_puts(s, "workingset_refault_anon 0\nworkingset_activate_anon 0\n"
+		    "workingset_restore_anon 0\nworkingset_nodereclaim 0\n");
 }
 
 static int show_vmstat(struct seq *s, void *arg)
@@ -83,6 +128,8 @@ static int show_vmstat(struct seq *s, void *arg)
 	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_mapped %lu\n"
 		      "nr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n",
 		   m.free, m.anon, m.mapped, m.page_cache, m.dirty, m.shmem);
+	seq_printf(s, "nr_inactive_file %lu\nnr_active_file %lu\n", m.inactive_file,
+		   m.active_file);
 	seq_printf(s, "nr_slab_unreclaimable %lu\nnr_page_table_pages %lu\nnr_kernel_stack %lu\n",
 		   m.slab, m.tables, KB(m.kstack));
 	seq_printf(s,
@@ -90,6 +137,20 @@ static int show_vmstat(struct seq *s, void *arg)
 		   "%lu\noom_kill %lu\n",
 		   mem_stat_read(STAT_FAULT), mem_stat_read(STAT_MAJFAULT),
 		   mem_stat_read(STAT_OOM));
+	show_reclaim_events(s);
+	return 0;
+}
+
+/* One zone, as far as programs that read the file want it. */
+static int show_zoneinfo(struct seq *s, void *arg)
+{
+	struct zone_info z;
+
+	zone_info(&z);
+	seq_printf(s, "Node 0, zone   Normal\n  pages free     %lu\n        boost    0\n"
+		      "        min      %lu\n        low      %lu\n        high     %lu\n"
+		      "        spanned  %lu\n        present  %lu\n        managed  %lu\n",
+		   z.free, z.min, z.low, z.high, z.pages, z.pages, z.pages);
 	return 0;
 }
 
@@ -188,6 +249,7 @@ static int show_text(struct seq *s, void *arg)
 static const struct { const char *name; struct pseudo_ops ops; } files[] = {
 	{ "meminfo", { .show = show_meminfo } }, { "vmstat", { .show = show_vmstat } },
 	{ "stat", { .show = show_stat } },	 { "loadavg", { .show = show_loadavg } },
+	{ "zoneinfo", { .show = show_zoneinfo } },
 	{ "uptime", { .show = show_uptime } },	 { "filesystems", { .show = show_filesystems } },
 };
 static const struct pseudo_ops text_ops = { .show = show_text };

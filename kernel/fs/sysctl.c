@@ -7,6 +7,8 @@
 #include <fs/sysctl.h>
 #include <lib/format.h>
 #include <mm/mm.h>
+#include <mm/reclaim.h>
+#include <mm/stat.h>
 #include <task/task.h>
 #include "internal.h"
 
@@ -85,54 +87,68 @@ static int show_threads_max(struct seq *s, void *arg)
 	return 0;
 }
 
-/* Page cache that is not memory itself comes from devices only: what there is to drop are unused
- * names. */
 static ssize_t store_drop_caches(const char *buf, size_t n, void *arg)
 {
 	u64 v;
 
 	if (sysctl_parse(buf, &v) || v < 1 || v > 7)
 		return -EINVAL;
-	if (v & 2)
-		while (dcache_shrink(1024))
+	if (v & 1)
+		drop_page_cache();
+	if (v & 2) {
+		while (shrink_slabs(0))
 			cond_resched();
+		mem_stat_add(STAT_DROP_SLAB, 1);
+	}
 	return (ssize_t)n;
 }
 
-/* The limit is a share of RAM or so many KiB: the one that was written last. arg: which. */
-static ssize_t store_overcommit(const char *buf, size_t n, void *arg)
+static int show_min_free(struct seq *s, void *arg)
 {
-	u32 *which = arg;
-	u64 v;
-
-	if (sysctl_parse(buf, &v) || v > 0x7fffffff)
-		return -EINVAL;
-	mm_overcommit_ratio = mm_overcommit_kbytes = 0;
-	*which = (u32)v;
-	return (ssize_t)n;
-}
-static int show_u32(struct seq *s, void *arg)
-{
-	seq_printf(s, "%u\n", READ_ONCE(*(u32 *)arg));
+	seq_printf(s, "%lu\n", watermarks_min_kbytes());
 	return 0;
 }
+static ssize_t store_min_free(const char *buf, size_t n, void *arg)
+{
+	u64 v;
 
-static const struct pseudo_ops overcommit_ops = {.show = show_u32, .store = store_overcommit};
+	if (sysctl_parse(buf, &v) || v > INT32_MAX)
+		return -EINVAL;
+	watermarks_set_min_kbytes(v);
+	return (ssize_t)n;
+}
+static int show_scale(struct seq *s, void *arg)
+{
+	seq_printf(s, "%u\n", watermark_scale);
+	return 0;
+}
+static ssize_t store_scale(const char *buf, size_t n, void *arg)
+{
+	u64 v;
+
+	if (sysctl_parse(buf, &v) || v < 1 || v > 3000)
+		return -EINVAL;
+	watermarks_set_scale((u32)v);
+	return (ssize_t)n;
+}
+
 static const struct pseudo_ops text_ops = { .show = show_text };
 static const struct pseudo_ops file_nr_ops = { .show = show_file_nr };
 static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
 static const struct pseudo_ops threads_max_ops = { .show = show_threads_max };
 static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
+static const struct pseudo_ops min_free_ops = { .show = show_min_free, .store = store_min_free };
+static const struct pseudo_ops scale_ops = { .show = show_scale, .store = store_scale };
 
 static u32 nr_open = 1048576, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP,
-	   randomize = 2;
+	   mmap_min_addr = 65536, randomize = 2;
 static u32 pipe_user_pages_soft = 16384, somaxconn = 4096, zero;
 static const struct sysctl values[] = {
 	{ "vm/overcommit_memory", &mm_overcommit_memory, 0, 2 },
+	{ "vm/overcommit_ratio", &mm_overcommit_ratio, 0, 100 },
 	{ "vm/max_map_count", &mm_max_map_count, 1, 0x7fffffff },
-	{ "vm/mmap_min_addr", &mm_min_addr, 0, 0x7fffffff },
-	{ "vm/admin_reserve_kbytes", &mm_admin_reserve_kbytes, 0, 0x7fffffff },
-	{ "vm/user_reserve_kbytes", &mm_user_reserve_kbytes, 0, 0x7fffffff },
+	{ "vm/mmap_min_addr", &mmap_min_addr, 0, 0 },
+	{ "vm/overcommit_kbytes", &zero, 0, 0 },
 	{ "vm/swappiness", &zero, 0, 0 },
 	{ "vm/panic_on_oom", &zero, 0, 0 },
 	{ "kernel/pid_max", &pid_max, 301, 32768 },
@@ -150,20 +166,15 @@ static int sysctl_init(void)
 {
 	struct pseudo_node *sys = pseudo_dir(proc_root, "sys");
 
-	struct mem_totals m;
-
-	mem_totals(&m);
-	mm_admin_reserve_kbytes = (u32)min(m.free / 32 << (PAGE_SHIFT - 10), 8192ul);
-	mm_user_reserve_kbytes = (u32)min(m.free / 32 << (PAGE_SHIFT - 10), 131072ul);
 	sysctl_register(values, ARRAY_SIZE(values));
-	pseudo_file(sys, "vm/overcommit_ratio", 0644, &overcommit_ops, &mm_overcommit_ratio);
-	pseudo_file(sys, "vm/overcommit_kbytes", 0644, &overcommit_ops, &mm_overcommit_kbytes);
 	pseudo_file(sys, "fs/file-nr", 0444, &file_nr_ops, NULL);
 	pseudo_file(sys, "fs/inode-nr", 0444, &inode_nr_ops, NULL);
 	pseudo_file(sys, "fs/file-max", 0444, &text_ops, "9223372036854775807\n");
 	pseudo_file(sys, "kernel/threads-max", 0444, &threads_max_ops, NULL);
 	pseudo_file(sys, "kernel/core_pattern", 0444, &text_ops, "core\n");
 	pseudo_file(sys, "vm/drop_caches", 0200, &drop_caches_ops, NULL);
+	pseudo_file(sys, "vm/min_free_kbytes", 0644, &min_free_ops, NULL);
+	pseudo_file(sys, "vm/watermark_scale_factor", 0644, &scale_ops, NULL);
 	return 0;
 }
 INITCALL(late, sysctl_init);

@@ -7,7 +7,7 @@
 
 static ssize_t tmpfs_read(struct file *f, struct uio *u, u64 *pos)
 {
-	ssize_t n = mapping_read(&f->inode->mapping, u, *pos);
+	ssize_t n = mapping_read(&f->inode->mapping, NULL, u, *pos);
 
 	if (n > 0)
 		*pos += (u64)n;

@@ -4,6 +4,7 @@
 #define MM_ALLOC_H
 #include <mm/page.h>
 #include <mm/stat.h>
+#include "lru_plan.h"
 
 /* --- buddy.c
  * ---------------------------------------------------------------------------------------- */
@@ -12,8 +13,10 @@ struct zone {
 	u32 nonempty;				/* bit n: free[n] has blocks */
 	struct list free[MAX_ORDER + 1];
 	u64 nr_free;				/* pages in free[] */
-	/* set once */
+	/* changed by sysctls */
 	u64 reserve;				/* pages that only ALLOC_ATOMIC may take */
+	struct watermarks mark;			/* mark.min is reserve */
+	u64 pages;				/* RAM, deferred too */
 };
 extern struct zone zone;
 /* The state of a descriptor that nobody holds. */
@@ -61,20 +64,26 @@ void pcp_drain_local(void);			/* this CPU's lists back to the buddy lists */
 
 /* --- reclaim.c
  * -------------------------------------------------------------------------------------- */
+struct reclaim_try { u32 rounds, idle; };	/* of one allocation; idle: rounds without a page */
 /* Called by an allocation that found nothing; sleeps. false: give up. */
-bool reclaim_for(u32 order, u32 flags, u32 attempt);
+bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t);
+/* An allocation that may sleep left fewer than zone.mark.low pages. */
+void kswapd_wake(void);
+void watermarks_update(void);	/* after zone.reserve or the scale changed */
 
 /* --- slab.c, kmalloc.c
  * ------------------------------------------------------------------------------ */
 void slab_init(void);
 void slab_drain_local(void); /* this CPU's lists back to the slabs; interrupts off */
+void slab_trim(void);	/* frees the empty slabs that caches keep */
 
-/* --- mapping_lru.c
+/* --- lru.c
  * ----------------------------------------------------------------------------------- */
 struct folio;
-void lru_add(struct folio *f); /* a page-cache folio that can be dropped and read again */
-void lru_del(struct folio *f);			/* also if it is not on the list */
-u64 lru_reclaim(u64 nr); /* drops up to nr clean unused pages; returns how many */
+/* A page-cache folio that can be dropped and read again; PG_ACTIVE says on which list. */
+void lru_add(struct folio *f);
+void lru_del(struct folio *f);			/* also if it is not on a list */
+u64 lru_pages(bool active);
 
 /* --- folio_lock.c
  * ------------------------------------------------------------------------------------ */

@@ -33,6 +33,8 @@ void pcp_set_limits(u64 pages)
 		pcp_batch[o] = (u16)max(n / 4, 1ull);
 	}
 	zone.reserve = clamp(pages / 256, 16ull, 1024ull);
+	zone.pages = pages;
+	watermarks_update();
 }
 
 u64 pcp_pages(void)
@@ -134,17 +136,19 @@ static struct page *take_once(u32 order, u32 flags)
 
 static __noinline struct page *take_slow(u32 order, u32 flags)
 {
-	struct page *p = take_once(order, flags);
+	struct reclaim_try t = { 0 };
+	struct page *p;
 
-	if (p || order > MAX_ORDER)
+	if (unlikely(current_core()->reclaiming))
+		flags |= ALLOC_ATOMIC;
+	p = take_once(order, flags);
+	if ((flags & ALLOC_ATOMIC) || order > MAX_ORDER)
 		return p;
-	for (u32 attempt = 0; !(flags & ALLOC_ATOMIC) && reclaim_for(order, flags, attempt);
-	     attempt++) {
+	if (unlikely(READ_ONCE(zone.nr_free) < zone.mark.low))
+		kswapd_wake();
+	while (!p && reclaim_for(order, flags, &t))
 		p = take_once(order, flags);
-		if (p)
-			return p;
-	}
-	return NULL;
+	return p;
 }
 
 /* The first owner's view of a block: one reference, no state of former owners. */
@@ -272,8 +276,11 @@ static inline u64 wipe(struct page *p)
 {
 	u64 anon = p->flags & (1u << PG_ANON) ? 1ull << p->order : 0;
 
-	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v))
-		bad_free(p);
+	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v)) {
+		lru_del((struct folio *)p);
+		if ((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v)
+			bad_free(p);
+	}
 	p->flags = 0;
 	p->kind = 0;
 	p->aux = 0;

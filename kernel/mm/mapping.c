@@ -4,8 +4,10 @@
  *
  * A folio in the tree has one reference from it; whoever finds one takes another under
  * mapping->lock, so a page taken out lives until its last user is done. Pages of memory files (no
- * read_folio) enter the tree complete and are never locked. Pages that are read in enter it locked
- * and not up to date; mapping_find does not show them until they are.
+ * read_folio) enter the tree complete and are never locked. Pages that are read in enter it not up
+ * to date, and are read by who has their lock; mapping_find does not show them until then. They are
+ * taken out with their lock held, by truncation (which waits for it) or by reclaim (which does
+ * not), so a locked one stays where it is.
  *
  * Taking pages out needs invalidate_lock for writing and an unmapping before; mapping pages or
  * reading them in holds it for reading. So no page is mapped or read in behind the back of a
@@ -16,6 +18,7 @@
 #include <base/string.h>
 #include <mm/mapping.h>
 #include "alloc.h"
+#include "lru.h"
 #include "mapping_internal.h"
 
 #define REMOVE_BATCH 32
@@ -141,6 +144,16 @@ fail:
 /* --- taking out
  * ------------------------------------------------------------------------------------------- */
 
+void mapping_forget(struct mapping *m, struct folio *f)
+{
+	u32 n = folio_nr_pages(f);
+
+	for (u32 i = 0; i < n; i++)
+		radix_remove(&m->tree, f->page.index + i);
+	m->nr_pages -= n;
+	charge(m, -(i64)n);
+}
+
 /* Takes out up to REMOVE_BATCH folios of pages [*first, last]; *first goes on behind them. Returns
  * how many. */
 static u32 remove_some(struct mapping *m, u64 *first, u64 last)
@@ -165,7 +178,6 @@ static u32 remove_some(struct mapping *m, u64 *first, u64 last)
 		return 0;
 	mem_stat_add(stat_of(m), -(i64)n);
 	for (u32 i = 0; i < n; i++) {
-		lru_del(gone[i]);
 		store_release(&gone[i]->page.mapping, NULL);
 		folio_put(gone[i]);
 	}
@@ -173,8 +185,63 @@ static u32 remove_some(struct mapping *m, u64 *first, u64 last)
 	return n;
 }
 
+/* The first folio with a page in [*first, last], referenced, or NULL. */
+static struct folio *next_folio(struct mapping *m, u64 *first, u64 last)
+{
+	struct folio *f;
+
+	spin_lock(&m->lock);
+	f = *first <= last ? radix_next(&m->tree, first) : NULL;
+	if (f && *first > last)
+		f = NULL;
+	if (f)
+		folio_get(f);
+	spin_unlock(&m->lock);
+	return f;
+}
+
+/*
+ * Takes out the locked f; false: somebody else did. Reclaim relies on the lock: it keeps the folio
+ * and with it the mapping in place.
+ */
+static bool remove_locked(struct mapping *m, struct folio *f)
+{
+	if (f->page.mapping != m)
+		return false;
+	spin_lock(&m->lock);
+	mapping_forget(m, f);
+	spin_unlock(&m->lock);
+	mem_stat_add(STAT_CACHE, -(i64)folio_nr_pages(f));
+	store_release(&f->page.mapping, NULL);
+	return true;
+}
+
+/* Of a file that is read in. Sleeps for each folio's lock. */
+static void remove_droppable(struct mapping *m, u64 first, u64 last)
+{
+	struct folio *f;
+
+	while ((f = next_folio(m, &first, last))) {
+		bool removed;
+
+		folio_lock(f);
+		removed = remove_locked(m, f);
+		folio_unlock(f);
+		if (removed) {
+			lru_del(f);
+			folio_put(f);	/* the tree's */
+		}
+		folio_put(f);
+		cond_resched();
+	}
+}
+
 void mapping_remove_pages(struct mapping *m, u64 first, u64 last)
 {
+	if (!is_kept(m)) {
+		remove_droppable(m, first, last);
+		return;
+	}
 	while (first <= last && remove_some(m, &first, last) == REMOVE_BATCH && first)
 		cond_resched();
 }
@@ -183,6 +250,29 @@ void mapping_destroy(struct mapping *m)
 {
 	if (!radix_empty(&m->tree))
 		mapping_remove_pages(m, 0, ~0ull);
+	if (is_kept(m))
+		return;
+	spin_lock(&m->lock);	/* reclaim may just have taken the last page out */
+	spin_unlock(&m->lock);
+}
+
+u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last)
+{
+	struct folio *f;
+	u64 freed = 0;
+
+	if (is_kept(m))
+		return 0;
+	while ((f = next_folio(m, &first, last))) {
+		u32 n = folio_nr_pages(f);
+
+		first = f->page.index + n;
+		freed += lru_drop(f) ? n : 0;
+		if (!first)
+			break;
+		cond_resched();
+	}
+	return freed;
 }
 
 /* --- reading in
@@ -216,10 +306,12 @@ static struct folio *make_page(struct mapping *m, u64 index)
 	if (mapping_is_memory(m))
 		page_set(&f->page, PG_UPTODATE);
 	in = mapping_add(m, f, index);
-	if (in != f)
+	if (in != f) {
 		folio_put(f);
-	else if (!is_kept(m))
+	} else if (!is_kept(m)) {
+		workingset_refault(f);
 		lru_add(f);
+	}
 	return in;
 }
 

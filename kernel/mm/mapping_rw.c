@@ -33,7 +33,17 @@ static struct folio *page_for(struct mapping *m, u64 index)
 /* --- reading
  * ---------------------------------------------------------------------------------------- */
 
-ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos)
+/* Not the next piece of the page that was read last. */
+static void read_accessed(struct readahead *ra, struct folio *f, u64 index)
+{
+	if (ra && ra->prev == index + 1)
+		return;
+	folio_mark_accessed(f);
+	if (ra)
+		ra->prev = index + 1;
+}
+
+ssize_t mapping_read(struct mapping *m, struct readahead *ra, struct uio *u, u64 pos)
 {
 	u64 size = READ_ONCE(m->size);
 	size_t n, done = 0;
@@ -49,6 +59,8 @@ ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos)
 			return done ? (ssize_t)done : PTR_ERR(f);
 		if (f) {
 			moved = uio_write(u, byte_address(f, pos + done), part);
+			if (!mapping_is_memory(m))
+				read_accessed(ra, f, (pos + done) >> PAGE_SHIFT);
 			folio_put(f);
 		} else {
 			moved = uio_zero(u, part);
@@ -200,10 +212,10 @@ int mapping_truncate(struct mapping *m, u64 size)
 		err = zero_part(m, size, min(align_up(size, PAGE_SIZE), m->size));
 	if (!err) {
 		WRITE_ONCE(m->size, size);
-		/* Private copies stay mapped when the tree has let go of the file's own pages. */
-		mapping_unmap_range(m, first, ~0ull - first, true);
-		if (!radix_empty(&m->tree))
+		if (!radix_empty(&m->tree)) {
+			mapping_unmap_range(m, first, ~0ull - first, true);
 			mapping_remove_pages(m, first, ~0ull);
+		}
 	}
 	write_unlock(&m->invalidate_lock);
 	return err;

@@ -1,30 +1,76 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an allocation does that found nothing: bring deferred RAM in, empty the per-CPU lists, drop
- * clean page cache and other layers' caches, have a process killed and wait for its pages.
+ * Who gives memory back, and when.
+ *
+ * Free pages have three marks (lru_plan.h). An allocation that may sleep and leaves fewer than low
+ * wakes kswapd, which frees until there are high again. One that would leave fewer than min finds
+ * nothing and comes here: it brings deferred RAM in; else it reclaims about a batch, which is what
+ * it takes then, while others that want to reclaim too wait for its end instead of all dropping
+ * the same pages: so nobody frees much more than they use, and memory freed is there for who
+ * waits. A round that frees nothing anywhere has looked at everything (priority 0) and dropped what
+ * was clean, accessed or not. After that the CPUs' lists are emptied, and then a process is killed
+ * and waited for.
  *
  * One page is given up only when nobody is left to be killed, or when it is the caller who dies: a
  * program that must not see its memory fail, on a machine that can do something about it, does not.
  * That ends, since each address space is killed once and waited for for a limited time (mm/oom.c).
- * A larger block may stay impossible however much is free: it is given up after MAX_ATTEMPTS.
+ * A larger block may stay impossible however much is free: it is given up after MAX_ROUNDS. What
+ * reclaim itself allocates may use the pages below min, and never comes here.
  */
 #include <hal/cpu.h>
 #include <hal/sync.h>
 #include <mm/mm.h>
 #include <mm/reclaim.h>
 #include "alloc.h"
+#include "lru.h"
 
-#define MAX_ATTEMPTS	64
+#define MAX_ROUNDS	64
 #define CHEAP_ORDER	3		/* above it no process dies for a block */
-#define RECLAIM_BATCH	64		/* pages or objects asked for at a time */
-#define OOM_NAP_NS	5000000ull	/* for the victim to exit */
+#define RECLAIM_BATCH	64ull		/* pages that one direct round is after */
+#define FIRST_PRIORITY	12
+#define NAP_NS		5000000ull	/* for a victim to exit, for somebody's round */
 #define KILL_GAP_NS	100000000ull
 
 __weak_symbol const struct oom_ops *oom_ops;
 static struct shrinker *shrinkers;
 static struct spinlock shrinkers_lock = SPINLOCK_INIT;
 static struct mutex oom_mutex = MUTEX_INIT(oom_mutex);	/* one kill at a time */
+static struct mutex round_mutex = MUTEX_INIT(round_mutex); /* one direct round; only tried */
 static struct wait_queue nap_queue = WAIT_QUEUE_INIT(nap_queue);
+static u64 freed_ever;		/* pages and objects that rounds have freed, atomic */
+static struct wait_queue kswapd_queue = WAIT_QUEUE_INIT(kswapd_queue);
+static bool kswapd_running, kswapd_wanted;
+static u32 kswapd_failures;	/* balancing that freed nothing, in a row */
+u32 watermark_scale = 10;
+
+/* --- watermarks ------------------------------------------------------------------------------ */
+
+void watermarks_update(void)
+{
+	zone.mark = watermarks_of(zone.reserve, zone.pages, watermark_scale);
+}
+
+u64 watermarks_min_kbytes(void) { return zone.reserve << (PAGE_SHIFT - 10); }
+
+void watermarks_set_min_kbytes(u64 kb)
+{
+	zone.reserve = clamp(kb >> (PAGE_SHIFT - 10), 16ull, zone.pages / 5 + 16);
+	watermarks_update();
+}
+
+void watermarks_set_scale(u32 scale)
+{
+	watermark_scale = scale;
+	watermarks_update();
+}
+
+void zone_info(struct zone_info *z)
+{
+	*z = (struct zone_info){ zone.pages, READ_ONCE(zone.nr_free) + vmemmap_deferred(),
+				 zone.mark.min, zone.mark.low, zone.mark.high };
+}
+
+/* --- what can be freed ----------------------------------------------------------------------- */
 
 void shrinker_register(struct shrinker *s)
 {
@@ -34,16 +80,33 @@ void shrinker_register(struct shrinker *s)
 	spin_unlock(&shrinkers_lock);
 }
 
-static u64 shrink_all(u64 nr)
+u64 shrink_slabs(u32 priority)
 {
-	u64 freed = lru_reclaim(nr);
+	u64 freed = 0;
 
-	for (struct shrinker *s = load_acquire(&shrinkers); s; s = s->next)
-		freed += s->shrink(nr);
-	kstack_trim();
-	if (freed)
-		mem_stat_add(STAT_RECLAIMED, (i64)freed);
+	for (struct shrinker *s = load_acquire(&shrinkers); s; s = s->next) {
+		u64 n = lru_share(s->count(), priority);
+
+		if (!n)
+			continue;
+		mem_stat_add(STAT_SLABS_SCANNED, (i64)n);
+		freed += s->shrink(n);
+	}
 	return freed;
+}
+
+/* Rounds from gentle to thorough until want pages are free. Pages and objects freed. */
+static u64 shrink_until(u64 want, bool kswapd)
+{
+	u64 pages = 0, objects = 0;
+
+	for (u32 priority = FIRST_PRIORITY + 1; priority-- && pages < want;) {
+		pages += lru_shrink(want - pages, priority, kswapd);
+		objects += shrink_slabs(priority);
+	}
+	if (pages + objects)
+		__atomic_fetch_add(&freed_ever, pages + objects, __ATOMIC_RELAXED);
+	return pages + objects;
 }
 
 static void drain_this_cpu(void *unused)
@@ -60,15 +123,66 @@ static void drain_all(void)
 	if (online_cpus & (online_cpus - 1))
 		smp_call(online_cpus, drain_this_cpu, NULL);
 	drain_this_cpu(NULL);
+	slab_trim();
+	kstack_trim();
+	drain_this_cpu(NULL);
 }
 
-static void nap(void)
+/* --- kswapd ---------------------------------------------------------------------------------- */
+
+static bool balanced(void) { return READ_ONCE(zone.nr_free) >= zone.mark.high; }
+
+static void balance(void)
+{
+	mem_stat_add(STAT_PAGEOUTRUN, 1);
+	workingset_start();
+	while (!balanced()) {
+		u64 want = zone.mark.high - min(zone.mark.high, READ_ONCE(zone.nr_free));
+
+		if (!shrink_until(clamp(want, RECLAIM_BATCH, 1024ull), true)) {
+			kswapd_failures++;
+			return;
+		}
+		kswapd_failures = 0;
+		wake_up_all(&nap_queue);
+		cond_resched();
+	}
+}
+
+static bool take_wish(void)
+{
+	return __atomic_exchange_n(&kswapd_wanted, false, __ATOMIC_ACQ_REL);
+}
+
+void kswapd_main(void *unused)
+{
+	current_core()->reclaiming = true;
+	store_release(&kswapd_running, true);
+	for (;;) {
+		wait_event_interruptible(&kswapd_queue, take_wish());
+		balance();
+	}
+}
+
+/* With nothing to free it is not woken until somebody's round has freed something again. */
+void kswapd_wake(void)
+{
+	if (!kswapd_running || READ_ONCE(kswapd_wanted) || kswapd_failures >= 8 ||
+	    vmemmap_deferred())
+		return;
+	WRITE_ONCE(kswapd_wanted, true);
+	wake_up(&kswapd_queue);
+}
+
+/* --- an allocation that found nothing -------------------------------------------------------- */
+
+static void nap(enum task_sleep how)
 {
 	struct wait_entry e;
 
 	wait_entry_init(&e);
-	wait_prepare(&nap_queue, &e, SLEEP_KILLABLE);
-	schedule_until(clock_ns() + OOM_NAP_NS);
+	wait_prepare(&nap_queue, &e, how);
+	schedule_until(clock_ns() + NAP_NS);
 	wait_finish(&nap_queue, &e);
 }
 
@@ -92,13 +206,13 @@ static bool there_now(u32 order)
 	return READ_ONCE(zone.nr_free) >= zone.reserve + (1ull << order);
 }
 
-/* Kills at every eighth attempt, and waits. false: nothing left to kill, or the current task is the
- * one to die. */
-static bool kill_and_wait(u32 order, u32 attempt)
+/* Kills at every eighth idle round, and waits. false: nothing left to kill, or the current task is
+ * the one to die. */
+static bool kill_and_wait(u32 order, u32 idle)
 {
 	if (sleep_interrupted(SLEEP_KILLABLE))
 		return false;
-	if (attempt % 8 == 2 && mutex_trylock(&oom_mutex)) {
+	if (idle % 8 == 2 && mutex_trylock(&oom_mutex)) {
 		bool killed = kill_one(order);
 
 		mutex_unlock(&oom_mutex);
@@ -106,31 +220,49 @@ static bool kill_and_wait(u32 order, u32 attempt)
 			return there_now(order);
 	}
 	if (!sleep_interrupted(SLEEP_KILLABLE))
-		nap();
+		nap(SLEEP_KILLABLE);
 	return true;
 }
 
-bool reclaim_for(u32 order, u32 flags, u32 attempt)
+/* A round of our own, or a wait for somebody else's. false: we looked, and nothing was freed by
+ * anybody meanwhile. */
+static bool direct_round(u32 order)
+{
+	u64 before = __atomic_load_n(&freed_ever, __ATOMIC_RELAXED);
+
+	if (!mutex_trylock(&round_mutex)) {
+		nap(SLEEP_UNINTERRUPTIBLE);
+		return true;
+	}
+	current_core()->reclaiming = true;
+	mem_stat_add(STAT_ALLOCSTALL, 1);
+	workingset_start();
+	if (shrink_until(max(RECLAIM_BATCH, 1ull << order), false))
+		kswapd_failures = 0;
+	current_core()->reclaiming = false;
+	mutex_unlock(&round_mutex);
+	wake_up_all(&nap_queue);
+	return __atomic_load_n(&freed_ever, __ATOMIC_RELAXED) != before;
+}
+
+bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t)
 {
 	if (irqs_disabled() || current_core()->preempt_count)
 		return false;	/* start-up, before there are threads */
 	if (vmemmap_grow())
 		return true;
-	if (flags & ALLOC_NORECLAIM)
+	if ((flags & ALLOC_NORECLAIM) || (order && t->rounds >= MAX_ROUNDS))
 		return false;
-	if (order && attempt >= MAX_ATTEMPTS)
-		return false;
-	if (attempt == 0) {
+	t->rounds++;
+	if (direct_round(order)) {
+		t->idle = 0;
+		if (order)
+			drain_all();
+		return true;
+	}
+	if (t->idle++ == 0) {
 		drain_all();
 		return true;
 	}
-	if (shrink_all(RECLAIM_BATCH << order)) {
-		drain_all();
-		return true;
-	}
-	if (attempt == 1) {
-		drain_all();
-		return true;
-	}
-	return order <= CHEAP_ORDER && kill_and_wait(order, attempt);
+	return order <= CHEAP_ORDER && kill_and_wait(order, t->idle);
 }

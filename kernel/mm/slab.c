@@ -171,6 +171,14 @@ static void *slab_take(struct slab_cache *c, struct page *p)
 	return obj;
 }
 
+/* A slab with nothing out leaves the cache. */
+static void drop_slab(struct slab_cache *c, struct page *p)
+{
+	list_del(&p->lru);
+	c->nr_pages -= 1ull << p->order;
+	c->nr_total -= slab_capacity(p);
+}
+
 /* Returns the slab if it is to be freed. */
 static struct page *slab_give(struct slab_cache *c, void *obj)
 {
@@ -188,9 +196,7 @@ static struct page *slab_give(struct slab_cache *c, void *obj)
 		c->nr_empty++;
 		return NULL;
 	}
-	list_del(&p->lru);
-	c->nr_pages -= 1ull << p->order;
-	c->nr_total -= slab_capacity(p);
+	drop_slab(c, p);
 	return p;
 }
 
@@ -305,6 +311,30 @@ void slab_drain_local(void)
 		spill(c, &c->cpu[cpu_id()], ~0u);
 	arch_spin_unlock(&caches_lock);
 	preempt_enable_no_resched();
+}
+
+void slab_trim(void)
+{
+	struct slab_cache *c;
+
+	for (u32 i = 0; (c = slab_cache_nth(i)); i++) {
+		u64 irq = spin_lock_irqsave(&c->lock);
+		struct page *p, *found = NULL;
+
+		if (c->nr_empty)
+			list_for_each(p, &c->partial, lru)
+				if (!p->aux) {
+					found = p;
+					break;
+				}
+		if (found) {
+			c->nr_empty--;
+			drop_slab(c, found);
+		}
+		spin_unlock_irqrestore(&c->lock, irq);
+		if (found)
+			slab_release(found);
+	}
 }
 
 /* --- the interface

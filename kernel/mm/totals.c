@@ -51,7 +51,10 @@ void mem_totals(struct mem_totals *t)
 	t->tables = mem_stat_read(STAT_TABLES);
 	t->dirty = mem_stat_read(STAT_DIRTY);
 	t->reserve = zone.reserve;
-	/* What a new program could have: free pages and the cache that can be dropped. */
-	t->available = t->free + t->page_cache - t->shmem;
+	t->active_file = lru_pages(true);
+	t->inactive_file = lru_pages(false);
+	/* What a new program could have: free pages and the cache that can be dropped, but not the
+	 * last pages of either. */
+	t->available = t->free + t->active_file + t->inactive_file;
 	t->available -= min(t->available, t->reserve);
 }

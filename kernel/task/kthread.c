@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Kernel threads. */
 #include <base/alloc.h>
+#include <base/init.h>
+#include <mm/reclaim.h>
 #include <task/task.h>
 
 struct kthread_start { void (*fn)(void *); void *arg; };
@@ -31,3 +33,10 @@ struct task *kthread_start(void (*fn)(void *), void *arg, const char *name)
 	sched_start(t);
 	return t;
 }
+
+/* The thread that keeps memory free (mm/reclaim.c). */
+static int kswapd_start(void)
+{
+	return IS_ERR(kthread_start(kswapd_main, NULL, "kswapd0")) ? -ENOMEM : 0;
+}
+INITCALL(core, kswapd_start);

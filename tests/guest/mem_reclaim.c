@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #define PATTERN "/sys/kernel/debug/tine/pattern/"
 #define MIB (1UL << 20)
@@ -78,4 +79,201 @@ TEST(pattern_map)
 	CHECK_FAULT(check_read(p + PAGE), SIGBUS, BUS_ADRERR, p + PAGE);
 	OK(ftruncate(fd, (off_t)(off + 3 * PAGE)));
 	check_pattern(p, off, 3 * PAGE);
+}
+
+/* --- more than fits -------------------------------------------------------------------------- */
+
+static unsigned long ram_bytes(void)
+{
+	struct sysinfo si;
+
+	OK(sysinfo(&si));
+	return si.totalram * si.mem_unit;
+}
+
+/* A counter of /proc/vmstat. */
+static unsigned long vmstat(const char *name)
+{
+	static char buf[16384];
+	size_t len = strlen(name);
+
+	check_read_file("/proc/vmstat", buf, sizeof(buf));
+	for (char *line = buf; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, name, len) && line[len] == ' ')
+			return strtoul(line + len, NULL, 10);
+	}
+	FAIL("no %s in vmstat", name);
+}
+
+/* Reads [off, off + len) in large pieces; the first word of each page is checked. */
+static void read_through(int fd, unsigned long off, unsigned long len)
+{
+	static char buf[64 * 1024];
+
+	for (unsigned long at = off; at < off + len; at += sizeof(buf)) {
+		CHECK_EQ(OK(pread(fd, buf, sizeof(buf), (off_t)at)), sizeof(buf));
+		for (unsigned long i = 0; i < sizeof(buf); i += PAGE)
+			CHECK_EQ(*(uint64_t *)(buf + i), at + i);
+	}
+}
+
+/* The same through a mapping. */
+static void touch_through(const char *map, unsigned long off, unsigned long len)
+{
+	for (unsigned long i = 0; i < len; i += PAGE)
+		CHECK_EQ(*(volatile uint64_t *)(map + i), off + i);
+}
+
+static unsigned long small_ram(void)
+{
+	unsigned long ram = ram_bytes();
+
+	if (ram > GIB)
+		SKIP("too much memory to fill in a test");
+	return ram;
+}
+
+TEST_TIMEOUT(scan_read, 120)
+{
+	int fd = pattern_open(O_RDONLY);
+	unsigned long ram = small_ram(), kills = vmstat("oom_kill");
+	unsigned long runs = vmstat("pageoutrun"), steal = vmstat("pgsteal_kswapd");
+
+	read_through(fd, 0, ram / MIB * MIB * 3 / 2);
+	CHECK_EQ(vmstat("oom_kill"), kills);
+	CHECK_GE(vmstat("pageoutrun"), runs + 1);
+	CHECK_GE(vmstat("pgsteal_kswapd"), steal + 1);
+}
+
+TEST_TIMEOUT(scan_mapped, 120)
+{
+	unsigned long ram = small_ram(), len = ram / MIB * MIB * 3 / 2, kills = vmstat("oom_kill");
+	int fd = pattern_open(O_RDONLY);
+	char *p = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+
+	CHECK(p != MAP_FAILED);
+	touch_through(p, 0, len);
+	CHECK_EQ(vmstat("oom_kill"), kills);
+	touch_through(p, 0, len / 4);
+}
+
+/* What is used again and again stays while a file is read that is larger than memory. */
+static void hot_set(bool mapped)
+{
+	unsigned long ram = small_ram(), hot = ram / 5 / MIB * MIB, made, lost = 0;
+	int fd = pattern_open(O_RDONLY), other = pattern_open(O_RDONLY);
+	char *p = mmap(NULL, hot, PROT_READ, MAP_SHARED, fd, 0);
+
+	CHECK(p != MAP_FAILED);
+	for (int i = 0; i < 3; i++)
+		mapped ? touch_through(p, 0, hot) : read_through(fd, 0, hot);
+	for (unsigned long at = 0; at < 3 * ram; at += ram / 8) {
+		read_through(other, 8 * GIB + at / MIB * MIB, ram / 8 / MIB * MIB);
+		made = pages_made();
+		mapped ? touch_through(p, 0, hot) : read_through(fd, 0, hot);
+		lost += pages_made() - made;
+	}
+	printf("# hot set of %lu pages: %lu read again beside %lu of a scan\n", hot / PAGE, lost,
+	       3 * ram / PAGE);
+	CHECK_LE(lost, hot / PAGE / 2);		/* of 24 times hot */
+}
+
+TEST_TIMEOUT(hot_set_read, 200)
+{
+	hot_set(false);
+}
+
+TEST_TIMEOUT(hot_set_mapped, 200)
+{
+	hot_set(true);
+}
+
+/* A hot set that comes back takes the place of one that is not used any more. */
+TEST_TIMEOUT(new_hot_set, 200)
+{
+	unsigned long ram = small_ram(), hot = ram / 3 / MIB * MIB, made = 0;
+	unsigned long refaults = vmstat("workingset_refault_file");
+	unsigned long activated = vmstat("workingset_activate_file");
+	int fd = pattern_open(O_RDONLY);
+
+	for (int i = 0; i < 4; i++)
+		read_through(fd, 0, hot);
+	for (int i = 0; i < 12; i++) {
+		made = pages_made();
+		read_through(fd, GIB, 2 * hot);
+		made = pages_made() - made;
+	}
+	printf("# new set of %lu pages: %lu read in the last round; %lu came back, %lu of them hot\n",
+	       2 * hot / PAGE, made, vmstat("workingset_refault_file") - refaults,
+	       vmstat("workingset_activate_file") - activated);
+	CHECK_LE(made, 2 * hot / PAGE / 4);
+}
+
+TEST_TIMEOUT(anon_pushes_cache_out, 120)
+{
+	unsigned long ram = small_ram(), len = ram / 2 / MIB * MIB, kills = vmstat("oom_kill");
+	int fd = pattern_open(O_RDONLY);
+	char *p;
+
+	read_through(fd, 0, ram / MIB * MIB);
+	p = check_anon(len);
+	for (unsigned long i = 0; i < len; i += PAGE)
+		*(unsigned long *)(p + i) = i;
+	read_through(fd, 0, ram / MIB * MIB);
+	for (unsigned long i = 0; i < len; i += PAGE)
+		CHECK_EQ(*(unsigned long *)(p + i), i);
+	CHECK_EQ(vmstat("oom_kill"), kills);
+}
+
+TEST_TIMEOUT(locked_stays, 120)
+{
+	unsigned long ram = small_ram(), made;
+	int fd = pattern_open(O_RDONLY);
+	char *p = mmap(NULL, 4 * MIB, PROT_READ, MAP_SHARED, fd, (off_t)GIB);
+
+	CHECK(p != MAP_FAILED);
+	OK(mlock(p, 4 * MIB));
+	read_through(fd, 2 * GIB, ram / MIB * MIB * 3 / 2);
+	made = pages_made();
+	touch_through(p, GIB, 4 * MIB);
+	CHECK_EQ(pages_made(), made);
+}
+
+TEST_TIMEOUT(several_scan, 200)
+{
+	unsigned long ram = small_ram(), kills = vmstat("oom_kill");
+	pid_t pids[4];
+
+	for (int i = 0; i < 4; i++)
+		pids[i] = SPAWN({
+			int fd = pattern_open(O_RDONLY);
+			unsigned long off = 4 * GIB * (unsigned long)i, len = ram / 4 / MIB * MIB;
+			char *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, (off_t)off);
+			char *a = check_anon(ram / 16);
+
+			CHECK(p != MAP_FAILED);
+			memset(a, i + 1, ram / 16);
+			touch_through(p, off, len);
+			read_through(fd, off + GIB, len);
+			for (unsigned long n = 0; n < ram / 16; n += PAGE)
+				CHECK_EQ(a[n], i + 1);
+		});
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(check_wait(pids[i]), 0);
+	CHECK_EQ(vmstat("oom_kill"), kills);
+}
+
+TEST(drop_caches)
+{
+	int fd = pattern_open(O_RDONLY), ctl = (int)OK(open("/proc/sys/vm/drop_caches", O_WRONLY));
+	unsigned long made;
+
+	read_through(fd, 0, MIB);
+	made = pages_made();
+	CHECK_EQ(OK(write(ctl, "1\n", 2)), 2);
+	read_through(fd, 0, MIB);
+	CHECK_GE(pages_made(), made + MIB / PAGE);
+	ERR(write(ctl, "0", 1), EINVAL);
+	ERR(write(ctl, "8", 1), EINVAL);
 }

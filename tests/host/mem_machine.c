@@ -14,6 +14,7 @@
 #include <mm/mapping.h>
 #include <unistd.h>
 #include "alloc.h"
+#include "lru.h"
 #include "mem_machine.h"
 
 char *fake_ram, *fake_vmemmap;
@@ -129,6 +130,8 @@ size_t copy_to_user(void *dst, const void *src, size_t n) { return n; }
 size_t copy_from_user(void *dst, const void *src, size_t n) { return n; }
 size_t clear_user(void *dst, size_t n) { return n; }
 void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow) { }
+void mapping_age_folio(struct folio *f, struct lru_age *a) { }
+void mapping_unmap_folio(struct folio *f) { }
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	size_t n = strlen(src);
@@ -176,6 +179,8 @@ void machine_drain(void)
 		irq_restore(irq);
 	}
 	fake_set_cpu(0);
+	slab_trim();
+	pcp_drain_local();
 }
 
 static void audit_line(void *arg, const char *text)

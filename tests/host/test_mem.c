@@ -424,7 +424,7 @@ static void cache_read(struct mapping *m, u64 start, u64 len)
 	u64 want = start < flat_size ? min(len, flat_size - start) : 0;
 
 	uio_kernel(&u, &seg, buffer, len);
-	CHECK(mapping_read(m, &u, start) == (ssize_t)want);
+	CHECK(mapping_read(m, NULL, &u, start) == (ssize_t)want);
 	CHECK(!memcmp(buffer, flat + start, want));
 }
 

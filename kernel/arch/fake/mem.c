@@ -17,6 +17,8 @@
 #include <mm/page.h>
 #include <mm/stat.h>
 
+void lru_del(struct folio *f);	/* mm/lru.c */
+
 char *fake_ram, *fake_vmemmap;
 u64 fake_ram_size;
 struct folio *zero_folio;
@@ -186,6 +188,7 @@ void folio_free(struct folio *f)
 	BUG_ON(ref_read(&f->page.refcount) != 0 || atomic_read(&f->page.mapcount) != 0);
 	BUG_ON(page_test(&f->page, PG_TABLE) || page_test(&f->page, PG_LOCKED) || f == zero_folio);
 	BUG_ON(page_test(&f->page, PG_TAIL));
+	lru_del(f);
 	fake_check_free(folio_pfn(f), n);
 	memset(folio_address(f), 0xa5, n * PAGE_SIZE);
 	for (u32 i = n; i-- > 0;)
@@ -207,16 +210,6 @@ void *page_alloc(u32 flags)
 }
 void page_free(void *addr) { folio_put((struct folio *)virt_to_page(addr)); }
 u64 fake_pages_used(void) { return used_pages; }
-
-u64 mem_stat_read(enum mem_stat item)
-{
-	i64 n = 0;
-
-	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
-		n += mem_stats[cpu].v[item];
-	return n > 0 ? (u64)n : 0;
-}
-
 void mem_totals(struct mem_totals *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -240,6 +233,7 @@ static void *object(size_t size, bool zero)
 	objects++;
 	return p;
 }
+void *vmalloc(size_t size, size_t align) { return object(size, true); }
 struct slab_cache *slab_create(const char *name, size_t size, size_t align)
 {
 	struct slab_cache *c = malloc(sizeof(*c));

@@ -26,6 +26,7 @@ struct thread_core {
 	u32 cpu;		/* the CPU it runs on; changes only while it does not run */
 	u64 percpu_off;		/* of that CPU: this_cpu(var) is at &var + percpu_off */
 	void *stack;		/* lowest address of the kernel stack */
+	bool reclaiming; /* own task only: gives memory back, may use the allocator's reserve */
 };
 #define PREEMPT_IRQ	0x10000u
 #define KSTACK_SIZE	(16 * 1024ul)	/* aligned to twice its size, guard page below */

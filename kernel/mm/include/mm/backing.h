@@ -21,9 +21,14 @@ struct backing_ops {
 	 * page-cache mapping. */
 	int (*mmap)(struct backing *b, struct vma *vma);
 };
+/* How an open file is read; changed without a lock: a guess. */
+struct readahead {
+	u64 prev;	/* one more than the index of the page that was read last; 0: none */
+};
 struct backing {
 	const struct backing_ops *ops;
 	struct mapping *mapping;	/* page cache; NULL if the device has none */
 	bool may_write, may_exec;	/* opened for writing; on a mount that allows exec */
+	struct readahead ra;
 };
 #endif

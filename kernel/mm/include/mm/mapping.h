@@ -9,6 +9,7 @@
 #define MM_MAPPING_H
 #include <hal/sync.h>
 #include <lib/radix.h>
+#include <mm/backing.h>
 #include <mm/page.h>
 
 struct vma;
@@ -60,10 +61,10 @@ static inline void *folio_index_address(struct folio *f, u64 index)
 /* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
 struct folio *mapping_get(struct mapping *m, u64 index);
 /*
- * read(2) and write(2) through the cache; pos and the copied count follow the ABI. write extends
- * size; its caller holds the inode lock.
+ * read(2) and write(2) through the cache; pos and the copied count follow the ABI. ra is the open
+ * file's, NULL where nothing is read in. write extends size; its caller holds the inode lock.
  */
-ssize_t mapping_read(struct mapping *m, struct uio *u, u64 pos);
+ssize_t mapping_read(struct mapping *m, struct readahead *ra, struct uio *u, u64 pos);
 ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos);
 /* New size; on shrink, pages beyond are unmapped everywhere, freed, and the tail of the last one
  * zeroed. */
@@ -74,6 +75,19 @@ int mapping_punch(struct mapping *m, u64 start, u64 end);
 off64 mapping_seek(struct mapping *m, u64 pos, bool data);
 /* Takes page-cache pages of a kernel buffer's worth: used by the initrd to adopt file contents. */
 int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n);
+
+/*
+ * Drops what is clean and that nobody uses of pages first..last (posix_fadvise, drop_caches); pages
+ * of memory files stay. Returns the number of pages freed. Sleeps.
+ */
+u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last);
+/*
+ * A page found by mapping_find or mapping_get is used: the second use makes it active. Not for
+ * every byte of a page that is read in small pieces.
+ */
+void folio_mark_accessed(struct folio *f);
+/* The opposite: it goes before others that were used since. */
+void folio_deactivate(struct folio *f);
 
 /* mm/rmap.c: unmaps pages [first, first + n) of the mapping from every VMA (private copies stay
  * unless even_cow). */

@@ -34,6 +34,8 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
 		 PG_TAIL,
 		 PG_WAITERS,
 		 PG_ICACHE, /* instruction fetches see its contents */
+		 PG_ACTIVE, /* belongs on the active list */
+		 PG_WORKINGSET, /* has been active: for the count of such pages that come back */
 };
 
 /* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and
@@ -195,7 +197,7 @@ bool pfn_valid(pfn_t pfn);
 void mm_free_reserved(paddr_t start, paddr_t end);
 struct mem_totals {	/* pages */
 	u64 total, free, available, page_cache, anon, mapped, shmem, slab, kstack, tables, dirty,
-		reserve;
+		reserve, active_file, inactive_file;
 };
 void mem_totals(struct mem_totals *t);
 extern struct folio *zero_folio; /* one page of zeros, mapped read-only wherever a hole is read */

@@ -6,14 +6,29 @@
 #include <base/types.h>
 
 /*
- * shrink frees up to nr objects of a cache and returns how many it freed. Called in thread context
- * from any allocation that may sleep, so it must not wait for a lock that is held across one
- * (trylock and give up).
+ * A cache of another layer. count: objects that could be freed. shrink looks at up to nr of them
+ * and returns how many it freed. Called in thread context from any allocation that may sleep, so
+ * neither may wait for a lock that is held across one (trylock and give up).
  */
 struct shrinker {
 	const char *name;
+	u64 (*count)(void);
 	u64 (*shrink)(u64 nr);
 	struct shrinker *next;	/* mm's */
 };
 void shrinker_register(struct shrinker *s);	/* lives for ever */
+/* Every cache loses the part of its objects that priority says: 12 little, 0 all. Objects freed. */
+u64 shrink_slabs(u32 priority);
+/* Drops all clean page cache that nobody uses. Returns the number of pages. Sleeps. */
+u64 drop_page_cache(void);
+
+void kswapd_main(void *unused);			/* the thread; does not return */
+
+/* /proc/sys/vm: min_free_kbytes; watermark_scale_factor (1..3000, of ten thousand). */
+u64 watermarks_min_kbytes(void);
+void watermarks_set_min_kbytes(u64 kb);
+extern u32 watermark_scale;			/* set it by watermarks_set_scale */
+void watermarks_set_scale(u32 scale);
+struct zone_info { u64 pages, free, min, low, high; };	/* pages */
+void zone_info(struct zone_info *z);
 #endif

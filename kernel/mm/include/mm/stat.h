@@ -22,12 +22,10 @@ enum mem_stat {
 	STAT_ANON, /* anonymous folios: from their first mapping till they are freed */
 	STAT_MAPPED, /* mapped file pages (mm) */
 	STAT_DIRTY,
-	STAT_COMMITTED, /* shared and tmpfs memory that is promised (mm/commit.c) */
 	/* events, for vmstat */
 	STAT_FAULT,
 	STAT_MAJFAULT,
 	STAT_COW,
-	STAT_RECLAIMED,
 	STAT_OOM,
 	/* contiguous blocks, 2 MiB blocks: made; kept whole by an edit; taken apart by enum pt_cause */
 	STAT_CONT_MADE,
@@ -37,6 +35,21 @@ enum mem_stat {
 	STAT_BLOCK_KEPT,
 	STAT_BLOCK_APART,
 	STAT_BLOCK_APART_END = STAT_BLOCK_APART + 7,
+	STAT_PGACTIVATE,
+	STAT_PGDEACTIVATE,
+	STAT_PGREFILL,
+	STAT_PGSCAN_KSWAPD,
+	STAT_PGSCAN_DIRECT,
+	STAT_PGSTEAL_KSWAPD,
+	STAT_PGSTEAL_DIRECT,
+	STAT_ALLOCSTALL,
+	STAT_PAGEOUTRUN, /* wake-ups of kswapd */
+	STAT_SLABS_SCANNED,
+	STAT_REFAULT,
+	STAT_REFAULT_ACTIVATE,
+	STAT_REFAULT_RESTORE,
+	STAT_DROP_PAGECACHE,
+	STAT_DROP_SLAB,
 	NR_MEM_STAT
 };
 struct mem_stats { i64 v[NR_MEM_STAT]; } __aligned(64);

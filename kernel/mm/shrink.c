@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One round of reclaim over the lists: takes folios off the old ends, learns through their mappings
+ * whether they were accessed, and drops, keeps or moves them as lru_plan.h decides.
+ *
+ * A folio is worked on isolated, with a reference and its lock, which is only tried. A locked folio
+ * stays in its mapping, and so the mapping stays, until the folio is taken out: mapping_destroy
+ * waits for the lock. Dropping: unmap; then, under mapping->lock, where every finder takes its
+ * reference, replace the count by 0 if it is the tree's and ours; so a folio that somebody found
+ * beside us is left alone.
+ */
+#include <mm/mapping.h>
+#include <mm/reclaim.h>
+#include "alloc.h"
+#include "lru.h"
+
+#define BATCH 32u	/* folios isolated at a time */
+
+/* In its mapping, by the tree and us alone: out it goes. Locked; not mapped. */
+static bool take_out(struct folio *f)
+{
+	struct mapping *m = f->page.mapping;
+	i32 refs = 2;
+	bool mine;
+
+	spin_lock(&m->lock);
+	mine = !page_test(&f->page, PG_DIRTY) &&
+	       __atomic_compare_exchange_n(&f->page.refcount.v, &refs, 0, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+	if (mine) {
+		mapping_forget(m, f);
+		workingset_evicted(m, f);
+	}
+	spin_unlock(&m->lock);
+	return mine;	/* m may be gone now */
+}
+
+/* Locked, one reference is ours, which goes with it. */
+static bool drop_locked(struct folio *f)
+{
+	if (atomic_read(&f->page.mapcount))
+		mapping_unmap_folio(f);
+	if (atomic_read(&f->page.mapcount) || !take_out(f))
+		return false;
+	mem_stat_add(STAT_CACHE, -(i64)folio_nr_pages(f));
+	f->page.mapping = NULL;
+	page_clear(&f->page, PG_LOCKED);	/* nobody waits: they would have a reference */
+	folio_free(f);
+	return true;
+}
+
+static struct lru_age age_of(struct folio *f, bool force)
+{
+	struct lru_age a = { .referenced = page_test(&f->page, PG_REFERENCED), .force = force,
+			     .dirty = page_test(&f->page, PG_DIRTY) };
+
+	if (atomic_read(&f->page.mapcount))
+		mapping_age_folio(f, &a);
+	return a;
+}
+
+static void activate(struct folio *f)
+{
+	page_clear(&f->page, PG_REFERENCED);
+	page_set(&f->page, PG_ACTIVE);
+	workingset_aged(folio_nr_pages(f));
+	mem_stat_add(STAT_PGACTIVATE, folio_nr_pages(f));
+}
+
+/* An isolated folio from the inactive list. true: it is gone, with our reference. */
+static bool shrink_one(struct folio *f, bool force)
+{
+	struct lru_age a;
+
+	if (!folio_trylock(f))
+		return false;
+	if (f->page.mapping) {
+		a = age_of(f, force);
+		switch (lru_age_inactive(&a)) {
+		case LRU_DROP:
+			if (drop_locked(f))
+				return true;
+			break;
+		case LRU_KEEP:
+			page_set(&f->page, PG_REFERENCED);
+			break;
+		case LRU_ACTIVATE:
+			activate(f);
+		}
+	}
+	folio_unlock(f);
+	return false;
+}
+
+/* Pages freed of one batch; *scanned grows by what was looked at. */
+static u64 shrink_inactive(bool force, u64 *scanned)
+{
+	struct list batch = LIST_INIT(batch), keep = LIST_INIT(keep);
+	u64 freed = 0;
+
+	*scanned += lru_isolate(LRU_INACTIVE, BATCH, &batch);
+	while (!list_empty(&batch)) {
+		struct folio *f = (struct folio *)list_first(&batch, struct page, lru);
+		u32 n = folio_nr_pages(f);
+
+		list_del(&f->page.lru);
+		if (shrink_one(f, force))
+			freed += n;
+		else
+			list_add(&keep, &f->page.lru);
+	}
+	lru_putback(&keep);
+	return freed;
+}
+
+/* A batch from the end of the active list gets its second chance on the inactive one. Returns the
+ * number of pages looked at. */
+static u64 shrink_active(bool force)
+{
+	struct list batch = LIST_INIT(batch), done = LIST_INIT(done);
+	u64 looked = lru_isolate(LRU_ACTIVE, BATCH, &batch);
+
+	mem_stat_add(STAT_PGREFILL, (i64)looked);
+	while (!list_empty(&batch)) {
+		struct folio *f = (struct folio *)list_first(&batch, struct page, lru);
+
+		list_del(&f->page.lru);
+		list_add(&done, &f->page.lru);
+		if (!folio_trylock(f))
+			continue;
+		if (f->page.mapping) {
+			struct lru_age a = age_of(f, force);
+
+			if (!lru_age_active(&a)) {
+				page_clear(&f->page, PG_ACTIVE);
+				page_set(&f->page, PG_WORKINGSET);
+				mem_stat_add(STAT_PGDEACTIVATE, folio_nr_pages(f));
+			}
+		}
+		folio_unlock(f);
+	}
+	lru_putback(&done);
+	return looked;
+}
+
+u64 lru_shrink(u64 want, u32 priority, bool kswapd)
+{
+	u64 budget = max(lru_share(lru_pages(false) + lru_pages(true), priority), (u64)BATCH);
+	u64 freed = 0, scanned = 0, active = 0;
+
+	while (freed < want && scanned < budget) {
+		u64 before = scanned + active;
+
+		if (active <= lru_pages(true) &&
+		    lru_inactive_low(lru_pages(false), lru_pages(true)))
+			active += shrink_active(!priority);
+		freed += shrink_inactive(!priority, &scanned);
+		if (scanned + active == before)
+			break;
+		cond_resched();
+	}
+	mem_stat_add(kswapd ? STAT_PGSCAN_KSWAPD : STAT_PGSCAN_DIRECT, (i64)scanned);
+	mem_stat_add(kswapd ? STAT_PGSTEAL_KSWAPD : STAT_PGSTEAL_DIRECT, (i64)freed);
+	return freed;
+}
+
+/* Isolated, one reference is ours, which goes with it: whatever its age, but not if it is mapped. */
+static bool drop_unused(struct folio *f)
+{
+	if (!folio_trylock(f))
+		return false;
+	if (f->page.mapping && !atomic_read(&f->page.mapcount) && drop_locked(f))
+		return true;
+	folio_unlock(f);
+	return false;
+}
+
+bool lru_drop(struct folio *f)
+{
+	lru_del(f);
+	if (drop_unused(f))
+		return true;
+	lru_add(f);
+	folio_put(f);
+	return false;
+}
+
+static u64 drop_batch(enum lru_list from, u64 *looked)
+{
+	struct list batch = LIST_INIT(batch), keep = LIST_INIT(keep);
+	u64 freed = 0;
+
+	*looked += lru_isolate(from, BATCH, &batch);
+	while (!list_empty(&batch)) {
+		struct folio *f = (struct folio *)list_first(&batch, struct page, lru);
+		u32 n = folio_nr_pages(f);
+
+		list_del(&f->page.lru);
+		if (drop_unused(f))
+			freed += n;
+		else
+			list_add(&keep, &f->page.lru);
+	}
+	lru_putback(&keep);
+	return freed;
+}
+
+u64 drop_page_cache(void)
+{
+	u64 freed = 0;
+
+	for (enum lru_list l = 0; l < NR_LRU; l++) {
+		u64 all = lru_pages(l), looked = 0, before;
+
+		do {
+			before = looked;
+			freed += drop_batch(l, &looked);
+			cond_resched();
+		} while (looked < all && looked != before);
+	}
+	mem_stat_add(STAT_DROP_PAGECACHE, 1);
+	return freed;
+}
