@@ -128,7 +128,7 @@ size_t tty_take(struct tty *t, u8 *buf, size_t n)
 	while (!t->stopped && done < n && t->out_tail != t->out_head)
 		buf[done++] = t->out[ring(t->out_tail++)];
 	spin_unlock_irqrestore(&t->lock, flags);
-	if (done && wait_queue_active(&t->write_wait))
+	if (done)
 		wake_up_key(&t->write_wait, 0, EPOLLOUT | EPOLLWRNORM);
 	return done;
 }

@@ -12,7 +12,8 @@
  * is not queued knows that its context is complete, and may enqueue it on another CPU after
  * changing core.cpu.
  *  - A waker acts only if the state is one of those it names; it stores TASK_RUNNING under the
- * lock, so two wakers never both enqueue.
+ * lock, so two wakers never both enqueue. A task that must leave its CPU is marked as moving while
+ * it is on no queue: whoever moves it enqueues it, whatever its state.
  *  - curr stays out of the tree while it runs; a preempted task keeps its state and is put back
  * whatever that state is, for it has not said that it is ready to sleep. A CPU that must choose
  * again has WORK_RESCHED set in its current task's work word, and an interrupt if it is another.
@@ -217,6 +218,7 @@ static void activate(struct rq *rq, u32 cpu, struct task *t)
 
 	if ((i64)(t->sched.vruntime - floor) < 0)
 		t->sched.vruntime = floor;
+	t->sched.moving = false;
 	rq_enqueue(rq, t);
 	if (rq->curr != rq->idle)
 		charge_curr(rq, clock_ns());
@@ -240,7 +242,8 @@ static struct rq *move_and_activate(struct rq *rq, struct task *t, u32 to)
 	if (to != t->core.cpu) {
 		set_cpu(t, to);
 		arch_spin_unlock(&rq->lock);
-		/* Nobody else will enqueue t: its state is running, and it is not queued. */
+		/* Nobody else will enqueue t, which is not queued: its state is running, or it is
+		 * marked as moving. */
 		rq = cpu_rq(to);
 		arch_spin_lock(&rq->lock);
 	}
@@ -263,7 +266,7 @@ bool wake_task(struct task *t, u32 mask)
 	if (BIT(t->sched.state) & mask) {
 		WRITE_ONCE(t->sched.state, TASK_RUNNING);
 		woken = true;
-		if (!t->sched.queued)
+		if (!t->sched.queued && !t->sched.moving)
 			rq = move_and_activate(rq, t, balance_select_cpu(t));
 	}
 	arch_spin_unlock(&rq->lock);
@@ -357,7 +360,10 @@ static void put_prev(struct rq *rq, struct task *prev, bool preempted)
 		s->state = TASK_RUNNING;
 	}
 	if (unlikely(!(s->affinity & BIT(cpu_id())) && (s->affinity & online_cpus))) {
-		rq_dequeue(rq, prev);	/* finish_switch takes it to a CPU that it may use */
+		/* finish_switch takes it to a CPU that it may use, also if it was preempted half-way
+		 * to sleep: its wake-up may be behind it. */
+		rq_dequeue(rq, prev);
+		s->moving = true;
 		return;
 	}
 	if (!is_rt(prev))
@@ -370,19 +376,13 @@ static void dead_task(struct rcu_head *h) { task_put(container_of(h, struct task
 static void finish_switch(struct task *prev)
 {
 	struct rq *rq = this_rq();
-	struct sched *s = &prev->sched;
-	bool dead = s->state == TASK_DEAD;
-	bool moves = !s->queued && s->state == TASK_RUNNING && prev != rq->idle;
+	bool dead = prev->sched.state == TASK_DEAD;
 
-	s->running = false;
+	if (unlikely(prev->sched.moving))
+		rq = move_and_activate(rq, prev, balance_select_cpu(prev));
 	arch_spin_unlock(&rq->lock);
 	if (unlikely(dead))
 		call_rcu(&prev->rcu, dead_task);
-	if (unlikely(moves)) {
-		rq = task_rq_lock(prev);
-		rq = move_and_activate(rq, prev, balance_select_cpu(prev));
-		arch_spin_unlock(&rq->lock);
-	}
 }
 
 static void note_idle(struct rq *rq, struct task *prev, struct task *next, u64 now)
@@ -403,7 +403,6 @@ static void switch_to(struct rq *rq, struct task *prev, struct task *next, u64 n
 	rq->curr = next;
 	rq->switches++;
 	next->sched.started = now;
-	next->sched.running = true;
 	next->sched.slice_end =
 		next->sched.sum_exec + (next->sched.policy == SCHED_RR ? RR_SLICE_NS : SLICE_NS);
 	if (unlikely(prev == rq->idle || next == rq->idle))

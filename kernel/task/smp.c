@@ -21,7 +21,6 @@ void sched_init(void)
 		idle->core.percpu_off = percpu_offset[n];
 		idle->sched.affinity = BIT(n);
 		idle->sched.weight = 1024;
-		idle->sched.running = true;
 		list_init(&idle->sched.link);
 		memcpy(idle->comm, "swapper", 8);
 	}

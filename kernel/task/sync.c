@@ -33,7 +33,7 @@ void wait_entry_init(struct wait_entry *e)
 }
 
 /* Exclusive waiters queue behind the others and are woken in order of arrival. */
-void wait_add(struct wait_queue *q, struct wait_entry *e)
+static void add(struct wait_queue *q, struct wait_entry *e)
 {
 	u64 flags = spin_lock_irqsave(&q->lock);
 
@@ -42,6 +42,12 @@ void wait_add(struct wait_queue *q, struct wait_entry *e)
 	else
 		list_add(&q->waiters, &e->link);
 	spin_unlock_irqrestore(&q->lock, flags);
+}
+
+void wait_add(struct wait_queue *q, struct wait_entry *e)
+{
+	add(q, e);
+	smp_mb();	/* pairs with that of wake_up_key */
 }
 
 void wait_remove(struct wait_queue *q, struct wait_entry *e)
@@ -55,7 +61,7 @@ void wait_remove(struct wait_queue *q, struct wait_entry *e)
 void wait_prepare(struct wait_queue *q, struct wait_entry *e, enum task_sleep how)
 {
 	if (list_empty(&e->link))
-		wait_add(q, e);
+		add(q, e);
 	set_state((enum task_state)how);
 }
 
@@ -71,7 +77,7 @@ void wake_up_key(struct wait_queue *q, unsigned nr, u64 key)
 	struct wait_entry *e, *tmp;
 	u64 flags;
 
-	smp_mb(); /* the caller's change comes before the look for waiters: pairs with set_state */
+	smp_mb();	/* the change comes before the look for waiters: as in set_state, wait_add */
 	if (!wait_queue_active(q))
 		return;
 	flags = spin_lock_irqsave(&q->lock);

@@ -57,7 +57,7 @@ static void program(struct timer_queue *q)
 static bool detach(struct timer *t)
 {
 	for (;;) {
-		i32 cpu = READ_ONCE(t->cpu);
+		i32 cpu = load_acquire(&t->cpu);
 		struct timer_queue *q;
 		bool ours;
 
@@ -125,7 +125,7 @@ static void run_expired(struct timer_queue *q, u64 now)
 
 		tree_remove(&q->timers, &t->node);
 		store_release(&q->running, t);
-		WRITE_ONCE(t->cpu, -1);
+		store_release(&t->cpu, -1);	/* timer_cancel_sync: then running is seen */
 		arch_spin_unlock(&q->lock);
 		t->fn(t);
 		store_release(&q->running, NULL);

@@ -78,6 +78,43 @@ TEST(move_running_process)
 	check_wait(pid);
 }
 
+static void echo(int in, int out)
+{
+	char c;
+
+	while (read(in, &c, 1) == 1)
+		CHECK_EQ(write(out, &c, 1), 1);
+}
+
+/* A process that is moved while it is about to sleep wakes up all the same. */
+TEST(moved_on_the_way_to_sleep)
+{
+	int there[2], back[2], n = get_nprocs();
+	pid_t me = getpid(), echoer, mover;
+	char c = 0;
+
+	OK(pipe(there));
+	OK(pipe(back));
+	echoer = SPAWN(close(there[1]); echo(there[0], back[1]););
+	mover = SPAWN(
+		cpu_set_t set;
+
+		for (int i = 0;; i++) {
+			CPU_ZERO(&set);
+			CPU_SET(i / 2 % n, &set);
+			OK(sched_setaffinity(i % 2 ? me : echoer, sizeof set, &set));
+		}
+	);
+	for (long long end = check_now() + 4 * SEC; check_now() < end;) {
+		CHECK_EQ(write(there[1], &c, 1), 1);
+		CHECK_EQ(read(back[0], &c, 1), 1);
+	}
+	kill(mover, SIGKILL);
+	check_wait(mover);
+	close(there[1]);
+	CHECK_EQ(check_wait(echoer), 0);
+}
+
 TEST(getcpu_call)
 {
 	unsigned int cpu = 99, node = 99;

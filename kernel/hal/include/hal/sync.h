@@ -36,6 +36,7 @@ static inline bool wait_queue_active(const struct wait_queue *q)
 	return !list_empty(&q->waiters);
 }
 void wait_entry_init(struct wait_entry *e);	/* the current task, default wake */
+/* What the caller reads afterwards is no older than its being queued: no wake-up falls between. */
 void wait_add(struct wait_queue *q, struct wait_entry *e);
 void wait_remove(struct wait_queue *q, struct wait_entry *e);	/* also if it is not queued */
 

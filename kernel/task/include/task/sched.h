@@ -20,7 +20,7 @@ enum task_state { /* task.sched.state */
 struct sched { /* under the run queue's lock of the CPU in core.cpu unless said otherwise */
 	u32 state; /* enum task_state; set by the task itself, cleared to RUNNING by wakers */
 	bool queued;		/* on a run queue */
-	bool running;		/* on a CPU; cleared when its context is saved */
+	bool moving;		/* off its queue, about to be put on another CPU's; wakers leave it */
 	u8 policy;		/* SCHED_OTHER, BATCH, IDLE, FIFO, RR */
 	i8 nice;		/* -20..19 */
 	u8 rt_prio;		/* 1..99 for FIFO and RR */
