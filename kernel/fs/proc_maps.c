@@ -155,7 +155,8 @@ static void vm_flags(struct seq *s, u32 f)
 		{VM_SHARED, "sh"},     {VM_MAYREAD, "mr"},    {VM_MAYWRITE, "mw"},
 		{VM_MAYEXEC, "me"},    {VM_GROWSDOWN, "gd"},  {VM_PFN, "pf"},
 		{VM_LOCKED, "lo"},     {VM_SEQ, "sr"},	      {VM_RAND, "rr"},
-		{VM_DONTFORK, "dc"},   {VM_DONTEXPAND, "de"}, {VM_NORESERVE, "nr"},
+		{VM_DONTFORK, "dc"},   {VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},
+		{VM_NORESERVE, "nr"},
 		{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},   {VM_HUGEPAGE, "hg"},
 		{VM_NOHUGEPAGE, "nh"},
 	};

@@ -27,28 +27,6 @@ static void kb(struct seq *s, const char *name, u64 kilobytes)
 	seq_printf(s, "%8lu kB\n", kilobytes);
 }
 
-/* Address space that processes have been promised. */
-static u64 committed(void)
-{
-	struct process *p;
-	u64 pages = 0;
-
-	for (i32 from = 1; (p = process_next(from)); from++) {
-		struct task *t = process_leader(p);
-		struct mm *mm = t ? proc_mm(t) : NULL;
-
-		from = p->pid;
-		if (mm) {
-			pages += READ_ONCE(mm->total_pages);
-			mm_put(mm);
-		}
-		if (t)
-			task_put(t);
-		process_put(p);
-	}
-	return pages;
-}
-
 static int show_meminfo(struct seq *s, void *arg)
 {
 	struct mem_totals m;
@@ -87,8 +65,8 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "NFS_Unstable:", 0);
 	kb(s, "Bounce:", 0);
 	kb(s, "WritebackTmp:", 0);
-	kb(s, "CommitLimit:", KB(m.total * mm_overcommit_ratio / 100));
-	kb(s, "Committed_AS:", KB(committed()));
+	kb(s, "CommitLimit:", KB(mm_commit_limit()));
+	kb(s, "Committed_AS:", KB(mm_committed()));
 	kb(s, "VmallocTotal:", (VMALLOC_END - VMALLOC_BASE) >> 10);
 	kb(s, "VmallocUsed:", KB(mem_stat_read(STAT_KVM)));
 	kb(s, "VmallocChunk:", 0);

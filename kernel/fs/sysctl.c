@@ -132,6 +132,25 @@ static ssize_t store_scale(const char *buf, size_t n, void *arg)
 	return (ssize_t)n;
 }
 
+/* The limit is a share of RAM or so many KiB: the one that was written last. arg: which. */
+static ssize_t store_overcommit(const char *buf, size_t n, void *arg)
+{
+	u32 *which = arg;
+	u64 v;
+
+	if (sysctl_parse(buf, &v) || v > 0x7fffffff)
+		return -EINVAL;
+	mm_overcommit_ratio = mm_overcommit_kbytes = 0;
+	*which = (u32)v;
+	return (ssize_t)n;
+}
+static int show_u32(struct seq *s, void *arg)
+{
+	seq_printf(s, "%u\n", READ_ONCE(*(u32 *)arg));
+	return 0;
+}
+
+static const struct pseudo_ops overcommit_ops = {.show = show_u32, .store = store_overcommit};
 static const struct pseudo_ops text_ops = { .show = show_text };
 static const struct pseudo_ops file_nr_ops = { .show = show_file_nr };
 static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
@@ -141,14 +160,14 @@ static const struct pseudo_ops min_free_ops = { .show = show_min_free, .store = 
 static const struct pseudo_ops scale_ops = { .show = show_scale, .store = store_scale };
 
 static u32 nr_open = 1048576, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP,
-	   mmap_min_addr = 65536, randomize = 2;
+	   randomize = 2;
 static u32 pipe_user_pages_soft = 16384, somaxconn = 4096, zero;
 static const struct sysctl values[] = {
 	{ "vm/overcommit_memory", &mm_overcommit_memory, 0, 2 },
-	{ "vm/overcommit_ratio", &mm_overcommit_ratio, 0, 100 },
 	{ "vm/max_map_count", &mm_max_map_count, 1, 0x7fffffff },
-	{ "vm/mmap_min_addr", &mmap_min_addr, 0, 0 },
-	{ "vm/overcommit_kbytes", &zero, 0, 0 },
+	{ "vm/mmap_min_addr", &mm_min_addr, 0, 0x7fffffff },
+	{ "vm/admin_reserve_kbytes", &mm_admin_reserve_kbytes, 0, 0x7fffffff },
+	{ "vm/user_reserve_kbytes", &mm_user_reserve_kbytes, 0, 0x7fffffff },
 	{ "vm/swappiness", &zero, 0, 0 },
 	{ "vm/panic_on_oom", &zero, 0, 0 },
 	{ "kernel/pid_max", &pid_max, 301, 32768 },
@@ -166,7 +185,14 @@ static int sysctl_init(void)
 {
 	struct pseudo_node *sys = pseudo_dir(proc_root, "sys");
 
+	struct mem_totals m;
+
+	mem_totals(&m);
+	mm_admin_reserve_kbytes = (u32)min(m.free / 32 << (PAGE_SHIFT - 10), 8192ul);
+	mm_user_reserve_kbytes = (u32)min(m.free / 32 << (PAGE_SHIFT - 10), 131072ul);
 	sysctl_register(values, ARRAY_SIZE(values));
+	pseudo_file(sys, "vm/overcommit_ratio", 0644, &overcommit_ops, &mm_overcommit_ratio);
+	pseudo_file(sys, "vm/overcommit_kbytes", 0644, &overcommit_ops, &mm_overcommit_kbytes);
 	pseudo_file(sys, "fs/file-nr", 0444, &file_nr_ops, NULL);
 	pseudo_file(sys, "fs/inode-nr", 0444, &inode_nr_ops, NULL);
 	pseudo_file(sys, "fs/file-max", 0444, &text_ops, "9223372036854775807\n");

@@ -33,11 +33,13 @@ static int tmpfs_charge(struct mapping *m, i64 n)
 {
 	struct tmpfs_sb *t = sb_of(m->host);
 
-	if (n < 0) {
+	int err = mm_commit(n);
+
+	if (n < 0)
 		__atomic_add_fetch(&t->used_blocks.v, n, __ATOMIC_RELAXED);
-		return 0;
-	}
-	return take(&t->used_blocks, (u64)n, t->max_blocks) ? 0 : -ENOSPC;
+	else if (!err && !take(&t->used_blocks, (u64)n, t->max_blocks))
+		err = mm_commit(-n) ?: -ENOSPC;
+	return err;
 }
 
 static const struct mapping_ops tmpfs_mapping_ops = { .keep = true, .charge = tmpfs_charge };

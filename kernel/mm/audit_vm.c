@@ -53,7 +53,7 @@ static void count_leaves(struct mm *mm, i64 *anon, i64 *other, u64 *stray)
 
 static void audit_one(struct mm *mm, struct found *f, struct audit_report *r)
 {
-	u64 vmas = 0, pages = 0, locked = 0, tables, wrong = 0, stray = 0;
+	u64 vmas = 0, pages = 0, locked = 0, account = 0, tables, wrong = 0, stray = 0;
 	i64 anon = 0, other = 0;
 	bool same;
 
@@ -62,18 +62,22 @@ static void audit_one(struct mm *mm, struct found *f, struct audit_report *r)
 		vmas++;
 		pages += vma_pages(v);
 		locked += v->vm_flags & VM_LOCKED ? vma_pages(v) : 0;
+		account += v->vm_flags & VM_ACCOUNT ? vma_pages(v) : 0;
 	}
 	tables = count_tables(mm->pt.root, 0, &wrong);
 	count_leaves(mm, &anon, &other, &stray);
 	same = vmas == mm->nr_vmas && pages == mm->total_pages && locked == mm->locked_pages &&
+	       account == mm->account_pages &&
 	       tables == mm->pt.nr_tables && !wrong && !stray && anon == atomic_read(&mm->rss_anon);
 	if (!same)
 		audit_say(r, false, "address_space",
-			  "%lu VMAs (%u), %lu pages (%lu), %lu locked (%lu), %lu tables (%lu), %lu "
+			  "%lu VMAs (%u), %lu pages (%lu), %lu locked (%lu), %lu accounted (%lu), "
+			  "%lu tables (%lu), %lu "
 			  "tables with wrong counts, "
 			  "%lu stray leaves, %ld anonymous (%ld)",
 			  vmas, mm->nr_vmas, pages, mm->total_pages, locked, mm->locked_pages,
-			  tables, mm->pt.nr_tables, wrong, stray, anon, atomic_read(&mm->rss_anon));
+			  account, mm->account_pages, tables, mm->pt.nr_tables, wrong, stray,
+			  anon, atomic_read(&mm->rss_anon));
 	else if (other != atomic_read(&mm->rss_file) + atomic_read(&mm->rss_shmem)) {
 		same = false;	/* truncation goes on beside us: looked at again */
 	}

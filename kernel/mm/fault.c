@@ -465,7 +465,8 @@ int vma_grow_down(struct vma *v, u64 addr)
 		return -ENOMEM;
 	if (prev && start < prev->end)
 		return -ENOMEM;
-	if (!may_expand(v->mm, v->vm_flags | VM_STACK, pages))
+	if (!may_expand(v->mm, v->vm_flags | VM_STACK, pages) ||
+	    ((v->vm_flags & VM_ACCOUNT) && overcommits(v->mm, pages)))
 		return -ENOMEM;
 	if ((v->vm_flags & VM_LOCKED) && !capable(CAP_IPC_LOCK) &&
 	    v->mm->locked_pages + pages > mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)

@@ -162,6 +162,8 @@ static int copy_vma(struct fork *k)
 
 	if (v->vm_flags & VM_DONTFORK)
 		return 0;
+	if ((v->vm_flags & VM_ACCOUNT) && overcommits(k->parent, vma_pages(v)))
+		return -ENOMEM;
 	n = vma_dup(v);
 	if (!n)
 		return -ENOMEM;

@@ -102,19 +102,23 @@ void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
 int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead) __must_check;
 void vma_free_list(struct vma *dead);
 /*
- * Faults the range in as mlock and MAP_POPULATE do; takes the lock for reading; errors of interest
- * to mlock: 0, -ENOMEM, -EAGAIN, -EFAULT, -EINTR.
+ * Faults the VMAs of the range in, private writable memory for writing; takes the lock for reading.
+ * 0, -ENOMEM, -EINTR, -EFAULT: a page that cannot be had (no access, beyond the end of the file).
+ * best_effort (mlockall, MAP_POPULATE): the rest of such a page's VMA is left out, and no error.
  */
-int mm_populate(struct mm *mm, u64 start, u64 end);
+int mm_populate(struct mm *mm, u64 start, u64 end, bool best_effort);
 u64 find_hole_for(struct mm *mm, u64 hint, u64 len);	/* 0: none */
 bool can_mlock(void);
 u32 prot_to_vm(int prot);
 /* The map would pass RLIMIT_AS or (private writable) RLIMIT_DATA. */
 bool may_expand(struct mm *mm, u32 vm_flags, u64 pages);
 bool may_expand_data(struct mm *mm, u32 vm_flags, u64 pages);
-bool overcommits(u64 pages);
 /* vm_flags lock pages and RLIMIT_MEMLOCK forbids so many more. */
 bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages);
+
+/* --- mm/commit.c ------------------------------------------------------------------------------ */
+/* So many more pages may not be promised, to mm (NULL: to nobody's) or at all. */
+bool overcommits(const struct mm *mm, u64 pages);
 
 /* --- mm/fault.c ------------------------------------------------------------------------------ */
 /* One fault on v with mm->lock held for reading. */

@@ -99,7 +99,7 @@ static int remove_pages(struct vma *v, u64 start, u64 end)
 		return -EINVAL;
 	if (!m)
 		return -EINVAL;
-	if ((v->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+	if ((v->vm_flags & (VM_SHARED | VM_MAYWRITE)) != (VM_SHARED | VM_MAYWRITE))
 		return -EACCES;
 	if (!m->ops || !m->ops->keep)
 		return -EOPNOTSUPP;
@@ -128,7 +128,7 @@ static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 	case MADV_FREE:
 		if (!vma_is_anon(v))
 			return -EINVAL;
-		break;
+		/* fall through */
 	case MADV_DONTNEED:
 		if (v->vm_flags & VM_LOCKED)
 			return -EINVAL;

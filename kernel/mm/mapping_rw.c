@@ -212,10 +212,10 @@ int mapping_truncate(struct mapping *m, u64 size)
 		err = zero_part(m, size, min(align_up(size, PAGE_SIZE), m->size));
 	if (!err) {
 		WRITE_ONCE(m->size, size);
-		if (!radix_empty(&m->tree)) {
-			mapping_unmap_range(m, first, ~0ull - first, true);
+		/* Private copies stay mapped when the tree has let go of the file's own pages. */
+		mapping_unmap_range(m, first, ~0ull - first, true);
+		if (!radix_empty(&m->tree))
 			mapping_remove_pages(m, first, ~0ull);
-		}
 	}
 	write_unlock(&m->invalidate_lock);
 	return err;

@@ -74,7 +74,7 @@ int mm_mlock(struct mm *mm, u64 addr, u64 len, bool onfault)
 	write_unlock(&mm->lock);
 	if (err || onfault)
 		return err;
-	err = mm_populate(mm, start, end);
+	err = mm_populate(mm, start, end, false);
 	if (err == -EFAULT)
 		return -ENOMEM;
 	return err == -ENOMEM ? -EAGAIN : err;
@@ -133,7 +133,7 @@ int mm_mlockall(struct mm *mm, int flags)
 		lock_all(mm, lock);
 	write_unlock(&mm->lock);
 	if ((flags & (MCL_CURRENT | MCL_ONFAULT)) == MCL_CURRENT)
-		(void)mm_populate(mm, 0, USER_VA_END);
+		(void)mm_populate(mm, 0, USER_VA_END, true);
 	return 0;
 }
 

@@ -5,8 +5,7 @@
 #include <linux/capability.h>
 #include "internal.h"
 
-u32 mm_max_map_count = 65530, mm_overcommit_memory, mm_overcommit_ratio = 50;
-u64 mm_min_addr = 65536;
+u32 mm_max_map_count = 65530, mm_min_addr = 4096;
 
 u32 prot_to_vm(int prot)
 {
@@ -36,21 +35,6 @@ bool may_expand(struct mm *mm, u32 vm_flags, u64 pages)
 	       may_expand_data(mm, vm_flags, pages);
 }
 
-bool overcommits(u64 pages)
-{
-	static u64 total;	/* RAM does not change */
-
-	if (mm_overcommit_memory == 1)
-		return false;
-	if (unlikely(!total)) {
-		struct mem_totals t;
-
-		mem_totals(&t);
-		total = t.total;
-	}
-	return pages > total;
-}
-
 bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
 {
 	u64 limit = mm_rlimit(RLIMIT_MEMLOCK);
@@ -63,7 +47,7 @@ bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages)
 
 u64 find_hole_for(struct mm *mm, u64 hint, u64 len)
 {
-	u64 at, lo = max(mm_min_addr, PAGE_SIZE);
+	u64 at, lo = max((u64)mm_min_addr, PAGE_SIZE);
 	struct vma *v;
 
 	if (hint >= lo && hint <= USER_VA_END - len) {
@@ -102,7 +86,7 @@ static i64 choose_addr(struct mm *mm, const struct mmap_req *r, u64 len)
 		return (i64)addr;
 	}
 	if (addr)
-		addr = max(align_up(addr, PAGE_SIZE), align_up(mm_min_addr, PAGE_SIZE));
+		addr = max(align_up(addr, PAGE_SIZE), align_up((u64)mm_min_addr, PAGE_SIZE));
 	addr = find_hole_for(mm, addr, len);
 	return addr ? (i64)addr : -ENOMEM;
 }
@@ -128,7 +112,7 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 			return -EPERM;
 		f |= VM_LOCKED;
 	}
-	if (r->flags & MAP_NORESERVE)
+	if ((r->flags & MAP_NORESERVE) && mm_overcommit_memory != OVERCOMMIT_NEVER)
 		f |= VM_NORESERVE;
 	if (r->flags & MAP_GROWSDOWN) {
 		if (b || type != MAP_PRIVATE)
@@ -151,6 +135,8 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 		if (!b->mapping && !b->ops->mmap)
 			return -ENODEV;
 	}
+	if ((f & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE)
+		f |= VM_ACCOUNT;
 	*vm_flags = f;
 	return 0;
 }
@@ -217,12 +203,17 @@ static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b,
 	return 0;
 }
 
-static u64 overlap_pages(struct mm *mm, u64 start, u64 end)
+/* Pages that a MAP_FIXED mapping replaces, and those of them that are accounted. */
+static u64 overlap_pages(struct mm *mm, u64 start, u64 end, u64 *accounted)
 {
 	u64 n = 0;
 
-	for (struct vma *v = mm_first_vma_from(mm, start); v && v->start < end; v = mm_next_vma(v))
-		n += (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
+	for (struct vma *v = mm_first_vma_from(mm, start); v && v->start < end; v = mm_next_vma(v)) {
+		u64 part = (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
+
+		n += part;
+		*accounted += v->vm_flags & VM_ACCOUNT ? part : 0;
+	}
 	return n;
 }
 
@@ -230,7 +221,7 @@ static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *
 	u32 *flags, struct vma **dead)
 {
 	i64 addr = choose_addr(mm, r, len);
-	u64 pages = len >> PAGE_SHIFT, replaced = 0;
+	u64 pages = len >> PAGE_SHIFT, replaced = 0, accounted = 0;
 	int err;
 
 	if (addr < 0)
@@ -243,11 +234,10 @@ static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *
 	if (locks_too_much(mm, *flags, pages))
 		return -EAGAIN;
 	if (r->flags & MAP_FIXED)
-		replaced = overlap_pages(mm, (u64)addr, (u64)addr + len);
+		replaced = overlap_pages(mm, (u64)addr, (u64)addr + len, &accounted);
 	if (!may_expand(mm, *flags, pages - replaced))
 		return -ENOMEM;
-	if ((*flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(*flags & VM_NORESERVE) &&
-	    overcommits(pages))
+	if ((*flags & VM_ACCOUNT) && overcommits(mm, pages - min(pages, accounted)))
 		return -ENOMEM;
 	if (r->flags & MAP_FIXED) {
 		err = munmap_locked(mm, (u64)addr, (u64)addr + len, dead);
@@ -280,9 +270,9 @@ i64 mm_mmap(struct mm *mm, const struct mmap_req *r)
 	if (!b && (r->flags & MAP_TYPE) == MAP_SHARED) {
 		if (r->flags & MAP_GROWSDOWN)
 			return -EINVAL;
-		if (len > USER_VA_END || overcommits(len >> PAGE_SHIFT))
+		if (len > USER_VA_END)
 			return -ENOMEM;
-		own = b = shared_anon_backing(len);
+		own = b = shared_anon_backing(len, r->flags & MAP_NORESERVE);
 		if (!b)
 			return -ENOMEM;
 	}
@@ -296,7 +286,7 @@ i64 mm_mmap(struct mm *mm, const struct mmap_req *r)
 		own->ops->put(own);	/* the VMA has its own */
 	if (ret > 0 && ((flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED ||
 			(r->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
-		(void)mm_populate(mm, (u64)ret, (u64)ret + len);	/* best effort, as Linux */
+		(void)mm_populate(mm, (u64)ret, (u64)ret + len, true);
 	return ret;
 }
 
@@ -390,7 +380,8 @@ static int brk_grow(struct mm *mm, u64 old, u64 new)
 {
 	struct mmap_req r = { .addr = old, .len = new - old };
 	struct vma *next = mm_first_vma_from(mm, old);
-	u32 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags;
+	u32 flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT |
+		    (u32)mm->def_flags;
 	u64 limit = mm_rlimit(RLIMIT_DATA), pages = (new - old) >> PAGE_SHIFT;
 
 	if (limit != ~0ull && (new - mm->brk_start) + (mm->data_end - mm->data_start) > limit)
@@ -398,7 +389,8 @@ static int brk_grow(struct mm *mm, u64 old, u64 new)
 	if (new > USER_VA_END ||
 	    (next && next->start < new + ((next->vm_flags & VM_GROWSDOWN) ? GUARD_GAP : 0)))
 		return -ENOMEM;
-	if (locks_too_much(mm, flags, pages) || !may_expand(mm, flags, pages) || overcommits(pages))
+	if (locks_too_much(mm, flags, pages) || !may_expand(mm, flags, pages) ||
+	    overcommits(mm, pages))
 		return -ENOMEM;
 	if (mm->nr_vmas > mm_max_map_count)
 		return -ENOMEM;
@@ -431,6 +423,6 @@ out:
 	write_unlock(&mm->lock);
 	vma_free_list(dead);
 	if (populate)
-		(void)mm_populate(mm, populate, new);
+		(void)mm_populate(mm, populate, new, true);
 	return brk;
 }

@@ -35,13 +35,22 @@ static void change_leaves(struct vma *v, u64 start, u64 end)
 		invalidate_user(v->mm, start, end);
 }
 
-/* Data limits and overcommit count what becomes private and writable. */
-static bool refuses(struct mm *mm, const struct vma *v, u32 flags, u64 pages)
+/*
+ * Data limits and overcommit count what becomes private and writable; it stays accounted when it is
+ * not writable any more, since its pages do not go, unless it has none. 0 or -ENOMEM.
+ */
+static int account_data(struct mm *mm, const struct vma *v, u32 *flags, u64 pages)
 {
-	if (!(flags & VM_WRITE) || (v->vm_flags & (VM_WRITE | VM_SHARED)))
-		return false;
-	return !may_expand_data(mm, flags, pages) ||
-	       (!(flags & VM_NORESERVE) && overcommits(pages));
+	if (!(*flags & VM_WRITE) && vma_is_anon(v) && !v->has_anon)
+		*flags &= ~(u32)VM_ACCOUNT;
+	if (!(*flags & VM_WRITE) || (v->vm_flags & (VM_WRITE | VM_SHARED)))
+		return 0;
+	if (!may_expand_data(mm, *flags, pages))
+		return -ENOMEM;
+	if (*flags & (VM_NORESERVE | VM_ACCOUNT))
+		return 0;
+	*flags |= VM_ACCOUNT;
+	return overcommits(mm, pages) ? -ENOMEM : 0;
 }
 
 static int protect_vmas(struct mm *mm, u64 start, u64 end, u32 want)
@@ -58,8 +67,10 @@ static int protect_vmas(struct mm *mm, u64 start, u64 end, u32 want)
 			return -EACCES;
 		flags = (v->vm_flags & ~(u32)(VM_READ | VM_WRITE | VM_EXEC)) | want;
 		if (flags != v->vm_flags) {
-			if (refuses(mm, v, flags, (stop - at) >> PAGE_SHIFT))
-				return -ENOMEM;
+			int err = account_data(mm, v, &flags, (stop - at) >> PAGE_SHIFT);
+
+			if (err)
+				return err;
 			v = vma_set_flags(mm, v, at, stop, flags, change_leaves);
 			if (IS_ERR(v))
 				return (int)PTR_ERR(v);

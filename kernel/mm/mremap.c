@@ -186,8 +186,7 @@ static int check_resize(struct remap *r, struct vma *v)
 		return -EAGAIN;
 	if (!may_expand(r->mm, v->vm_flags, grow))
 		return -ENOMEM;
-	if ((v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE && !(v->vm_flags & VM_NORESERVE) &&
-	    overcommits(grow))
+	if ((v->vm_flags & VM_ACCOUNT) && overcommits(r->mm, grow))
 		return -ENOMEM;
 	return 0;
 }
@@ -238,7 +237,8 @@ static i64 remap_locked(struct remap *r)
 	if (!(r->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
 	if ((r->flags & MREMAP_DONTUNMAP) &&
-	    !may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT))
+	    (!may_expand(r->mm, v->vm_flags, r->new_len >> PAGE_SHIFT) ||
+	     ((v->vm_flags & VM_ACCOUNT) && overcommits(r->mm, r->new_len >> PAGE_SHIFT))))
 		return -ENOMEM;
 	if (to_fixed) {
 		if (r->new < mm_min_addr && !capable(CAP_SYS_RAWIO))
@@ -247,6 +247,8 @@ static i64 remap_locked(struct remap *r)
 		if (err)
 			return err;
 		v = mm_find_vma(r->mm, r->old);
+		if (!v)
+			return -EFAULT;		/* a second view (old_len 0) over the first */
 	} else {
 		r->new = find_hole_for(r->mm, r->new, r->new_len);
 		if (!r->new)
@@ -266,8 +268,11 @@ static i64 remap_range(struct remap *r)
 	struct vma *v = mm_find_vma(r->mm, at);
 	i64 ret = v ? 0 : -EFAULT;
 
-	/* A moved part may merge with what is still to be moved: `at` says where that begins. */
-	for (; ret >= 0 && v && v->start < end; v = mm_first_vma_from(r->mm, at)) {
+	/*
+	 * A part that has moved, or its empty place, may merge with what comes behind it: `at` says
+	 * where that begins.
+	 */
+	for (; ret >= 0 && v && max(v->start, at) < end; v = mm_first_vma_from(r->mm, at)) {
 		r->new += max(v->start, at) - at;
 		at = max(v->start, at);
 		r->old = at;
@@ -316,6 +321,6 @@ i64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 n
 	write_unlock(&mm->lock);
 	vma_free_list(r.dead);
 	if (populate)
-		(void)mm_populate(mm, (u64)ret + r.old_len, (u64)ret + r.new_len);
+		(void)mm_populate(mm, (u64)ret + r.old_len, (u64)ret + r.new_len, true);
 	return ret;
 }

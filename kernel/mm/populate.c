@@ -40,7 +40,7 @@ int populate_vma(struct vma *v, u64 start, u64 end, bool write)
 	return 0;
 }
 
-int mm_populate(struct mm *mm, u64 start, u64 end)
+int mm_populate(struct mm *mm, u64 start, u64 end, bool best_effort)
 {
 	int err = 0;
 
@@ -56,11 +56,15 @@ int mm_populate(struct mm *mm, u64 start, u64 end)
 		stop = min(stop, end);
 		/* Private writable memory is made its own at once. */
 		if (!(v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
-			err = -ENOMEM;
+			err = -EFAULT;
 		else if (!(v->vm_flags & VM_PFN))
 			err = populate_vma(v, from, stop,
 					   (v->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE);
 		start = stop;
+		if (best_effort && err == -EFAULT) {
+			err = 0;
+			start = v->end;
+		}
 		read_unlock(&mm->lock);		/* lets writers in between */
 		cond_resched();
 		read_lock(&mm->lock);

@@ -2,12 +2,14 @@
 /* Shared anonymous memory: a page cache without a file, which lives as long as somebody maps it. */
 #include <base/alloc.h>
 #include <base/string.h>
+#include <linux/mman.h>
 #include "internal.h"
 
 struct shared_anon {
 	struct backing backing;
 	ref_t ref;
 	u64 ino;
+	u64 promised;			/* pages */
 	struct mapping mapping;
 };
 
@@ -25,6 +27,7 @@ static void put(struct backing *b)
 	if (!ref_put(&of(b)->ref))
 		return;
 	mapping_destroy(&of(b)->mapping);
+	mem_stat_add(STAT_COMMITTED, -(i64)of(b)->promised);
 	kfree(of(b));
 }
 
@@ -36,12 +39,20 @@ static int path(struct backing *b, char *buf, size_t size)
 
 static const struct backing_ops shared_anon_ops = {.get = get, .put = put, .id = id, .path = path};
 
-struct backing *shared_anon_backing(u64 size)
+struct backing *shared_anon_backing(u64 size, bool noreserve)
 {
-	struct shared_anon *s = kzalloc(sizeof(*s));
+	u64 pages = size >> PAGE_SHIFT;
+	struct shared_anon *s;
 
+	if (noreserve && mm_overcommit_memory != OVERCOMMIT_NEVER)
+		pages = 0;
+	if (overcommits(NULL, pages))
+		return NULL;
+	s = kzalloc(sizeof(*s));
 	if (!s)
 		return NULL;
+	s->promised = pages;
+	mem_stat_add(STAT_COMMITTED, (i64)pages);
 	ref_init(&s->ref);
 	s->ino = __atomic_add_fetch(&next_ino, 1, __ATOMIC_RELAXED);
 	mapping_init(&s->mapping, &shared_anon_mapping, NULL);
@@ -60,7 +71,7 @@ int vma_make_anon(struct vma *v)
 	struct backing *own = NULL, *was = v->backing;
 
 	if (v->vm_flags & VM_SHARED) {
-		own = shared_anon_backing(v->end - v->start);
+		own = shared_anon_backing(v->end - v->start, v->vm_flags & VM_NORESERVE);
 		if (!own)
 			return -ENOMEM;
 	}

@@ -64,13 +64,14 @@ void vma_unlock_rmap(const struct vma *v)
 		spin_unlock(&m->vma_lock);
 }
 
-static void account(struct mm *mm, const struct vma *v, bool add)
+/* n more pages (below 0: less) have v's flags. */
+static void account(struct mm *mm, const struct vma *v, i64 n)
 {
-	u64 n = vma_pages(v);
-
-	mm->total_pages += add ? n : -n;
+	mm->total_pages += (u64)n;
 	if (v->vm_flags & VM_LOCKED)
-		mm->locked_pages += add ? n : -n;
+		mm->locked_pages += (u64)n;
+	if (v->vm_flags & VM_ACCOUNT)
+		WRITE_ONCE(mm->account_pages, mm->account_pages + (u64)n);
 	if (mm->total_pages > mm->peak_pages)
 		mm->peak_pages = mm->total_pages;
 }
@@ -86,7 +87,7 @@ static void list_in(struct vma *v)
 void vma_link(struct mm *mm, struct vma *v)
 {
 	vma_tree_insert(mm, v);
-	account(mm, v, true);
+	account(mm, v, (i64)vma_pages(v));
 	vma_lock_rmap(v);
 	list_in(v);
 	vma_unlock_rmap(v);
@@ -97,7 +98,7 @@ void vma_unlink(struct mm *mm, struct vma *v)
 	vma_lock_rmap(v);
 	list_del(&v->share);
 	vma_unlock_rmap(v);
-	account(mm, v, false);
+	account(mm, v, -(i64)vma_pages(v));
 	vma_tree_remove(mm, v);
 }
 
@@ -107,7 +108,7 @@ void vma_unlink_all(struct mm *mm, struct vma **dead)
 
 	mm->vmas.root = NULL;
 	mm->nr_vmas = 0;
-	mm->total_pages = mm->locked_pages = 0;
+	mm->total_pages = mm->locked_pages = mm->account_pages = 0;
 	while (v) {	/* leaves first, so nothing has to be balanced */
 		if (v->left) {
 			v = v->left;
@@ -135,15 +136,14 @@ void vma_unlink_all(struct mm *mm, struct vma **dead)
 
 void vma_resize(struct vma *v, u64 start, u64 end)
 {
-	struct mm *mm = v->mm;
+	i64 more = (i64)((end - start) >> PAGE_SHIFT) - (i64)vma_pages(v);
 
-	account(mm, v, false);
 	vma_lock_rmap(v);
 	v->pgoff += (u64)((i64)(start - v->start) >> PAGE_SHIFT);
 	v->start = start;
 	v->end = end;
 	vma_unlock_rmap(v);
-	account(mm, v, true);
+	account(v->mm, v, more);
 	vma_tree_resized(v);
 }
 
@@ -242,9 +242,9 @@ struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 
 			return rest;
 		}
 	}
-	account(mm, part, false);
+	account(mm, part, -(i64)vma_pages(part));
 	part->vm_flags = flags;
-	account(mm, part, true);
+	account(mm, part, (i64)vma_pages(part));
 	vma_tree_resized(part);		/* a stack's guard gap */
 	if (apply)
 		apply(part, start, end);

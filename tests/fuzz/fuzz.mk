@@ -18,7 +18,7 @@ $(HB)/f/%.o: %.c
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(HOST_INC) -Ikernel/mm -Itests/host -MMD -MP -c -o $@ $<
 	$(Q)objcopy $(HOST_RENAME) $@
 
-$(eval $(call fuzz_target,fuzz_mm,tests/fuzz/fuzz_mm.c tests/host/mm_model.c tests/host/mm_tree.c $(HOST_MM)))
+$(eval $(call fuzz_target,fuzz_mm,tests/fuzz/fuzz_mm.c $(MM_MODEL) $(HOST_MM)))
 -include $(wildcard tests/fuzz/*.fuzz.mk)
 
 .PHONY: fuzz fuzz-list

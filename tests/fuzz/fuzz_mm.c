@@ -9,9 +9,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct mm_model_stats st = { 0 };
+	struct mm_model_config c = { 0 };
 
 	if (n < 3)
 		return 0;
-	mm_model_run(data + 2, n - 2, data[1], data[0] % 4 == 0 ? 20 : 0, &st);
+	c.fail_rate = data[0] & 1 ? 20 : 0;
+	c.few_asids = data[0] & 2;
+	c.software_bits = data[0] & 4;
+	c.wide = (data[0] & 0x18) == 0x18;	/* these take long */
+	c.seed = data[1];
+	mm_model_run(data + 2, n - 2, &c, &st);
 	return 0;
 }

@@ -355,6 +355,23 @@ TEST(mremap_several_errors)
 	CHECK(mremap(p + PAGE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q);
 }
 
+TEST(mremap_second_view)
+{
+	char *p = check_shared(2 * PAGE), *q = check_anon(2 * PAGE);
+
+	p[PAGE] = 1;
+	CHECK(mremap(p + PAGE, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q) == q);
+	CHECK_EQ(q[0], 1);
+	q[0] = 2;
+	CHECK_EQ(p[PAGE], 2);
+	ERR(mremap(p + PAGE, 0, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p), EINVAL);
+	CHECK_EQ(p[PAGE], 2);
+	/* Over itself: the new place is emptied, and then there is nothing to see. */
+	ERR(mremap(p, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p), EFAULT);
+	CHECK_FAULT(check_read(p), SIGSEGV, SEGV_MAPERR, p);
+	CHECK_EQ(p[PAGE], 2);
+}
+
 TEST(mremap_dontunmap)
 {
 	char *p = check_anon(2 * PAGE), *q;

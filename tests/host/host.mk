@@ -11,11 +11,13 @@ HOST_CFLAGS := -std=gnu11 -O1 -g $(HOST_WARN) $(HOST_SAN) -fno-strict-aliasing -
 HOST_RENAME := --rename-section .percpu=percpu --rename-section .initcall.core=initcall_core
 
 # Linked into every test that needs address spaces.
-HOST_MM := $(addprefix kernel/,base/ports.c pt/asid.c pt/gather.c pt/repaint.c pt/run.c pt/walk.c mm/vma.c mm/vma_edit.c mm/mm.c mm/mmap.c \
+HOST_MM := $(addprefix kernel/,base/ports.c pt/asid.c pt/gather.c pt/repaint.c pt/run.c pt/walk.c mm/vma.c mm/vma_edit.c mm/mm.c mm/mmap.c mm/commit.c \
 	mm/fault.c mm/fork.c mm/zap.c mm/rmap.c mm/populate.c mm/mprotect.c mm/mremap.c mm/madvise.c mm/mlock.c mm/msync.c \
 	mm/access.c mm/usage.c mm/oom.c mm/shanon.c arch/fake/sched.c arch/fake/mmu.c arch/fake/mem.c mm/mapping.c mm/lru.c mm/lru_plan.c \
 	mm/workingset.c mm/shrink.c mm/age.c mm/mapping_rw.c mm/folio_lock.c mm/uio.c lib/radix.c)
 HOST_MM += kernel/arch/fake/mmu_rules.c
+# The flat model that address spaces are compared with.
+MM_MODEL := tests/host/mm_model.c tests/host/mm_ops.c tests/host/mm_ops_file.c tests/host/mm_tree.c
 
 # $(call host_test,name,sources): build/host/name from the sources, run by host-test. Other makefiles here use it too.
 define host_test
@@ -32,7 +34,7 @@ $(HB)/o/%.o: %.c
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) $(HOST_INC) -Ikernel/mm -Itests/host -MMD -MP -c -o $@ $<
 	$(Q)objcopy $(HOST_RENAME) $@
 
-$(eval $(call host_test,test_mm,tests/host/test_mm.c tests/host/mm_model.c tests/host/mm_tree.c $(HOST_MM)))
+$(eval $(call host_test,test_mm,tests/host/test_mm.c $(MM_MODEL) $(HOST_MM)))
 $(eval $(call host_test,test_mm_race,tests/host/test_mm_race.c tests/host/mm_tree.c $(HOST_MM)))
 $(eval $(call host_test,test_fake_mmu,tests/host/test_fake_mmu.c $(HOST_MM)))
 -include tests/fuzz/fuzz.mk

@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sequences of operations on several address spaces, checked against a flat model of memory
- * (tests/host/mm_model.c).
+ * (tests/host/mm_model.c; the operations: mm_ops.c, one row of a table each).
  */
 #ifndef MM_MODEL_H
 #define MM_MODEL_H
 #include <base/types.h>
 
-struct mm_model_stats { u64 ops, faults, reads, writes, forks, failures; };
+#define MM_OPS_MAX 32u
+struct mm_model_stats {
+	u64 ops, faults, reads, writes, failures;
+	u64 did[MM_OPS_MAX];	/* by row: how often it had something to do and did it */
+};
+struct mm_model_config {
+	u64 seed;
+	u32 fail_rate;		/* one in so many allocations fails; 0: none */
+	bool wide;		/* a window of 4 MiB and ranges of whole blocks in place of 48 pages */
+	bool few_asids;		/* 15, so that they run out */
+	bool software_bits;	/* no hardware management of accessed and dirty bits */
+};
 /*
- * Runs the operations that data encodes (or, data NULL, n random ones from seed). fail_rate: one in
- * so many allocations fails, 0 none. Panics at the first difference; afterwards everything has been
- * freed and counted.
+ * Runs the operations that data encodes (or, data NULL, n random ones from the seed). Panics at the
+ * first difference; afterwards everything has been freed and counted.
  */
-void mm_model_run(const u8 *data, size_t n, u64 seed, u32 fail_rate, struct mm_model_stats *st);
+void mm_model_run(const u8 *data, size_t n, const struct mm_model_config *c,
+		  struct mm_model_stats *st);
+/* The name of a row of the table of operations, or NULL behind the last. */
+const char *mm_model_op(u32 row);
 /* The tree of an address space is what it should be. */
 struct mm;
 void mm_check_tree(struct mm *mm);

@@ -35,6 +35,9 @@ MUTATIONS = (	# name, file, what, instead
     ("mprotect_gives_away_shared_pages", "kernel/mm/mprotect.c", "(shared || pte_exclusive(e))", "1"),
     ("split_forgets_the_offset", "kernel/mm/vma_edit.c", "	n->pgoff = vma_pgoff(v, addr);\n", ""),
     ("dontneed_unlocks_before_invalidation", "kernel/mm/madvise.c", "	z.beside_faults = true;\n", ""),
+    ("unmapping_forgets_dirty", "kernel/mm/zap.c", "if ((v->vm_flags & VM_SHARED) && dirty)", "if (0)"),
+    ("truncation_leaves_copies", "kernel/mm/mapping_rw.c", "		mapping_unmap_range(m, first, ~0ull - first, true);\n", ""),
+    ("fork_keeps_the_lock", "kernel/mm/fork.c", "	n->vm_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);\n", ""),
     ("roll_over_without_invalidation", "kernel/pt/asid.c", "	tlb_inval_all();\n", ""),
     ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(asids.reserved[cpu] & ASID_MASK);\n", ""),
 )

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Address spaces on the checking MMU: random sequences against the flat model, with and without
- * failing allocations.
+ * failing allocations. SEED=n SEEDS=1 MM_TRACE=1 shows one sequence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,42 +10,58 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include <fake/fake.h>
 #include "mm_model.h"
 
-static u64 seeds(void) { return getenv("SEEDS") ? strtoull(getenv("SEEDS"), NULL, 0) : 60; }
-static u64 first_seed(void) { return getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1; }
-
-static void run(u32 fail_rate)
+static u64 number_of(const char *name, u64 otherwise)
 {
-	struct mm_model_stats st = { 0 };
-
-	for (u64 s = first_seed(); s < first_seed() + seeds(); s++) {
-		if (getenv("VERBOSE"))
-			fprintf(stderr, "seed %lu\n", s);
-		mm_model_run(NULL, 600, s, fail_rate, &st);
-	}
-	print_message("%lu operations, %lu faults, %lu reads, %lu writes, %lu forks, %lu failed "
-		      "allocations seen\n",
-		      st.ops, st.faults, st.reads, st.writes, st.forks, st.failures);
-	assert_true(st.forks > 0 && st.writes > 0);
+	return getenv(name) ? strtoull(getenv(name), NULL, 0) : otherwise;
 }
 
-static void sequences(void **state) { run(0); }
-static void sequences_failing(void **state) { run(30); }
+/* So many sequences of 600 operations; every row of the table has been of use in them. */
+static void run(struct mm_model_config c, u64 seeds)
+{
+	struct mm_model_stats st = { 0 };
+	u64 first = number_of("SEED", 1);
+
+	seeds = number_of("SEEDS", seeds);
+	for (c.seed = first; c.seed < first + seeds; c.seed++) {
+		if (getenv("VERBOSE"))
+			fprintf(stderr, "seed %lu\n", c.seed);
+		mm_model_run(NULL, 600, &c, &st);
+	}
+	print_message("%lu operations, %lu faults, %lu reads, %lu writes, %lu failed allocations "
+		      "seen\n",
+		      st.ops, st.faults, st.reads, st.writes, st.failures);
+	for (u32 i = 0; mm_model_op(i) && seeds >= 20; i++)
+		if (!st.did[i])
+			fail_msg("%s has never done anything", mm_model_op(i));
+}
+
+static void sequences(void **state) { run((struct mm_model_config){ 0 }, 60); }
+static void sequences_wide(void **state) { run((struct mm_model_config){ .wide = true }, 20); }
 static void sequences_software_bits(void **state)
 {
-	arch_hw_af = arch_hw_dbm = false;
-	run(0);
-	arch_hw_af = arch_hw_dbm = true;
+	run((struct mm_model_config){ .software_bits = true }, 40);
+}
+static void sequences_few_asids(void **state)
+{
+	run((struct mm_model_config){ .few_asids = true }, 40);
+}
+static void sequences_failing(void **state) { run((struct mm_model_config){ .fail_rate = 30 }, 60); }
+static void sequences_wide_failing(void **state)
+{
+	run((struct mm_model_config){ .wide = true, .fail_rate = 100 }, 20);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sequences),
+		cmocka_unit_test(sequences_wide),
 		cmocka_unit_test(sequences_software_bits),
+		cmocka_unit_test(sequences_few_asids),
 		cmocka_unit_test(sequences_failing),
+		cmocka_unit_test(sequences_wide_failing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

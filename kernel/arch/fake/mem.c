@@ -210,6 +210,16 @@ void *page_alloc(u32 flags)
 }
 void page_free(void *addr) { folio_put((struct folio *)virt_to_page(addr)); }
 u64 fake_pages_used(void) { return used_pages; }
+
+u64 mem_stat_read(enum mem_stat item)
+{
+	i64 n = 0;
+
+	for (u32 cpu = 0; cpu < MAX_CPUS; cpu++)
+		n += mem_stats[cpu].v[item];
+	return n > 0 ? (u64)n : 0;
+}
+
 void mem_totals(struct mem_totals *t)
 {
 	memset(t, 0, sizeof(*t));

@@ -22,6 +22,7 @@ enum vm_flag {			/* vma->vm_flags, values our own */
 	VM_HUGEPAGE = 0x2000, VM_NOHUGEPAGE = 0x4000, VM_SEQ = 0x8000, VM_RAND = 0x10000,
 	VM_PFN = 0x20000	/* special: no struct page behind it (vDSO data, devices) */,
 	VM_DONTDUMP = 0x40000, VM_STACK = 0x80000, VM_DONTEXPAND = 0x100000,
+	VM_ACCOUNT = 0x200000	/* its pages count as promised (mm/commit.c) */,
 };
 
 struct vma {
@@ -61,6 +62,7 @@ struct mm {
 	struct backing *exe;
 	u64 vdso;			/* address of the vDSO image, 0: none */
 	u64 locked_pages, total_pages, peak_pages;	/* lock; VmLck, VmSize, VmPeak */
+	u64 account_pages;		/* lock; those of VMAs with VM_ACCOUNT */
 	atomic64_t rss_anon, rss_file, rss_shmem;	/* pages */
 	u64 peak_rss;			/* pages, at the last time somebody looked */
 	u64 def_flags;			/* MCL_FUTURE: VM_LOCKED ... */
@@ -131,13 +133,19 @@ enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major);
 u64 mm_rlimit(int which);
 bool capable(int cap);
 /* sysctl vm.*: files in /proc/sys/vm change them. */
-extern u32 mm_max_map_count, mm_overcommit_memory, mm_overcommit_ratio;
-extern u64 mm_min_addr;
+extern u32 mm_max_map_count, mm_overcommit_memory, mm_overcommit_ratio, mm_overcommit_kbytes;
+extern u32 mm_admin_reserve_kbytes, mm_user_reserve_kbytes, mm_min_addr;
+/* What may be promised where vm.overcommit_memory is 2, in pages. */
+u64 mm_commit_limit(void);
+u64 mm_committed(void);		/* what is promised, in pages */
+/* For memory that is promised page by page (tmpfs): counts n more or (below 0) less. 0 or -ENOSPC,
+ * nothing counted. */
+int mm_commit(i64 n) __must_check;
 /*
- * MAP_SHARED without a file: a backing of its own with pages that live as long as it (mm/shanon.c);
- * NULL: no memory.
+ * MAP_SHARED without a file: a backing of its own with pages that live as long as it (mm/shanon.c).
+ * Its size is promised at once unless noreserve says not to; NULL: no memory.
  */
-struct backing *shared_anon_backing(u64 size) __must_check;
+struct backing *shared_anon_backing(u64 size, bool noreserve) __must_check;
 /*
  * For a backing's mmap operation: the VMA, not linked yet, becomes anonymous memory (private or
  * shared) and lets the backing go. 0 or -ENOMEM.

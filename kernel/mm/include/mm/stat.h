@@ -22,6 +22,7 @@ enum mem_stat {
 	STAT_ANON, /* anonymous folios: from their first mapping till they are freed */
 	STAT_MAPPED, /* mapped file pages (mm) */
 	STAT_DIRTY,
+	STAT_COMMITTED, /* shared and tmpfs memory that is promised (mm/commit.c) */
 	/* events, for vmstat */
 	STAT_FAULT,
 	STAT_MAJFAULT,
