@@ -8,7 +8,7 @@
 #include <hal/sync.h>
 #include <mm/audit.h>
 #include "alloc.h"
-#include "internal.h"
+#include "rmap.h"
 
 #define TRIES 10
 
@@ -134,8 +134,63 @@ static int audit_spaces(struct audit_report *r)
 	return 0;
 }
 
+/*
+ * The reverse map finds the leaves that each mapped folio counts. A count may change between the
+ * two looks; then they are made again.
+ */
+static bool rmap_agrees(struct folio *f, u32 *found)
+{
+	for (int tries = 0; tries < TRIES; tries++) {
+		*found = rmap_count(f);
+		if ((i32)*found == atomic_read(&f->page.mapcount))
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
+/* A folio that leaves map, with a reference; NULL: not one. */
+static struct folio *get_mapped(struct page *p)
+{
+	u32 no = (1u << PG_TABLE) | (1u << PG_SLAB) | (1u << PG_RESERVED) | (1u << PG_BUDDY) |
+		 (1u << PG_TAIL);
+	struct folio *f = (struct folio *)p;
+
+	if ((READ_ONCE(p->flags) & no) || p->kind || atomic_read(&p->mapcount) <= 0 ||
+	    !ref_get_unless_zero(&p->refcount))
+		return NULL;
+	if (!(READ_ONCE(p->flags) & no) && !p->kind && atomic_read(&p->mapcount) > 0)
+		return f;
+	folio_put(f);
+	return NULL;
+}
+
+static int audit_rmap(struct audit_report *r)
+{
+	u64 folios = 0, leaves = 0, bad = 0;
+	pfn_t pfn, end;
+
+	for (u32 n = 0; vmemmap_run(n, &pfn, &end); n++)
+		for (; pfn < end; pfn++) {
+			struct folio *f = get_mapped(pfn_to_page(pfn));
+			u32 found;
+
+			if (!f)
+				continue;
+			bad += !rmap_agrees(f, &found);
+			folios++;
+			leaves += found;
+			folio_put(f);
+			cond_resched();
+		}
+	audit_say(r, !bad, "reverse_map", "%lu folios, %lu leaves, %lu found wrong", folios, leaves,
+		  bad);
+	return 0;
+}
+
 static int audit_vm_init(void)
 {
+	audit_register("reverse map", audit_rmap);
 	audit_register("address spaces", audit_spaces);
 	return 0;
 }

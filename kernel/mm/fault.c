@@ -78,7 +78,9 @@ void sync_icache(const struct vma *v, struct folio *f)
 
 static void init_anon(const struct site *s, struct folio *f)
 {
-	f->page.index = vma_pgoff(s->v, s->addr);
+	f->page.index = vma_lin(s->v, s->addr);
+	f->page.owner = s->mm->lineage;
+	lineage_get(s->mm->lineage, 1);	/* folio_free gives it back */
 	atomic_set(&f->page.mapcount, 1);
 	page_set(&f->page, PG_ANON);
 	mem_stat_add(STAT_ANON, 1ll << folio_order(f));	/* folio_free takes it off */

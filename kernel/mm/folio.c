@@ -9,6 +9,7 @@
  */
 #include <base/assert.h>
 #include <base/string.h>
+#include <mm/lineage.h>
 #include "alloc.h"
 
 #define PCP_ORDERS 5
@@ -271,43 +272,62 @@ static __noinline __noreturn void bad_free(const struct page *p)
 	      (unsigned long long)page_to_pfn(p), p->flags, p->mapcount.v, p->refcount.v);
 }
 
-/* Nothing of its owner's is left in it. Returns how many pages of anonymous memory it was. */
-static inline u64 wipe(struct page *p)
-{
-	u64 anon = p->flags & (1u << PG_ANON) ? 1ull << p->order : 0;
+/* Anonymous memory that is being freed: pages, and folios of one owner. */
+struct anon_gone { u64 pages; struct lineage_node *owner; i64 folios; };
 
+/* Nothing of its owner's is left in it. */
+static inline void wipe(struct page *p, struct anon_gone *g)
+{
 	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v)) {
 		lru_del((struct folio *)p);
 		if ((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v)
 			bad_free(p);
 	}
+	if (p->flags & (1u << PG_ANON)) {
+		g->pages += 1ull << p->order;
+		if (unlikely(p->owner != g->owner)) {
+			if (g->owner)
+				lineage_put(g->owner, g->folios);
+			g->owner = p->owner;
+			g->folios = 0;
+		}
+		g->folios++;
+	}
 	p->flags = 0;
 	p->kind = 0;
 	p->aux = 0;
-	return anon;
+}
+
+static inline void settle(const struct anon_gone *g)
+{
+	if (!g->owner)
+		return;
+	mem_stat_add(STAT_ANON, -(i64)g->pages);
+	lineage_put(g->owner, g->folios);
 }
 
 void folio_free(struct folio *f)
 {
-	u64 anon = wipe(&f->page), irq = irq_save();
+	struct anon_gone gone = { 0 };
+	u64 irq = irq_save();
 
+	wipe(&f->page, &gone);
 	give(&f->page, f->page.order);
 	irq_restore(irq);
-	if (anon)
-		mem_stat_add(STAT_ANON, -(i64)anon);
+	settle(&gone);
 }
 
 void folios_free(struct folio **f, u32 n)
 {
-	u64 anon = 0, irq = irq_save();
+	struct anon_gone gone = { 0 };
+	u64 irq = irq_save();
 
 	for (u32 i = 0; i < n; i++) {
-		anon += wipe(&f[i]->page);
+		wipe(&f[i]->page, &gone);
 		give(&f[i]->page, f[i]->page.order);
 	}
 	irq_restore(irq);
-	if (anon)
-		mem_stat_add(STAT_ANON, -(i64)anon);
+	settle(&gone);
 }
 
 void pcp_drain_local(void)

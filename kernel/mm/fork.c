@@ -203,13 +203,14 @@ static void copy_fields(struct mm *c, const struct mm *p)
 
 struct mm *mm_fork(struct mm *parent)
 {
-	struct fork k = { .parent = parent, .child = mm_create() };
+	struct fork k = { .parent = parent, .child = mm_new(parent) };
 	int err = 0;
 
 	if (!k.child)
 		return ERR_PTR(-ENOMEM);
 	write_lock(&parent->lock);
 	copy_fields(k.child, parent);
+	lineage_join(parent, k.child);
 	for (k.v = mm_first_vma_from(parent, 0); k.v && !err; k.v = mm_next_vma(k.v))
 		err = copy_vma(&k);
 	if (k.wrprotected) {

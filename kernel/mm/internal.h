@@ -15,6 +15,12 @@ static inline u64 vma_pgoff(const struct vma *v, u64 addr)
 {
 	return v->pgoff + ((addr - v->start) >> PAGE_SHIFT);
 }
+/* The page offset in the lineage of what addr maps. */
+static inline u64 vma_lin(const struct vma *v, u64 addr)
+{
+	return v->lin + ((addr - v->start) >> PAGE_SHIFT);
+}
+static inline bool vma_is_moved(const struct vma *v) { return v->lin != v->start >> PAGE_SHIFT; }
 static inline bool vma_is_anon(const struct vma *v)
 {
 	return !v->backing && !(v->vm_flags & VM_PFN);
@@ -41,7 +47,10 @@ u64 vma_find_hole(struct mm *mm, u64 lo, u64 hi, u64 len, bool top_down);
 struct vma *vma_new(struct mm *mm);			/* zeroed, or NULL */
 struct vma *vma_dup(const struct vma *v); /* not linked; has its own backing reference */
 void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
-void vma_link(struct mm *mm, struct vma *v);		/* tree, mapping list, totals */
+/*
+ * Tree, lists, totals. An object that is not linked yet has its final start and lin.
+ */
+void vma_link(struct mm *mm, struct vma *v);
 void vma_unlink(struct mm *mm, struct vma *v);
 void vma_unlink_all(struct mm *mm,
 		    struct vma **dead); /* the whole tree, chained by parent for vma_free_list */
@@ -66,10 +75,16 @@ int vma_cut(struct mm *mm, u64 start, u64 end) __must_check;
  */
 struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 flags,
 			  void (*apply)(struct vma *v, u64 start, u64 end)) __must_check;
+/*
+ * Keeps the reverse map from looking at v's mm, and through v's file at v: mm->rmap_lock, then the
+ * mapping's vma_lock. While VMAs, their bounds and offsets change, and while leaves move.
+ */
 void vma_lock_rmap(const struct vma *v);
 void vma_unlock_rmap(const struct vma *v);
 
 /* --- mm/mm.c */
+/* As mm_create, in the lineage of parent (NULL: its own). */
+struct mm *mm_new(struct mm *parent);
 /* The address space after mm (NULL: the first), referenced; drops the reference to mm. For the
  * audit. */
 struct mm *mm_next(struct mm *mm);
@@ -92,6 +107,9 @@ struct zap {
 void zap_begin(struct zap *z, struct mm *mm, bool full);
 /* Unmaps the pages of [start, end) of v. */
 void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end);
+/* n pages of f were taken from v's leaves; pt_gather_range says from where. Node locked. */
+void zap_cleared(struct zap *z, const struct vma *v, struct folio *f, u32 n, bool dirty,
+		 bool young);
 void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
 
 /* --- mm/mmap.c ------------------------------------------------------------------------------- */

@@ -44,16 +44,28 @@ void mm_for_each(void (*fn)(const struct mm *mm, void *arg), void *arg)
 	spin_unlock(&all_lock);
 }
 
-struct mm *mm_create(void)
+static bool init_parts(struct mm *mm, struct mm *parent)
+{
+	if (pt_init(&mm->pt))
+		return false;
+	mm->lineage = lineage_new(mm, parent);
+	if (!mm->lineage)
+		pt_destroy(&mm->pt);
+	return mm->lineage;
+}
+
+struct mm *mm_new(struct mm *parent)
 {
 	struct mm *mm = slab_zalloc(mm_cache);
 
 	if (!mm)
 		return NULL;
-	if (pt_init(&mm->pt)) {
+	if (!init_parts(mm, parent)) {
 		slab_free(mm_cache, mm);
 		return NULL;
 	}
+	spin_init(&mm->rmap_lock);
+	list_init(&mm->moved);
 	ref_init(&mm->users);
 	ref_init(&mm->count);
 	rwsem_init(&mm->lock);
@@ -65,6 +77,8 @@ struct mm *mm_create(void)
 	spin_unlock(&all_lock);
 	return mm;
 }
+
+struct mm *mm_create(void) { return mm_new(NULL); }
 
 void mm_get(struct mm *mm) { ref_get(&mm->users); }
 void mm_hold(struct mm *mm) { ref_get(&mm->count); }
@@ -125,6 +139,7 @@ void mm_put(struct mm *mm)
 	if (!ref_put(&mm->users))
 		return;
 	unmap_all(mm);
+	lineage_leave(mm);
 	if (mm->exe)
 		mm->exe->ops->put(mm->exe);
 	mm->exe = NULL;

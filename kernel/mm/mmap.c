@@ -160,7 +160,8 @@ static struct vma *extend_neighbour(struct mm *mm, u64 addr, u64 len, u32 vm_fla
 	struct vma probe = {.start = addr,
 			    .end = addr + len,
 			    .vm_flags = vm_flags,
-			    .pgoff = addr >> PAGE_SHIFT};
+			    .pgoff = addr >> PAGE_SHIFT,
+			    .lin = addr >> PAGE_SHIFT};
 
 	if (prev && vma_can_merge(prev, &probe)) {
 		vma_resize(prev, prev->start, addr + len);
@@ -189,6 +190,7 @@ static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b,
 	v->end = addr + len;
 	v->vm_flags = vm_flags;
 	v->name = r->name;
+	v->lin = addr >> PAGE_SHIFT;
 	v->pgoff = b || (vm_flags & VM_PFN) ? r->offset >> PAGE_SHIFT : addr >> PAGE_SHIFT;
 	if (b)
 		err = attach_backing(v, b);
@@ -306,6 +308,7 @@ i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm
 		v->end = addr + len;
 		v->vm_flags = vm_flags | VM_MAYREAD | VM_MAYEXEC | VM_PFN | VM_DONTEXPAND;
 		v->pgoff = virt_to_phys(kaddr) >> PAGE_SHIFT;
+		v->lin = addr >> PAGE_SHIFT;
 		v->name = name;
 		vma_link(mm, v);
 	}
@@ -322,37 +325,56 @@ void vma_free_list(struct vma *dead)
 	}
 }
 
+/* [start, end) between the VMAs prev and next (or NULL) is unmapped: its tables go, the rest of z. */
+static __always_inline void unmapped(struct zap *z, u64 start, u64 end, const struct vma *prev,
+				     const struct vma *next)
+{
+	pt_free_tables(&z->g, start, end, prev ? prev->end : 0, next ? next->start : USER_VA_END);
+	zap_end(z);
+}
+
+/* One end of v, not all of it, goes. 0 or -ENOMEM. */
+static __noinline int unmap_end(struct mm *mm, struct vma *v, u64 start, u64 end)
+{
+	bool tail = v->start < start;
+	struct zap z;
+
+	if (pt_split_at(&mm->pt, tail ? start : end, PT_UNMAP))
+		return -ENOMEM;
+	vma_resize(v, tail ? v->start : end, tail ? start : v->end);
+	zap_begin(&z, mm, false);
+	zap_vma(&z, v, start, end);
+	unmapped(&z, start, end, tail ? v : vma_prev(v), tail ? mm_next_vma(v) : v);
+	return 0;
+}
+
 int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
 {
-	struct vma *v = mm_first_vma_from(mm, start), *first = NULL, **tail = &first, *prev;
+	struct vma *v = mm_first_vma_from(mm, start), *first = NULL, **tail = &first, *prev, *next;
 	struct zap z;
-	u64 floor, ceiling;
 	int err;
 
 	if (!v || v->start >= end)
 		return 0;
+	if (v->start <= start && end <= v->end && (v->start == start) != (v->end == end))
+		return unmap_end(mm, v, start, end);
 	err = vma_cut(mm, start, end);
 	if (err)
 		return err;
 	/*
-	 * Off the tree and the mappings' lists first: from here on nobody finds a way to these
-	 * pages.
+	 * Out of the reverse map's sight first: from here on nobody finds a way to these pages.
 	 */
-	while ((v = mm_first_vma_from(mm, start)) && v->start < end) {
-		vma_unlink(mm, v);
-		*tail = v;
-		tail = &v->parent;
+	while ((next = mm_first_vma_from(mm, start)) && next->start < end) {
+		vma_unlink(mm, next);
+		*tail = next;
+		tail = &next->parent;
 	}
 	*tail = NULL;
+	prev = next ? vma_prev(next) : vma_last_before(mm, start);
 	zap_begin(&z, mm, false);
 	for (v = first; v; v = v->parent)
 		zap_vma(&z, v, v->start, v->end);
-	prev = vma_last_before(mm, start);
-	v = mm_first_vma_from(mm, start);
-	floor = prev ? prev->end : 0;
-	ceiling = v ? v->start : USER_VA_END;
-	pt_free_tables(&z.g, start, end, floor, ceiling);
-	zap_end(&z);
+	unmapped(&z, start, end, prev, next);
 	*tail = *dead;
 	*dead = first;
 	return 0;

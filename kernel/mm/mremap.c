@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mremap(2). Moving takes leaves from the old place to the new one, a table's stretch at a time,
- * with both nodes and, for a file, the mapping's vma_lock held: the reverse map, which goes through
- * all VMAs under that lock, finds each page at one place or the other. The old place's TLB entries
+ * with both nodes and the reverse map's locks held, so that this finds each page at one place or the
+ * other. The old place's TLB entries
  * go before those locks do.
  */
 #include <linux/mman.h>
@@ -121,6 +121,12 @@ static struct vma *make_target(const struct remap *r, const struct vma *v)
 	n->start = r->new;
 	n->end = r->new + r->new_len;
 	n->pgoff = vma_pgoff(v, r->old);
+	n->lin = vma_lin(v, r->old);
+	if (!v->has_anon) {	/* no page counts from the old place: as if born at the new */
+		n->lin = r->new >> PAGE_SHIFT;
+		if (vma_is_anon(n))
+			n->pgoff = n->lin;
+	}
 	vma_link(r->mm, n);
 	return n;
 }

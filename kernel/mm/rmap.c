@@ -1,11 +1,273 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a file's pages to the leaves that map them: by the mapping's list of VMAs, under its
- * vma_lock. A VMA leaves the list before its tables can go (mm/mmap.c), so the walk needs no
- * mm->lock.
+ * The reverse map.
+ *
+ * Anonymous folios: the subtree of their owner's node in the lineage (lineage.c). In each address
+ * space the folio's pages lie where its lineage offset says, in a VMA that lies where it was made;
+ * or in one of the moved VMAs. Both may cover the offset (something new was mapped where something
+ * was moved away), so a leaf counts only if it maps the very page. The address space's rmap_lock
+ * keeps VMAs and moves away.
+ *
+ * Folios of files: the mapping's list of VMAs, under its vma_lock. The mapping's memory is freed
+ * after a grace period, so a folio that is just leaving it can still be looked up in it.
+ *
+ * A VMA leaves tree and lists under these locks before its tables can go (mm/mmap.c), so the walk
+ * needs no mm->lock.
  */
-#include "internal.h"
+#include <hal/rcu.h>
+#include "rmap.h"
 
+struct walk {
+	struct folio *f;
+	rmap_fn fn;
+	void *arg;
+	u32 flags;
+	u64 found;		/* pages of leaves that stay */
+	bool stop;
+};
+
+/* The run of leaves from entry i on that map f from its page-th page on; r->n 0: none there. */
+static void find_run(const struct walk *k, const struct pt_walk *w, u32 i, u32 page,
+		     struct rmap_run *r)
+{
+	u32 left = folio_nr_pages(k->f) - page;
+	pte_t e = pte_load(&w->pte[i]);
+	struct pt_run run;
+
+	r->n = 0;
+	if (!pte_present(e) || pte_special(e) || pte_pfn(e) != folio_pfn(k->f) + page)
+		return;
+	run = pt_run_of(&w->pte[i], run_limit(left, w->n - i, w->level), w->level,
+			PT_IGNORE_DIRTY | PT_IGNORE_YOUNG);
+	r->node = w->node;
+	r->pte = &w->pte[i];
+	r->va = pt_walk_va(w, i);
+	r->n = run.n;
+	r->level = w->level;
+	r->page = page;
+	r->pages = run.n * pt_pages(w->level);
+	r->any_dirty = run.any_dirty;
+	r->any_young = run.any_young;
+}
+
+/* The part of v that may map pages from the page-th of f on: n of them from va on. */
+static void visit(struct walk *k, struct vma *v, u64 va, u32 page, u32 n)
+{
+	struct rmap_run r = { .f = k->f, .v = v };
+	struct pt_walk w;
+
+	if (k->flags & RMAP_LOOK)
+		pt_walk_init(&w, &v->mm->pt, va, va + ((u64)n << PAGE_SHIFT));
+	else
+		pt_walk_edit(&w, &v->mm->pt, va, va + ((u64)n << PAGE_SHIFT), PT_MIGRATE);
+	while (!k->stop && pt_walk_next(&w))
+		for (u32 i = 0; i < w.n && !k->stop; i += max(r.n, 1u)) {
+			/* A block that reaches beyond the range is another folio's. */
+			i64 at = (i64)page + ((i64)(pt_walk_va(&w, i) - va) >> PAGE_SHIFT);
+
+			r.n = 0;
+			if (at >= 0 && at < folio_nr_pages(k->f))
+				find_run(k, &w, i, (u32)at, &r);
+			if (!r.n)
+				continue;
+			if (!(k->flags & RMAP_REMOVES))
+				k->found += r.pages;
+			k->stop = !k->fn(&r, k->arg);
+		}
+	pt_walk_stop(&w);
+}
+
+/* v's pages are numbered from first on; those of f from f's index on. */
+static void visit_overlap(struct walk *k, struct vma *v, u64 first)
+{
+	u64 index = k->f->page.index, end = index + folio_nr_pages(k->f);
+	u64 lo = max(first, index), hi = min(first + vma_pages(v), end);
+
+	if (lo < hi)
+		visit(k, v, v->start + ((lo - first) << PAGE_SHIFT), (u32)(lo - index),
+		      (u32)(hi - lo));
+}
+
+static void visit_mm(struct walk *k, struct mm *mm)
+{
+	u64 from = k->f->page.index << PAGE_SHIFT;
+	u64 to = from + (folio_nr_pages(k->f) << PAGE_SHIFT);
+	struct vma *v;
+
+	spin_lock(&mm->rmap_lock);
+	for (v = mm_first_vma_from(mm, from); v && v->start < to && !k->stop; v = mm_next_vma(v))
+		if (v->has_anon && !vma_is_moved(v))
+			visit_overlap(k, v, v->lin);
+	list_for_each(v, &mm->moved, moved) {
+		if (k->stop)
+			break;
+		if (v->has_anon)
+			visit_overlap(k, v, v->lin);
+	}
+	spin_unlock(&mm->rmap_lock);
+}
+
+/*
+ * No more leaves need be looked for. A leaf that was found and has gone since may make it end
+ * early, with another left: that one is a copy, whose owner did nothing yet, and the walk is no
+ * worse than one that was made before the copy.
+ */
+static bool all_found(const struct walk *k)
+{
+	return k->stop || atomic_read(&k->f->page.mapcount) <= (i64)k->found;
+}
+
+static bool walk_anon(struct walk *k)
+{
+	struct lineage_node *top = k->f->page.owner, *n;
+
+	if (!lineage_lock(top, !(k->flags & RMAP_TRY)))
+		return false;
+	for (n = top; n && !all_found(k); n = lineage_next(top, n))
+		if (n->mm)
+			visit_mm(k, n->mm);
+	lineage_unlock(top);
+	return true;
+}
+
+static void walk_file(struct walk *k)
+{
+	struct mapping *m;
+	struct vma *v;
+
+	rcu_read_lock();	/* until vma_lock, which is as good */
+	m = READ_ONCE(k->f->page.mapping);
+	if (m)
+		spin_lock(&m->vma_lock);
+	rcu_read_unlock();
+	if (!m)
+		return;
+	list_for_each(v, &m->vmas, share) {
+		if (all_found(k))
+			break;
+		visit_overlap(k, v, v->pgoff);
+	}
+	spin_unlock(&m->vma_lock);
+}
+
+bool rmap_walk(struct folio *f, u32 flags, rmap_fn fn, void *arg)
+{
+	struct walk k = { .f = f, .fn = fn, .arg = arg, .flags = flags };
+
+	if (!atomic_read(&f->page.mapcount))
+		return true;
+	if (page_test(&f->page, PG_ANON))
+		return walk_anon(&k);
+	walk_file(&k);
+	return true;
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+struct count { u32 n; u32 page; bool one; };
+
+static bool count_run(const struct rmap_run *r, void *arg)
+{
+	struct count *c = arg;
+
+	if (!c->one)
+		c->n += r->pages;
+	else if (c->page >= r->page && c->page < r->page + r->pages)
+		c->n++;
+	return true;
+}
+
+u32 rmap_count(struct folio *f)
+{
+	struct count c = { 0 };
+
+	rmap_walk(f, RMAP_LOOK, count_run, &c);
+	return c.n;
+}
+
+u32 rmap_count_page(struct page *p)
+{
+	struct folio *f = page_folio(p);
+	struct count c = { .one = true, .page = (u32)(page_to_pfn(p) - folio_pfn(f)) };
+
+	rmap_walk(f, RMAP_LOOK, count_run, &c);
+	return c.n;
+}
+
+static void invalidate_run(const struct rmap_run *r)
+{
+	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
+}
+
+/* --- accessed -------------------------------------------------------------------------------- */
+static bool age_run(const struct rmap_run *r, void *arg)
+{
+	if (r->any_young && clear_young_ptes(r->pte, r->n)) {
+		invalidate_run(r);
+		++*(u32 *)arg;
+	}
+	return true;
+}
+
+u32 rmap_referenced(struct folio *f, bool try)
+{
+	u32 n = 0;
+
+	rmap_walk(f, try ? RMAP_TRY : 0, age_run, &n);
+	return n;
+}
+
+/* --- write protection ------------------------------------------------------------------------ */
+static bool protect_run(const struct rmap_run *r, void *arg)
+{
+	if (wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON)))
+		invalidate_run(r);
+	return true;
+}
+
+void rmap_wrprotect(struct folio *f) { rmap_walk(f, 0, protect_run, NULL); }
+
+/* --- unmapping ------------------------------------------------------------------------------- */
+struct unmap { u32 flags; bool refused; };
+
+static bool unmap_run(const struct rmap_run *r, void *arg)
+{
+	struct unmap *u = arg;
+	pte_t first = pte_load(r->pte);
+	struct pt_run was;
+	struct zap z;
+
+	u->refused = ((r->v->vm_flags & VM_LOCKED) && !(u->flags & UNMAP_LOCKED)) ||
+		     ((u->flags & UNMAP_CLEAN) && r->any_dirty);
+	if (u->refused)
+		return false;
+	was = get_and_clear_ptes(r->pte, r->n);
+	if (u->flags & UNMAP_CLEAN) {
+		/* Hardware may have let a write through until now. */
+		invalidate_run(r);
+		if (was.any_dirty) {
+			set_ptes(r->pte, pte_mkdirty(pte_clear_cont(first)), r->n, r->level);
+			pte_publish();
+			u->refused = true;
+			return false;
+		}
+	}
+	zap_begin(&z, r->v->mm, false);
+	pt_gather_range(&z.g, r->va, r->va + ((u64)r->pages << PAGE_SHIFT), r->level);
+	zap_cleared(&z, r->v, r->f, r->pages, was.any_dirty, was.any_young);
+	pt_count(r->node, -(i32)r->n);
+	zap_end(&z);
+	return true;
+}
+
+bool rmap_unmap(struct folio *f, u32 flags)
+{
+	struct unmap u = { .flags = flags };
+
+	return rmap_walk(f, RMAP_REMOVES | (flags & UNMAP_TRY ? RMAP_TRY : 0), unmap_run, &u) &&
+	       !u.refused && !atomic_read(&f->page.mapcount);
+}
+
+/* --- ranges of a file ------------------------------------------------------------------------ */
 void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow)
 {
 	u64 last = first + n < first ? ~0ull : first + n;	/* one past */

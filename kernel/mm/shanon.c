@@ -11,6 +11,7 @@ struct shared_anon {
 	u64 ino;
 	u64 promised;			/* pages */
 	struct mapping mapping;
+	struct rcu_head rcu;
 };
 
 static u64 next_ino;
@@ -22,13 +23,15 @@ static struct shared_anon *of(struct backing *b)
 }
 static void get(struct backing *b) { ref_get(&of(b)->ref); }
 
+static void free_it(struct rcu_head *head) { kfree(container_of(head, struct shared_anon, rcu)); }
+
 static void put(struct backing *b)
 {
 	if (!ref_put(&of(b)->ref))
 		return;
 	mapping_destroy(&of(b)->mapping);
 	mem_stat_add(STAT_COMMITTED, -(i64)of(b)->promised);
-	kfree(of(b));
+	call_rcu(&of(b)->rcu, free_it);	/* the reverse map may look in for a moment */
 }
 
 static struct backing_id id(struct backing *b) { return (struct backing_id){ 1, of(b)->ino }; }

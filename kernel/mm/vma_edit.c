@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * VMAs as objects: made, linked, cut and joined. A VMA of a mapping is on the mapping's list; the
- * reverse map walks that list under vma_lock alone, so bounds and offsets of such a VMA change only
- * with it held, and the list never shows a page of the address space twice or not at all.
+ * VMAs as objects: made, linked, cut and joined. The reverse map looks at them without mm->lock: a
+ * private page's through the tree and the list of moved ones, under rmap_lock; a file's through the
+ * mapping's list, under vma_lock. So these, and bounds and offsets, change only with both held, and
+ * never show a page of the address space twice or not at all.
  */
 #include <base/alloc.h>
 #include <base/init.h>
@@ -24,6 +25,7 @@ struct vma *vma_new(struct mm *mm)
 	if (v) {
 		v->mm = mm;
 		list_init(&v->share);
+		list_init(&v->moved);
 	}
 	return v;
 }
@@ -36,6 +38,7 @@ struct vma *vma_dup(const struct vma *v)
 		return NULL;
 	*n = *v;
 	list_init(&n->share);
+	list_init(&n->moved);
 	if (n->backing && n->backing->ops->get)
 		n->backing->ops->get(n->backing);
 	return n;
@@ -48,21 +51,22 @@ void vma_free(struct vma *v)
 	slab_free(vma_cache, v);
 }
 
-void vma_lock_rmap(const struct vma *v)
+static __always_inline void lock_rmap(const struct vma *v)
 {
-	struct mapping *m = vma_mapping(v);
-
-	if (m)
-		spin_lock(&m->vma_lock);
+	spin_lock(&v->mm->rmap_lock);
+	if (vma_mapping(v))
+		spin_lock(&vma_mapping(v)->vma_lock);
 }
 
-void vma_unlock_rmap(const struct vma *v)
+static __always_inline void unlock_rmap(const struct vma *v)
 {
-	struct mapping *m = vma_mapping(v);
-
-	if (m)
-		spin_unlock(&m->vma_lock);
+	if (vma_mapping(v))
+		spin_unlock(&vma_mapping(v)->vma_lock);
+	spin_unlock(&v->mm->rmap_lock);
 }
+
+void vma_lock_rmap(const struct vma *v) { lock_rmap(v); }
+void vma_unlock_rmap(const struct vma *v) { unlock_rmap(v); }
 
 /* n more pages (below 0: less) have v's flags. */
 static void account(struct mm *mm, const struct vma *v, i64 n)
@@ -76,37 +80,61 @@ static void account(struct mm *mm, const struct vma *v, i64 n)
 		mm->peak_pages = mm->total_pages;
 }
 
-static void list_in(struct vma *v)
+static void lists_in(struct vma *v)
 {
 	struct mapping *m = vma_mapping(v);
 
 	if (m)
 		list_add_tail(&m->vmas, &v->share);
+	if (unlikely(vma_is_moved(v)))
+		list_add_tail(&v->mm->moved, &v->moved);
+}
+
+static void lists_out(struct vma *v)
+{
+	if (v->backing)
+		list_del(&v->share);
+	if (unlikely(vma_is_moved(v)))
+		list_del(&v->moved);
 }
 
 void vma_link(struct mm *mm, struct vma *v)
 {
-	vma_tree_insert(mm, v);
 	account(mm, v, (i64)vma_pages(v));
-	vma_lock_rmap(v);
-	list_in(v);
-	vma_unlock_rmap(v);
+	lock_rmap(v);
+	vma_tree_insert(mm, v);
+	lists_in(v);
+	unlock_rmap(v);
 }
 
 void vma_unlink(struct mm *mm, struct vma *v)
 {
-	vma_lock_rmap(v);
-	list_del(&v->share);
-	vma_unlock_rmap(v);
 	account(mm, v, -(i64)vma_pages(v));
+	lock_rmap(v);
+	lists_out(v);
 	vma_tree_remove(mm, v);
+	unlock_rmap(v);
+}
+
+static void leave_mapping(struct vma *v)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (!m)
+		return;
+	spin_lock(&m->vma_lock);
+	list_del(&v->share);
+	spin_unlock(&m->vma_lock);
 }
 
 void vma_unlink_all(struct mm *mm, struct vma **dead)
 {
 	struct vma *v = mm->vmas.root, *up;
 
+	spin_lock(&mm->rmap_lock);
 	mm->vmas.root = NULL;
+	list_init(&mm->moved);
+	spin_unlock(&mm->rmap_lock);
 	mm->nr_vmas = 0;
 	mm->total_pages = mm->locked_pages = mm->account_pages = 0;
 	while (v) {	/* leaves first, so nothing has to be balanced */
@@ -123,11 +151,8 @@ void vma_unlink_all(struct mm *mm, struct vma **dead)
 			up->left = NULL;
 		else if (up)
 			up->right = NULL;
-		if (v->backing) {
-			vma_lock_rmap(v);
-			list_del(&v->share);
-			vma_unlock_rmap(v);
-		}
+		if (v->backing)
+			leave_mapping(v);
 		v->parent = *dead;
 		*dead = v;
 		v = up;
@@ -138,13 +163,14 @@ void vma_resize(struct vma *v, u64 start, u64 end)
 {
 	i64 more = (i64)((end - start) >> PAGE_SHIFT) - (i64)vma_pages(v);
 
-	vma_lock_rmap(v);
+	account(v->mm, v, more);
+	lock_rmap(v);
 	v->pgoff += (u64)((i64)(start - v->start) >> PAGE_SHIFT);
+	v->lin += (u64)((i64)(start - v->start) >> PAGE_SHIFT);
 	v->start = start;
 	v->end = end;
-	vma_unlock_rmap(v);
-	account(v->mm, v, more);
 	vma_tree_resized(v);
+	unlock_rmap(v);
 }
 
 struct vma *vma_split(struct vma *v, u64 addr)
@@ -161,12 +187,13 @@ struct vma *vma_split(struct vma *v, u64 addr)
 		return ERR_PTR(-ENOMEM);
 	n->start = addr;
 	n->pgoff = vma_pgoff(v, addr);
+	n->lin = vma_lin(v, addr);
 	vma_lock_rmap(v);
 	v->end = addr;
-	list_in(n);
-	vma_unlock_rmap(v);
+	lists_in(n);
 	vma_tree_resized(v);
 	vma_tree_insert(v->mm, n);
+	vma_unlock_rmap(v);
 	return n;
 }
 
@@ -174,7 +201,7 @@ bool vma_can_merge(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->vm_flags == b->vm_flags && a->backing == b->backing &&
 	       a->name == b->name && !(a->vm_flags & (VM_PFN | VM_DONTEXPAND)) &&
-	       vma_pgoff(a, a->end) == b->pgoff;
+	       vma_pgoff(a, a->end) == b->pgoff && vma_lin(a, a->end) == b->lin;
 }
 
 /* a takes over b. */
@@ -182,13 +209,13 @@ static void join(struct mm *mm, struct vma *a, struct vma *b)
 {
 	u64 end = b->end;
 
-	vma_tree_remove(mm, b);
 	vma_lock_rmap(a);
-	list_del(&b->share);
+	vma_tree_remove(mm, b);
+	lists_out(b);
 	a->end = end;
 	a->has_anon |= b->has_anon;
-	vma_unlock_rmap(a);
 	vma_tree_resized(a);
+	vma_unlock_rmap(a);
 	vma_free(b);
 }
 
@@ -242,10 +269,10 @@ struct vma *vma_set_flags(struct mm *mm, struct vma *v, u64 start, u64 end, u32 
 			return rest;
 		}
 	}
+	BUG_ON((part->vm_flags ^ flags) & VM_GROWSDOWN);	/* the tree knows the guard gap */
 	account(mm, part, -(i64)vma_pages(part));
 	part->vm_flags = flags;
 	account(mm, part, (i64)vma_pages(part));
-	vma_tree_resized(part);		/* a stack's guard gap */
 	if (apply)
 		apply(part, start, end);
 	return vma_merge(mm, part);

@@ -63,6 +63,11 @@ static __always_inline void settle(struct zap *z, const struct vma *v, struct fo
 	pt_gather_folio(&z->g, f, n);
 }
 
+void zap_cleared(struct zap *z, const struct vma *v, struct folio *f, u32 n, bool dirty, bool young)
+{
+	settle(z, v, f, n, dirty, young);
+}
+
 static inline bool keeps(const struct zap *z, const struct folio *f)
 {
 	return unlikely(z->keep_private) && page_test(&f->page, PG_ANON);

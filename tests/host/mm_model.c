@@ -485,8 +485,10 @@ void mm_model_run(const u8 *data, size_t n, const struct mm_model_config *c,
 		stats->ops++;
 		if (choose(4) == 0)
 			fake_speculate(va_of(choose(window)));
-		if (stats->ops % 64 == 0)
+		if (stats->ops % 64 == 0) {
 			fake_check_tlbs();
+			mm_check_rmap();
+		}
 	}
 	tear_down();
 	input = NULL;

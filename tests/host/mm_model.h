@@ -30,4 +30,10 @@ const char *mm_model_op(u32 row);
 /* The tree of an address space is what it should be. */
 struct mm;
 void mm_check_tree(struct mm *mm);
+/* The reverse map finds every folio's leaves, as many as it counts. Nothing else runs. */
+void mm_check_rmap(void);
+/* Something with all leaves of f that changes no contents: what below 3. */
+struct folio;
+void mm_rmap_op(struct folio *f, u32 what);
+void mm_rmap_any(void);		/* with some folio, whoever has it; others may run */
 #endif

@@ -687,6 +687,25 @@ static bool op_outside(struct proc *p)
 	return true;
 }
 
+/* All leaves of the folio that some page maps: write-protected, aged, or (a file's) taken away. */
+static bool op_rmap(struct proc *p)
+{
+	u32 i = choose(window), what = choose(3);
+	struct folio *f;
+	int level;
+	pte_t e = *pt_entry(&p->mm->pt, va_of(i), &level);
+
+	if (pte_kind(e, level) != PTE_LEAF || pte_special(e))
+		return false;
+	trace("%u: rmap(%u, %u)\n", number(p), i, what);
+	f = page_folio(pfn_to_page(pte_pfn(e)));
+	folio_get(f);
+	mm_rmap_op(f, what);
+	BUG_ON(what == 2 && !page_test(&f->page, PG_ANON) && atomic_read(&f->page.mapcount));
+	folio_put(f);
+	return true;
+}
+
 /* --- the table ------------------------------------------------------------------------------- */
 static const struct op {
 	const char *name;
@@ -715,6 +734,7 @@ static const struct op {
 	{ "file_write", 2, op_file_write },
 	{ "file_read", 1, op_file_read },
 	{ "reclaim", 1, op_reclaim },
+	{ "rmap", 2, op_rmap },
 };
 _Static_assert(ARRAY_SIZE(table) <= MM_OPS_MAX, "room in the statistics");
 

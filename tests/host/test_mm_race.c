@@ -189,6 +189,9 @@ static void thread(void *arg)
 			file_page(t);
 		else
 			own_page(t);
+		if (!fake_random(6))
+			for (u32 k = 0; k < 20; k++)
+				mm_rmap_any();
 		if (!fake_random(4))
 			fake_speculate(BASE + fake_random(OWN * THREADS) * PAGE_SIZE);
 		if (!fake_random(8))
@@ -228,6 +231,7 @@ static void one_seed(u64 seed)
 	fake_run(THREADS, thread, args);
 	fake_check_tlbs();
 	mm_check_tree(mm);
+	mm_check_rmap();
 	mm_put(mm);
 	mapping_destroy(&file.m);
 	if (fake_pages_used() || fake_objects_used())

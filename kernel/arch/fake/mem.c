@@ -14,6 +14,7 @@
 #include <base/printk.h>
 #include <fake/fake.h>
 #include <hal/uaccess.h>
+#include <mm/lineage.h>
 #include <mm/page.h>
 #include <mm/stat.h>
 
@@ -189,6 +190,8 @@ void folio_free(struct folio *f)
 	BUG_ON(page_test(&f->page, PG_TABLE) || page_test(&f->page, PG_LOCKED) || f == zero_folio);
 	BUG_ON(page_test(&f->page, PG_TAIL));
 	lru_del(f);
+	if (page_test(&f->page, PG_ANON))
+		lineage_put(f->page.owner, 1);
 	fake_check_free(folio_pfn(f), n);
 	memset(folio_address(f), 0xa5, n * PAGE_SIZE);
 	for (u32 i = n; i-- > 0;)

@@ -69,6 +69,7 @@ void fake_set_cpu(u32 cpu)
 	boot_task.core.percpu_off = percpu_offset[cpu];
 }
 
+static void rcu_run(void);
 void fake_sched_init(u64 seed);
 void fake_sched_init(u64 seed)
 {
@@ -189,6 +190,7 @@ void fake_run(u32 n, void (*fn)(void *arg), void **arg)
 	waiting = 0;
 	switch_to(&tasks[fake_random(n)]);
 	nr_tasks = 0;
+	rcu_run();
 }
 
 /* --- interrupts, preemption ------------------------------------------------------------------ */
@@ -353,8 +355,29 @@ bool schedule_until(u64 deadline)
 	return true;
 }
 
-/* --- RCU: a grace period is a moment when no thread is inside a reader; here callbacks run at once
- * if so --- */
-void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *)) { fn(head); }
+/* --- RCU: a grace period is a moment when no thread is inside a reader --------------------------
+ */
+static struct rcu_head *rcu_queue;
+
+static void rcu_run(void)
+{
+	struct rcu_head *h = rcu_queue, *next;
+
+	for (u32 i = 0; i < nr_tasks; i++)
+		if (!tasks[i].done && &tasks[i].core != fake_current && tasks[i].core.preempt_count)
+			return;
+	for (rcu_queue = NULL; h; h = next) {
+		next = h->next;
+		h->fn(h);
+	}
+}
+
+void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *))
+{
+	head->fn = fn;
+	head->next = rcu_queue;
+	rcu_queue = head;
+	rcu_run();
+}
 void synchronize_rcu(void) { might_sleep(); }
 void rcu_barrier(void) { might_sleep(); }

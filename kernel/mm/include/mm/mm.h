@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An address space: VMAs in a balanced tree, the page-table tree (pt/), counters. mm->lock (rwsem):
- * read to look up and fault, write to change VMAs. Lock order: mm->lock, mapping->invalidate_lock,
- * folio lock, table page lock.
+ * read to look up and fault, write to change VMAs. Lock order: docs/locking.md.
  */
 #ifndef MM_MM_H
 #define MM_MM_H
@@ -10,6 +9,7 @@
 #include <hal/rcu.h>
 #include <mm/page.h>
 #include <mm/backing.h>
+#include <mm/lineage.h>
 #include <pt/pt.h>
 
 struct vma_tree { void *root; };
@@ -35,6 +35,11 @@ struct vma {
 	 * VM_PFN: the frame number that start maps.
 	 */
 	u64 pgoff;
+	/*
+	 * Page offset of start in the lineage: what page.index of the private pages here counts
+	 * from. start >> PAGE_SHIFT at birth, kept by mremap. Anonymous: the same as pgoff.
+	 */
+	u64 lin;
 	const char *name;		/* "[vdso]" and the like, or NULL */
 	/* may have private pages (COW copies too): what fork has to copy. Set under a node lock */
 	bool has_anon;
@@ -44,7 +49,7 @@ struct vma {
 	u64 gap;			/* largest hole between the subtree's VMAs */
 	u32 level;			/* AVL height */
 	struct list share;		/* in mapping->vmas */
-	struct rcu_head rcu;
+	struct list moved;		/* in mm->moved if lin is not start >> PAGE_SHIFT */
 };
 
 struct mm {
@@ -52,8 +57,15 @@ struct mm {
 	ref_t count;			/* users (together one) and others who keep the struct */
 	struct list all;		/* every address space, until count is 0; mm.c's lock */
 	struct rwsem lock;
-	struct vma_tree vmas;		/* lock */
-	u32 nr_vmas;
+	/*
+	 * The VMAs, their bounds and offsets change with lock held for writing and rmap_lock held;
+	 * either of them is enough to look.
+	 */
+	struct spinlock rmap_lock;
+	struct vma_tree vmas;
+	struct list moved;		/* VMAs that do not lie where they were made */
+	u32 nr_vmas;			/* lock */
+	struct lineage_node *lineage;	/* ours; NULL once all mappings are gone */
 	struct pt_tree pt;
 	u64 brk_start, brk, stack_top, mmap_top;	/* lock */
 	u64 code_start, code_end, data_start, data_end;

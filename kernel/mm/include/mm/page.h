@@ -25,8 +25,8 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
 		 PG_DIRTY,
 		 PG_REFERENCED,
 		 PG_LRU,
-		 PG_ANON, /* mapped privately; owner is its lineage (later), index its page offset
-			     there */
+		 PG_ANON, /* mapped privately; owner is its struct lineage_node, index its page
+			     offset there */
 		 PG_SLAB,
 		 PG_TABLE,
 		 PG_RESERVED,

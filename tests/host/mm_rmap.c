@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reverse map against the counts of the folios, and operations through it that change nothing
+ * that a program can see. */
+#include <fake/fake.h>
+#include "mm_model.h"
+#include "rmap.h"
+
+/* A folio that leaves map: its head, or NULL. */
+static struct folio *mapped_folio(u64 n)
+{
+	struct page *p = pfn_to_page((FAKE_RAM_BASE >> PAGE_SHIFT) + n);
+
+	if (page_test(p, PG_TAIL) || page_test(p, PG_TABLE) || (struct folio *)p == zero_folio ||
+	    atomic_read(&p->mapcount) <= 0 || ref_read(&p->refcount) <= 0)
+		return NULL;
+	return (struct folio *)p;
+}
+
+void mm_check_rmap(void)
+{
+	for (u64 n = 0; n < fake_ram_size >> PAGE_SHIFT; n++) {
+		struct folio *f = mapped_folio(n);
+		u32 found = f ? rmap_count(f) : 0, pages = 0;
+
+		if (f && (i32)found != atomic_read(&f->page.mapcount))
+			panic("%s folio %lx at %lx: %u leaves found, counts %d",
+			      page_test(&f->page, PG_ANON) ? "anonymous" : "file", folio_pfn(f),
+			      f->page.index, found, atomic_read(&f->page.mapcount));
+		for (u32 i = 0; f && i < folio_nr_pages(f); i++)
+			pages += rmap_count_page(folio_page(f, i));
+		BUG_ON(pages != found);
+	}
+}
+
+void mm_rmap_any(void)
+{
+	struct page *p = pfn_to_page((FAKE_RAM_BASE >> PAGE_SHIFT) +
+				     fake_random((u32)(fake_ram_size >> PAGE_SHIFT)));
+
+	if (page_test(p, PG_TAIL) || !ref_get_unless_zero(&p->refcount))
+		return;
+	if ((struct folio *)p != zero_folio && atomic_read(&p->mapcount) && !page_test(p, PG_TABLE))
+		mm_rmap_op((struct folio *)p, fake_random(3));
+	folio_put((struct folio *)p);
+}
+
+void mm_rmap_op(struct folio *f, u32 what)
+{
+	folio_get(f);
+	switch (what) {
+	case 0: rmap_wrprotect(f); break;
+	case 1: rmap_referenced(f, false); break;
+	default:
+		if (!page_test(&f->page, PG_ANON))
+			rmap_unmap(f, UNMAP_LOCKED);
+	}
+	folio_put(f);
+}
