@@ -2,9 +2,8 @@
 /* The flat model's operations on files, beside their mappings. */
 #include <mm/uio.h>
 #include "alloc.h"
+#include "lru.h"
 #include "mm_model_in.h"
-
-u64 lru_reclaim(u64 nr);	/* mm/mapping_lru.c */
 
 void object_zero(u32 obj, u32 page)
 {
@@ -77,7 +76,7 @@ bool op_file_read(struct proc *p)
 	ssize_t r;
 
 	uio_kernel(&u, &seg, data, PAGE_SIZE);
-	r = mapping_read(&files[f].m, &u, size_of(page));
+	r = mapping_read(&files[f].m, NULL, &u, size_of(page));
 	trace("read(file %u, %u) = %ld\n", f, page, r);
 	if (failed(r))
 		return false;
@@ -89,11 +88,12 @@ bool op_file_read(struct proc *p)
 	return true;
 }
 
-/* Clean pages that nobody uses are dropped; who wants them reads them in again. */
+/* Clean pages are dropped, mapped or not; who wants them reads them in again. */
 bool op_reclaim(struct proc *p)
 {
-	u64 n = lru_reclaim(1 + choose(32));
+	u32 priority = choose(4);	/* at 0 accesses protect nothing */
+	u64 n = lru_shrink(1 + choose(32), priority, false);
 
-	trace("reclaim = %lu\n", n);
+	trace("reclaim(priority %u) = %lu\n", priority, n);
 	return n;
 }

@@ -38,6 +38,8 @@ MUTATIONS = (	# name, file, what, instead
     ("unmapping_forgets_dirty", "kernel/mm/zap.c", "if ((v->vm_flags & VM_SHARED) && dirty)", "if (0)"),
     ("truncation_leaves_copies", "kernel/mm/mapping_rw.c", "		mapping_unmap_range(m, first, ~0ull - first, true);\n", ""),
     ("fork_keeps_the_lock", "kernel/mm/fork.c", "	n->vm_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);\n", ""),
+    ("reclaim_drops_what_is_dirty", "kernel/mm/shrink.c", "!page_test(&f->page, PG_DIRTY) &&\n	       __atomic", "__atomic"),
+    ("reclaim_takes_private_copies", "kernel/mm/age.c", "z.keep_private = z.beside_faults = true", "z.beside_faults = true"),
     ("roll_over_without_invalidation", "kernel/pt/asid.c", "	tlb_inval_all();\n", ""),
     ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(asids.reserved[cpu] & ASID_MASK);\n", ""),
 )
