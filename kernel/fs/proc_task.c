@@ -43,6 +43,15 @@ static void comm_of(struct task *t, char comm[16])
 
 struct sig_sets { sigmask_t pending, shared, blocked, ignored, caught; u32 queued; u64 limit; };
 
+static u32 user_sigpending(struct task *t)
+{
+	const struct cred *c = task_cred_get(t);
+	u32 n = READ_ONCE(c->user->sigpending);
+
+	cred_put(c);
+	return n;
+}
+
 static void signal_sets(struct task *t, struct sig_sets *s)
 {
 	struct process *p = t->proc;
@@ -50,7 +59,7 @@ static void signal_sets(struct task *t, struct sig_sets *s)
 	u64 flags;
 
 	*s = (struct sig_sets){.limit = p->rlim[RLIMIT_SIGPENDING].rlim_cur,
-			       .queued = READ_ONCE(p->nr_sigqueued)};
+			       .queued = user_sigpending(t)};
 	if (READ_ONCE(t->dead) || !p->sighand)
 		return;
 	h = sighand_lock(p, &flags);

@@ -17,6 +17,8 @@ SYSCALL(getegid) { return current_cred()->egid; }
 
 static i64 finish_uid(struct cred *c, int err)
 {
+	if (!err)
+		err = cred_set_user(c);
 	if (err) {
 		cred_abort(c);
 		return err;

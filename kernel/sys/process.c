@@ -187,8 +187,13 @@ SYSCALL(wait4)
 	return put_usage((struct rusage __user *)a[3], &res.usage) ?: ret;
 }
 
-static int waitid_req(const u64 *a, struct wait_req *req)
+/* *again: the descriptor does not block, and the call says EAGAIN where it would have waited. */
+static int waitid_req(const u64 *a, struct wait_req *req, bool *again)
 {
+	struct pidfd_target to;
+	int err;
+
+	*again = false;
 	*req = (struct wait_req){ .type = (int)a[0], .id = (i32)a[1], .options = (u32)a[3] };
 	if (a[3] & ~(u64)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
 			  __WCLONE | __WALL))
@@ -207,9 +212,16 @@ static int waitid_req(const u64 *a, struct wait_req *req)
 	case P_PIDFD:
 		if (req->id < 0)
 			return -EINVAL;
-		req->pidfd = pidfd_process(req->id);
-		if (IS_ERR(req->pidfd))
-			return (int)PTR_ERR(req->pidfd);
+		err = pidfd_get(req->id, &to);
+		if (err)
+			return err;
+		if (to.leader)
+			req->pidfd = to.proc;
+		else
+			process_put(to.proc);
+		*again = to.nonblock && !(req->options & WNOHANG);
+		if (to.nonblock)
+			req->options |= WNOHANG;
 		return 0;
 	}
 	return -EINVAL;
@@ -244,13 +256,16 @@ SYSCALL(waitid)
 {
 	struct wait_req req;
 	struct wait_result res;
-	i64 ret = waitid_req(a, &req);
+	bool again;
+	i64 ret = waitid_req(a, &req, &again);
 
 	if (ret)
 		return ret;
 	ret = task_wait(&req, &res);
 	if (req.pidfd)
 		process_put(req.pidfd);
+	if (ret == 0 && again)
+		return -EAGAIN;
 	if (ret < 0)
 		return ret;
 	if (ret > 0 && put_usage((struct rusage __user *)a[4], &res.usage))

@@ -38,9 +38,17 @@ static bool may_change(const struct task *t)
 
 static bool rt_policy(int policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
 
+/* What to set; keep_*: as the task has it (sched_setattr(2), SCHED_FLAG_KEEP_*). */
+struct sched_change {
+	int policy, nice, prio;
+	bool reset_on_fork, keep_policy, keep_nice, keep_prio;
+};
+
 /* sched(7): raising needs CAP_SYS_NICE, or room under RLIMIT_RTPRIO or RLIMIT_NICE. */
-static int check_policy(struct task *t, int policy, int nice, int prio)
+static int check_policy(struct task *t, const struct sched_change *c)
 {
+	int policy = c->policy, prio = c->prio, nice = c->nice;
+
 	if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE &&
 	    !rt_policy(policy))
 		return -EINVAL;
@@ -54,47 +62,53 @@ static int check_policy(struct task *t, int policy, int nice, int prio)
 		return -EPERM;
 	if (!rt_policy(policy) && nice < t->sched.nice && (u64)(20 - nice) > rlimit(RLIMIT_NICE))
 		return -EPERM;
-	return 0;
+	return t->sched.reset_on_fork && !c->reset_on_fork ? -EPERM : 0;
 }
 
-static i64 set_policy(i32 tid, int policy, int nice, int prio, bool keep_policy)
+static i64 set_policy(i32 tid, struct sched_change c)
 {
 	struct task *t = target(tid);
 	i64 err;
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	if (keep_policy)
-		policy = t->sched.policy;
-	if (nice == 100)	/* keep */
-		nice = t->sched.nice;
-	err = check_policy(t, policy, nice, prio);
+	if (c.keep_policy) {
+		c.policy = t->sched.policy;
+		c.reset_on_fork = t->sched.reset_on_fork;
+	}
+	if (c.keep_nice)
+		c.nice = t->sched.nice;
+	if (c.keep_prio)
+		c.prio = t->sched.rt_prio;
+	err = check_policy(t, &c);
 	if (!err)
-		err = sched_set_policy(t, policy, nice, prio);
+		err = sched_set_policy(t, c.policy, c.nice, c.prio, c.reset_on_fork);
 	task_put(t);
 	return err;
 }
 
 SYSCALL(sched_setscheduler)
 {
-	int prio;
+	struct sched_change c = {.policy = (int)a[1] & ~SCHED_RESET_ON_FORK,
+				 .reset_on_fork = a[1] & SCHED_RESET_ON_FORK,
+				 .keep_nice = true};
 
 	if (!a[2] || (i32)a[1] < 0)
 		return -EINVAL;
-	if (get_user(prio, (int __user *)a[2]))
+	if (get_user(c.prio, (int __user *)a[2]))
 		return -EFAULT;
-	return set_policy((i32)a[0], (int)a[1] & ~SCHED_RESET_ON_FORK, 100, prio, false);
+	return set_policy((i32)a[0], c);
 }
 
 SYSCALL(sched_setparam)
 {
-	int prio;
+	struct sched_change c = { .keep_policy = true, .keep_nice = true };
 
 	if (!a[1])
 		return -EINVAL;
-	if (get_user(prio, (int __user *)a[1]))
+	if (get_user(c.prio, (int __user *)a[1]))
 		return -EFAULT;
-	return set_policy((i32)a[0], 0, 100, prio, true);
+	return set_policy((i32)a[0], c);
 }
 
 SYSCALL(sched_getscheduler)
@@ -104,7 +118,7 @@ SYSCALL(sched_getscheduler)
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
-	policy = t->sched.policy;
+	policy = t->sched.policy | (t->sched.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	task_put(t);
 	return policy;
 }
@@ -135,10 +149,19 @@ SYSCALL(sched_setattr)
 		return -E2BIG;
 	if (copy_from_user(&at, (void __user *)a[1], min((size_t)size, sizeof(at))))
 		return -EFAULT;
-	if (at.sched_policy > SCHED_IDLE)
+	if ((i32)at.sched_policy < 0 || (at.sched_flags & ~(u64)SCHED_FLAG_ALL))
 		return -EINVAL;
-	return set_policy((i32)a[0], (int)at.sched_policy, clamp(at.sched_nice, -20, 19),
-			  (int)at.sched_priority, false);
+	if (at.sched_flags & SCHED_FLAG_UTIL_CLAMP)
+		return -EOPNOTSUPP;
+	return set_policy(
+		(i32)a[0],
+		(struct sched_change){.policy = (int)at.sched_policy,
+				      .nice = clamp(at.sched_nice, -20, 19),
+				      .prio = (int)at.sched_priority,
+				      .reset_on_fork = at.sched_flags & SCHED_FLAG_RESET_ON_FORK,
+				      .keep_policy = at.sched_flags & SCHED_FLAG_KEEP_POLICY,
+				      .keep_nice = at.sched_flags & SCHED_FLAG_KEEP_PARAMS,
+				      .keep_prio = at.sched_flags & SCHED_FLAG_KEEP_PARAMS});
 }
 
 SYSCALL(sched_getattr)
@@ -152,6 +175,7 @@ SYSCALL(sched_getattr)
 	if (IS_ERR(t))
 		return PTR_ERR(t);
 	at.sched_policy = t->sched.policy;
+	at.sched_flags = t->sched.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
 	at.sched_nice = t->sched.nice;
 	at.sched_priority = t->sched.rt_prio;
 	task_put(t);
@@ -263,7 +287,8 @@ static i64 set_nice(struct task *t, int nice)
 	if (nice < t->sched.nice && (u64)(20 - nice) > rlimit(RLIMIT_NICE) &&
 	    !capable(CAP_SYS_NICE))
 		return -EACCES;
-	return sched_set_policy(t, t->sched.policy, nice, t->sched.rt_prio);
+	return sched_set_policy(t, t->sched.policy, nice, t->sched.rt_prio,
+				t->sched.reset_on_fork);
 }
 
 /* Calls with a thread id too, as Linux does for PRIO_PROCESS. */

@@ -103,8 +103,8 @@ SYSCALL(kill)
 	return kill_many(pid ? -pid : current_proc()->pgid, sig, &info);
 }
 
-/* tgid 0: any. */
-static int kill_thread(i32 tgid, i32 tid, int sig, const siginfo_t *info)
+/* tgid 0: any; p NULL: any. */
+static int kill_thread(i32 tgid, const struct process *p, i32 tid, int sig, const siginfo_t *info)
 {
 	struct task *t = task_by_tid(tid);
 	u64 flags;
@@ -112,6 +112,10 @@ static int kill_thread(i32 tgid, i32 tid, int sig, const siginfo_t *info)
 
 	if (!t)
 		return -ESRCH;
+	if (p && t->proc != p) {	/* the number is another's by now */
+		task_put(t);
+		return -ESRCH;
+	}
 	if (t->proc == current_proc()) {
 		err = tgid && t->proc->pid != tgid ? -ESRCH : signal_send_task(t, sig, info);
 	} else {
@@ -134,18 +138,21 @@ static int tgkill(i32 tgid, i32 tid, int sig)
 	if (tid <= 0 || !valid_signal(sig))
 		return -EINVAL;
 	user_info(&info, sig, SI_TKILL);
-	return kill_thread(tgid, tid, sig, &info);
+	return kill_thread(tgid, NULL, tid, sig, &info);
 }
 
 SYSCALL(tkill) { return tgkill(0, (i32)a[0], (int)a[1]); }
 SYSCALL(tgkill) { return (i32)a[0] <= 0 ? -EINVAL : tgkill((i32)a[0], (i32)a[1], (int)a[2]); }
 
-/* siginfo from user space, which may not pretend to come from the kernel or from kill(2). */
-static int queued_info(siginfo_t *info, i32 to, int sig, u64 uinfo)
+/* siginfo from user space, which may not pretend to come from the kernel or from kill(2). same: it
+ * has to name the signal. */
+static int queued_info(siginfo_t *info, i32 to, int sig, u64 uinfo, bool same)
 {
 	if (copy_from_user(info, (void __user *)uinfo, sizeof(*info)))
 		return -EFAULT;
 	if (!valid_signal(sig))
+		return -EINVAL;
+	if (same && info->si_signo != sig)
 		return -EINVAL;
 	info->si_signo = sig;
 	if ((info->si_code >= 0 || info->si_code == SI_TKILL) && to != current_proc()->pid)
@@ -156,7 +163,7 @@ static int queued_info(siginfo_t *info, i32 to, int sig, u64 uinfo)
 SYSCALL(rt_sigqueueinfo)
 {
 	siginfo_t info;
-	int err = queued_info(&info, (i32)a[0], (int)a[1], a[2]);
+	int err = queued_info(&info, (i32)a[0], (int)a[1], a[2], false);
 
 	return err ?: (i32)a[0] > 0 ? kill_one((i32)a[0], (int)a[1], &info) : -ESRCH;
 }
@@ -169,34 +176,53 @@ SYSCALL(rt_tgsigqueueinfo)
 	if ((i32)a[0] <= 0 || (i32)a[1] <= 0)
 		return -EINVAL;
 	err = queued_info(&info, (i32)a[1] == current->tid ? current_proc()->pid : (i32)a[0],
-			  (int)a[2], a[3]);
-	return err ?: kill_thread((i32)a[0], (i32)a[1], (int)a[2], &info);
+			  (int)a[2], a[3], false);
+	return err ?: kill_thread((i32)a[0], NULL, (i32)a[1], (int)a[2], &info);
+}
+
+enum { SIGNAL_THREAD = 1, SIGNAL_THREAD_GROUP = 2, SIGNAL_PROCESS_GROUP = 4 };
+
+/* Who is meant: one of SIGNAL_*; what the descriptor was made for decides if flags say nothing. */
+static i64 signal_target(const struct pidfd_target *to, u64 scope, int sig, const siginfo_t *info)
+{
+	i32 pid = to->proc->pid;
+
+	if (READ_ONCE(to->proc->reaped))
+		return -ESRCH;
+	switch (scope) {
+	case SIGNAL_THREAD: return kill_thread(pid, to->proc, to->tid ?: pid, sig, info);
+	case SIGNAL_PROCESS_GROUP: return kill_many(pid, sig, info);
+	}
+	return kill_process(to->proc, sig, info);
 }
 
 SYSCALL(pidfd_send_signal)
 {
 	int sig = (int)a[1];
-	struct process *p;
+	struct pidfd_target to;
+	u64 scope = (u32)a[3];
 	siginfo_t info;
-	i64 err = 0;
+	bool self;
+	i64 err;
 
-	if (a[3])
+	if (scope > SIGNAL_PROCESS_GROUP || (scope & (scope - 1)))
 		return -EINVAL;
-	p = pidfd_process((int)a[0]);
-	if (IS_ERR(p))
-		return PTR_ERR(p);
+	err = pidfd_get((int)a[0], &to);
+	if (err)
+		return err;
+	if (!scope)
+		scope = to.tid ? SIGNAL_THREAD : SIGNAL_THREAD_GROUP;
+	self = scope != SIGNAL_PROCESS_GROUP && current->tid == (to.tid ?: to.proc->pid);
 	if (!valid_signal(sig)) {
 		err = -EINVAL;
 	} else if (a[2]) {
-		err = queued_info(&info, p->pid, sig, a[2]);
-		if (!err && info.si_signo != sig)
-			err = -EINVAL;
+		err = queued_info(&info, self ? current_proc()->pid : 0, sig, a[2], true);
 	} else {
-		user_info(&info, sig, SI_USER);
+		user_info(&info, sig, scope == SIGNAL_THREAD ? SI_TKILL : SI_USER);
 	}
 	if (!err)
-		err = kill_process(p, sig, &info);	/* not by number: that may be another's by now */
-	process_put(p);
+		err = signal_target(&to, scope, sig, &info);
+	process_put(to.proc);
 	return err;
 }
 
@@ -215,9 +241,9 @@ static void drop_ignored(struct process *p, const struct sigaction_k *sa, int si
 	if (sa->handler != (u64)SIG_IGN &&
 	    !(sa->handler == (u64)SIG_DFL && (SIGS_DEFAULT_IGNORE & SIGBIT(sig))))
 		return;
-	signal_flush(p, &p->pending, SIGBIT(sig));
+	signal_flush(&p->pending, SIGBIT(sig));
 	list_for_each(t, &p->threads, thread_link)
-		signal_flush(p, &t->pending, SIGBIT(sig));
+		signal_flush(&t->pending, SIGBIT(sig));
 }
 
 SYSCALL(rt_sigaction)

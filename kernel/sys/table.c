@@ -296,7 +296,7 @@
 	X(431, fsconfig, "") \
 	X(432, fsmount, "") \
 	X(433, fspick, "") \
-	X(434, pidfd_open, "processes, not single threads") \
+	X(434, pidfd_open, "") \
 	X(435, clone3, "no namespaces, no cgroups") \
 	X(436, close_range, "") \
 	X(437, openat2, "") \

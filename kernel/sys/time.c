@@ -145,16 +145,74 @@ static i64 relative_sleep(struct task *t)
 	return -ERESTART_RESTARTBLOCK;
 }
 
-static i64 nanosleep_on(int clock, bool absolute, const void __user *request, void __user *rest)
+/*
+ * Sleeps until a CPU clock reads when. It cannot have got there before every CPU has worked for it,
+ * and is looked at again then; a tick is the shortest wait.
+ */
+static i64 cpu_sleep_until(int clock, u64 when)
 {
-	u64 ns, offset;
-	i64 err = clock_sleep_base(clock, &offset);
+	u64 now;
 
-	if (err)
-		return clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : err;
-	err = timespec_from_user(request, &ns);
+	for (;;) {
+		i64 err = clock_read(clock, &now);
+
+		if (err || now >= when)
+			return err;
+		err = sleep_until(ns_add(clock_ns(), max((when - now) / nr_cpus, (u64)TICK_NS)));
+		if (err)
+			return err;
+	}
+}
+
+/* arg: reading of the clock to sleep to, where the rest goes, the clock. */
+static i64 relative_cpu_sleep(struct task *t)
+{
+	u64 when = t->restart.arg[0], now;
+	void __user *rest = (void __user *)t->restart.arg[1];
+	int clock = (int)t->restart.arg[2];
+	i64 err = cpu_sleep_until(clock, when);
+
+	if (err != -ERESTARTNOHAND)
+		return err;
+	if (clock_read(clock, &now))
+		return -EINVAL;
+	if (rest && timespec_to_user(rest, when > now ? when - now : 0))
+		return -EFAULT;
+	t->restart.fn = relative_cpu_sleep;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+/* Nobody can wait for time that only its own running makes. */
+static i64 cpu_nanosleep(int clock, bool absolute, u64 ns, void __user *rest)
+{
+	i32 id = ~(clock >> 3);
+	u64 now;
+	i64 err = clock_read(clock, &now);
+
+	if (clock < 0 && (clock & 4) && (id == 0 || id == current->tid))
+		return -EINVAL;
 	if (err)
 		return err;
+	if (absolute)
+		return cpu_sleep_until(clock, ns);
+	current->restart.arg[0] = ns_add(now, ns);
+	current->restart.arg[1] = (u64)rest;
+	current->restart.arg[2] = (u64)clock;
+	return relative_cpu_sleep(current);
+}
+
+static i64 nanosleep_on(int clock, bool absolute, const void __user *request, void __user *rest)
+{
+	bool cpu = clock == CLOCK_PROCESS_CPUTIME_ID || (clock < 0 && (clock & 3) != 3);
+	u64 ns, offset;
+	i64 err = cpu ? 0 : clock_sleep_base(clock, &offset);
+
+	if (!err)
+		err = timespec_from_user(request, &ns);
+	if (err)
+		return err;
+	if (cpu)
+		return cpu_nanosleep(clock, absolute, ns, rest);
 	if (absolute)
 		return sleep_until(ns > offset ? ns - offset : 0);
 	current->restart.arg[0] = ns_add(clock_ns(), ns);

@@ -12,6 +12,7 @@
 
 struct cred init_cred = {
 	.ref = { 1 },
+	.user = &root_user,
 	.cap_effective = ALL_CAPS, .cap_permitted = ALL_CAPS, .cap_bounding = ALL_CAPS,
 };
 
@@ -19,8 +20,7 @@ static void cred_free(struct rcu_head *h)
 {
 	struct cred *c = container_of(h, struct cred, rcu);
 
-	kfree(c->groups);
-	kfree(c);
+	cred_abort(c);
 }
 
 void cred_put(const struct cred *c)
@@ -47,6 +47,7 @@ struct cred *cred_prepare(void)
 	} else {
 		c->groups = NULL;
 	}
+	user_get(c->user);
 	return c;
 }
 
@@ -65,8 +66,23 @@ void cred_commit(struct cred *c)
 	cred_put(old);
 }
 
+int cred_set_user(struct cred *c)
+{
+	struct user *u;
+
+	if (c->uid == c->user->uid)
+		return 0;
+	u = user_get_uid(c->uid);
+	if (!u)
+		return -EAGAIN;
+	user_put(c->user);
+	c->user = u;
+	return 0;
+}
+
 void cred_abort(struct cred *c)
 {
+	user_put(c->user);
 	kfree(c->groups);
 	kfree(c);
 }

@@ -125,6 +125,7 @@ void process_unlink(struct process *p)
 	p->reaped = true;
 	list_del(&p->sibling);
 	list_del(&p->all_link);
+	p->parent_task->nr_kids--;
 	/* Who walks the threads holds one of the two locks: proc/PID/stat of a process that is
 	 * being reaped, the other one. */
 	s = sighand_lock(p, &flags);
@@ -156,13 +157,51 @@ static void bury(struct process *p, struct list *dead)
 	list_add_tail(dead, &p->sibling);
 }
 
+/* The thread that made child has ended: PR_SET_PDEATHSIG(2const). Comes as if it had sent it. */
 static void death_signal(struct process *child)
+{
+	siginfo_t info = { .si_code = SI_USER };
+	struct task *t;
+
+	info.si_pid = current->proc->pid;
+	info.si_uid = current_cred()->uid;
+	list_for_each(t, &child->threads, thread_link) {
+		info.si_signo = t->pdeath_signal;
+		if (!t->dead && t->pdeath_signal)
+			signal_send_process(child, t->pdeath_signal, &info);
+	}
+}
+
+/* A thread of p that has not died, NULL: none. proc_lock held. */
+static struct task *living_thread(struct process *p)
 {
 	struct task *t;
 
-	list_for_each(t, &child->threads, thread_link)
-		if (!t->dead && t->pdeath_signal)
-			signal_send_task(t, t->pdeath_signal, NULL);
+	list_for_each(t, &p->threads, thread_link)
+		if (!t->dead)
+			return t;
+	return NULL;
+}
+
+static void adopt(struct process *c, struct task *by)
+{
+	c->parent_task->nr_kids--;
+	c->parent_task = by;
+	by->nr_kids++;
+	death_signal(c);
+}
+
+/* The children that t, which has died, made go to another thread of its process. */
+static void hand_over_kids(struct task *t)
+{
+	struct task *heir = t->nr_kids ? living_thread(t->proc) : NULL;
+	struct process *c;
+
+	if (!heir)
+		return;
+	list_for_each(c, &t->proc->children, sibling)
+		if (c->parent_task == t)
+			adopt(c, heir);
 }
 
 static void reparent_children(struct process *p, struct list *dead)
@@ -179,7 +218,7 @@ static void reparent_children(struct process *p, struct list *dead)
 		WRITE_ONCE(c->ppid, reaper->pid);
 		c->exit_signal = SIGCHLD;
 		c->parent_exec_id = reaper->exec_id;
-		death_signal(c);
+		adopt(c, living_thread(reaper));
 		if (!c->zombie)
 			pgrp_check_orphan(c, c->pgid, p);
 		else if (signal_tell_parent(c, 0, c->exit_code))
@@ -244,10 +283,15 @@ static void exit_notify(struct task *t)
 	bool last = thread_dies(t, p);
 
 	sighand_unlock(s, none);
-	if (last)
+	if (last) {
 		become_zombie(p, &dead);
+	} else {
+		hand_over_kids(t);
+		if (wait_queue_active(&p->pidfd_wait)) /* who polls looked under proc_lock */
+			wake_up_all(&p->pidfd_wait);
+	}
 	spin_unlock_irqrestore(&proc_lock, flags);
-	signal_flush(p, &t->pending, ~0ull);	/* nobody sends to the dead */
+	signal_flush(&t->pending, ~0ull);	/* nobody sends to the dead */
 	release_all(&dead);
 }
 
@@ -276,7 +320,7 @@ static void process_ends(struct process *p)
 	process_timers_exit(p);
 	parts_process_exit(p);
 	s = sighand_lock(p, &flags);
-	signal_flush(p, &p->pending, ~0ull);
+	signal_flush(&p->pending, ~0ull);
 	sighand_unlock(s, flags);
 }
 

@@ -33,7 +33,7 @@ static int check_request(const struct clone_req *req)
 		return -EINVAL;
 	if ((f & CLONE_PARENT) && current->proc == init_process)
 		return -EINVAL;
-	if ((f & CLONE_PIDFD) && (f & (CLONE_DETACHED | CLONE_THREAD)))
+	if ((f & CLONE_PIDFD) && (f & CLONE_DETACHED))
 		return -EINVAL;
 	return 0;
 }
@@ -142,6 +142,8 @@ static void enter_process(struct task *t, struct process *p, u64 flags, struct p
 	p->leader = t;
 	task_get(t);
 	p->parent = flags & CLONE_PARENT ? me->parent : me;
+	p->parent_task = flags & CLONE_PARENT ? me->parent_task : current;
+	p->parent_task->nr_kids++;
 	p->ppid = p->parent->pid;
 	p->tty = me->tty;
 	pid->proc = p;
@@ -288,7 +290,8 @@ i64 task_clone(const struct clone_req *req)
 		return PTR_ERR(t);
 	}
 	if (req->flags & CLONE_PIDFD) {
-		pidfd = pidfd_ops ? pidfd_ops->prepare(t->proc, &cookie) : -EINVAL;
+		pidfd = pidfd_ops ? pidfd_ops->prepare(t, req->flags & CLONE_THREAD, &cookie)
+				  : -EINVAL;
 		err = pidfd < 0 ? pidfd : put_user(pidfd, req->pidfd);
 	}
 	if (vfork) {
@@ -310,7 +313,7 @@ i64 task_clone(const struct clone_req *req)
 	tid = t->tid;
 	tell_tid(t, req);
 	if (pidfd >= 0)
-		pidfd_ops->install(pidfd, cookie);
+		pidfd_ops->install(pidfd, t, cookie);
 	sched_start(t);
 	if (vfork) {
 		wait_for_vfork(t);

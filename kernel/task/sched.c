@@ -293,9 +293,13 @@ void sched_task_init(struct task *t)
 			    .affinity = ~0ull,
 			    .vruntime = p->vruntime};
 	if (!(current->flags & TF_KTHREAD)) {
-		s->policy = p->policy;
-		s->nice = p->nice;
-		s->rt_prio = p->rt_prio;
+		bool reset = p->reset_on_fork;
+
+		if (!reset || !p->rt_prio) {
+			s->policy = p->policy;
+			s->nice = reset ? max(p->nice, (i8)0) : p->nice;
+			s->rt_prio = p->rt_prio;
+		}
 		s->affinity = p->affinity;
 	}
 	list_init(&s->link);
@@ -570,7 +574,7 @@ void sched_tick(bool user_mode)
 /* --- policy and affinity
  * -------------------------------------------------------------------------------------- */
 
-int sched_set_policy(struct task *t, int policy, int nice, int rt_prio)
+int sched_set_policy(struct task *t, int policy, int nice, int rt_prio, bool reset_on_fork)
 {
 	u64 flags = irq_save();
 	struct rq *rq = task_rq_lock(t);
@@ -583,6 +587,7 @@ int sched_set_policy(struct task *t, int policy, int nice, int rt_prio)
 	t->sched.policy = (u8)policy;
 	t->sched.nice = (i8)nice;
 	t->sched.rt_prio = (u8)rt_prio;
+	t->sched.reset_on_fork = reset_on_fork;
 	sched_set_weight(&t->sched);
 	if (out) {
 		if (t == rq->curr && !is_rt(t)) {	/* curr stays out of the tree */

@@ -56,14 +56,15 @@ void signal_wake(struct task *t, u32 mask)
 /* --- queues
  * ------------------------------------------------------------------------------------------- */
 
-static void free_entry(struct process *p, struct sigqueue *q)
+static void free_entry(struct sigqueue *q)
 {
 	list_del(&q->link);
+	__atomic_sub_fetch(&q->user->sigpending, 1, __ATOMIC_RELAXED);
+	user_put(q->user);
 	kfree(q);
-	__atomic_sub_fetch(&p->nr_sigqueued, 1, __ATOMIC_RELAXED);
 }
 
-void signal_flush(struct process *p, struct sigpending *pend, sigmask_t which)
+void signal_flush(struct sigpending *pend, sigmask_t which)
 {
 	struct sigqueue *q, *tmp;
 
@@ -72,10 +73,10 @@ void signal_flush(struct process *p, struct sigpending *pend, sigmask_t which)
 	pend->set &= ~which;
 	list_for_each_safe(q, tmp, &pend->queue, link)
 		if (which & SIGBIT(q->info.si_signo))
-			free_entry(p, q);
+			free_entry(q);
 }
 
-static void flush_timers(struct process *p, struct sigpending *pend)
+static void flush_timers(struct sigpending *pend)
 {
 	struct sigqueue *q, *tmp;
 	sigmask_t gone = 0, left = 0;
@@ -83,7 +84,7 @@ static void flush_timers(struct process *p, struct sigpending *pend)
 	list_for_each_safe(q, tmp, &pend->queue, link) {
 		if (q->info.si_code == SI_TIMER) {
 			gone |= SIGBIT(q->info.si_signo);
-			free_entry(p, q);
+			free_entry(q);
 		} else {
 			left |= SIGBIT(q->info.si_signo);
 		}
@@ -96,8 +97,8 @@ void signal_flush_timers(void)
 	u64 flags;
 	struct sighand *s = sighand_lock(current->proc, &flags);
 
-	flush_timers(current->proc, &current->proc->pending);
-	flush_timers(current->proc, &current->pending);
+	flush_timers(&current->proc->pending);
+	flush_timers(&current->pending);
 	sighand_unlock(s, flags);
 }
 
@@ -108,21 +109,37 @@ static void kernel_info(siginfo_t *to, int sig)
 	to->si_code = SI_KERNEL;
 }
 
-/* 0, or -EAGAIN where the sender must know that the details were lost (real-time signals by
- * sigqueue). */
-static int enqueue(struct process *p, struct sigpending *pend, int sig, const siginfo_t *info,
-		   bool timer)
+/*
+ * An entry for t, charged to its user; NULL: the user has limit of them, or no memory. Interrupts
+ * are off, so that the credentials, and with them the user, stay while we look.
+ */
+static struct sigqueue *charged_entry(const struct task *t, u64 limit)
 {
-	bool must = timer || (sig < SIGRTMIN && (!info || info->si_code >= 0));
+	struct user *u = READ_ONCE(t->cred)->user;
 	struct sigqueue *q = NULL;
 
-	if (must || READ_ONCE(p->nr_sigqueued) < p->rlim[RLIMIT_SIGPENDING].rlim_cur)
+	if (__atomic_fetch_add(&u->sigpending, 1, __ATOMIC_RELAXED) < limit)
 		q = kmalloc_atomic(sizeof(*q));
+	if (q)
+		q->user = user_get(u);
+	else
+		__atomic_sub_fetch(&u->sigpending, 1, __ATOMIC_RELAXED);
+	return q;
+}
+
+/* 0, or -EAGAIN where the sender must know that the details were lost (real-time signals by
+ * sigqueue). t: the thread it is for; NULL: any of p. */
+static int enqueue(struct process *p, struct task *t, int sig, const siginfo_t *info, bool timer)
+{
+	bool must = timer || (sig < SIGRTMIN && (!info || info->si_code >= 0));
+	struct sigpending *pend = t ? &t->pending : &p->pending;
+	u64 limit = must ? ~0ull : p->rlim[RLIMIT_SIGPENDING].rlim_cur;
+	struct sigqueue *q = charged_entry(t ?: p->leader, limit);
+
 	if (!q && timer)
 		return -EAGAIN;
 	if (!q)
 		return sig >= SIGRTMIN && info && info->si_code != SI_USER ? -EAGAIN : 0;
-	__atomic_add_fetch(&p->nr_sigqueued, 1, __ATOMIC_RELAXED);
 	if (info)
 		q->info = *info;
 	else
@@ -133,7 +150,7 @@ static int enqueue(struct process *p, struct sigpending *pend, int sig, const si
 }
 
 /* Takes the first entry of sig out of pend. */
-static void collect(struct process *p, struct sigpending *pend, int sig, siginfo_t *info)
+static void collect(struct sigpending *pend, int sig, siginfo_t *info)
 {
 	struct sigqueue *q, *tmp, *found = NULL;
 	bool more = false;
@@ -151,7 +168,7 @@ static void collect(struct process *p, struct sigpending *pend, int sig, siginfo
 		pend->set &= ~SIGBIT(sig);
 	if (found) {
 		*info = found->info;
-		free_entry(p, found);
+		free_entry(found);
 	} else {
 		memset(info, 0, sizeof(*info));
 		info->si_signo = sig;
@@ -179,7 +196,7 @@ int signal_dequeue(sigmask_t set, siginfo_t *info)
 			return 0;
 	}
 	sig = lowest(pend->set & set);
-	collect(p, pend, sig, info);
+	collect(pend, sig, info);
 	if (sig == SIGALRM)
 		itimer_alarm_taken(p);
 	return sig;
@@ -216,9 +233,9 @@ static void stop_or_continue(struct process *p, int sig)
 	sigmask_t gone = sig == SIGCONT ? SIGS_STOP : SIGBIT(SIGCONT);
 	struct task *t;
 
-	signal_flush(p, &p->pending, gone);
+	signal_flush(&p->pending, gone);
 	list_for_each(t, &p->threads, thread_link) {
-		signal_flush(p, &t->pending, gone);
+		signal_flush(&t->pending, gone);
 		if (sig == SIGCONT && !t->dead) {
 			t->stop_pending = false;
 			wake_task(t, BIT(TASK_STOPPED));
@@ -303,7 +320,7 @@ static int send_locked(struct process *p, struct task *t, int sig, const siginfo
 		announce(p, t, sig);
 		return 0;
 	}
-	err = enqueue(p, pend, sig, info, timer);
+	err = enqueue(p, t, sig, info, timer);
 	if (err)
 		return err;
 	pend->set |= SIGBIT(sig);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Waiting for children: wait4 and waitid. Any thread may wait for any child of its process. */
+/* Waiting for children: wait4 and waitid. Any thread may wait for any child of its process, or with
+ * __WNOTHREAD for those that it made itself. */
 #include <linux/wait.h>
 #include <hal/sync.h>
 #include "internal.h"
@@ -20,6 +21,8 @@ static bool matches(const struct wait_req *r, const struct process *c)
 			return false;
 		break;
 	}
+	if ((r->options & __WNOTHREAD) && c->parent_task != current)
+		return false;
 	/* A "clone" child announces its end by something else than SIGCHLD. */
 	return (r->options & __WALL) || (c->exit_signal != SIGCHLD) == !!(r->options & __WCLONE);
 }

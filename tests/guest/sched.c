@@ -256,6 +256,55 @@ TEST(policy)
 	);
 }
 
+/* What sched_getattr(2) and sched_setattr(2) take. */
+struct attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+#define RESET_FLAG 1	/* SCHED_FLAG_RESET_ON_FORK */
+#define KEEP_ALL 0x18	/* SCHED_FLAG_KEEP_ALL */
+
+TEST(reset_on_fork)
+{
+	struct sched_param p = { .sched_priority = 7 }, q;
+	struct attr at = { .size = sizeof at, .nice = -5, .flags = RESET_FLAG };
+
+	OK(sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p));
+	CHECK_EQ(sched_getscheduler(0), SCHED_FIFO | SCHED_RESET_ON_FORK);
+	CHILD_OK(
+		CHECK_EQ(sched_getscheduler(0), SCHED_OTHER);
+		OK(sched_getparam(0, &q));
+		CHECK_EQ(q.sched_priority, 0);
+	);
+	p.sched_priority = 8;
+	OK(sched_setparam(0, &p));		/* keeps it */
+	CHECK_EQ(sched_getscheduler(0), SCHED_FIFO | SCHED_RESET_ON_FORK);
+	OK(syscall(SYS_sched_setattr, 0, &at, 0));
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER | SCHED_RESET_ON_FORK);
+	memset(&at, 0, sizeof at);
+	OK(syscall(SYS_sched_getattr, 0, &at, sizeof at, 0));
+	CHECK_EQ(at.flags, RESET_FLAG);
+	CHECK_EQ(at.nice, -5);
+	CHILD_OK(CHECK_EQ(getpriority(PRIO_PROCESS, 0), 0));
+	at = (struct attr){ .size = sizeof at, .policy = SCHED_BATCH, .flags = KEEP_ALL };
+	OK(syscall(SYS_sched_setattr, 0, &at, 0));
+	CHECK_EQ(sched_getscheduler(0), SCHED_OTHER | SCHED_RESET_ON_FORK);
+	CHECK_EQ(getpriority(PRIO_PROCESS, 0), -5);
+	at.flags = 1 << 20;
+	ERR(syscall(SYS_sched_setattr, 0, &at, 0), EINVAL);
+	p.sched_priority = 0;
+	CHILD_OK(		/* who may not raise may not drop it either */
+		OK(sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &p));
+		check_become(4321, 4321);
+		ERR(sched_setscheduler(0, SCHED_OTHER, &p), EPERM);
+		OK(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &p));
+		CHILD_OK(CHECK_EQ(sched_getscheduler(0), SCHED_BATCH));
+	);
+}
+
 static void *yielder(void *arg)
 {
 	for (int i = 0; i < 500; i++) {

@@ -661,3 +661,45 @@ TEST(many_signals)
 		check_sleep_ms(1);
 	CHECK_EQ(hits, 500);
 }
+
+static long sigq(const char *which)
+{
+	char buf[4096], *p;
+
+	check_read_file("/proc/self/status", buf, sizeof buf);
+	CHECK(p = strstr(buf, "SigQ:"));
+	return atol(*which == 'u' ? p + 5 : strchr(p, '/') + 1);
+}
+
+/* RLIMIT_SIGPENDING counts what waits for all processes of a user. */
+TEST(limit_is_the_users)
+{
+	CHILD_OK(
+		union sigval v = { .sival_int = 1 };
+		struct rlimit rl = { 10, 10 };
+		sigset_t s;
+		pid_t pid;
+
+		check_become(4322, 4322);
+		sigfillset(&s);
+		sigprocmask(SIG_SETMASK, &s, NULL);
+		OK(setrlimit(RLIMIT_SIGPENDING, &rl));
+		CHECK_EQ(sigq("used"), 0);
+		CHECK_EQ(sigq("limit"), 10);
+		pid = SPAWN(pause());
+		for (int i = 0; i < 6; i++)
+			OK(sigqueue(pid, SIGRTMIN, v));
+		CHECK_EQ(sigq("used"), 6);
+		CHILD_OK(for (int i = 0; i < 4; i++) OK(sigqueue(getpid(), SIGRTMIN + 1, v));
+			 ERR(sigqueue(getpid(), SIGRTMIN + 1, v), EAGAIN);
+			 ERR(sigqueue(pid, SIGRTMIN, v), EAGAIN);
+			 OK(kill(getpid(), SIGRTMIN + 2));	/* its details are lost, it is not */
+		);
+		CHECK_EQ(sigq("used"), 7);	/* the dead have none; our SIGCHLD is one */
+		for (int i = 0; i < 3; i++)
+			OK(sigqueue(pid, SIGRTMIN, v));
+		kill(pid, SIGKILL);
+		check_wait(pid);
+		CHECK_EQ(sigq("used"), 1);
+	);
+}

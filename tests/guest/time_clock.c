@@ -224,6 +224,48 @@ TEST(cpu_clocks)
 	CHECK_GE(tms.tms_utime + tms.tms_stime, 1);
 }
 
+static volatile int burn_on = 1;
+
+static void *burner(void *arg)
+{
+	while (burn_on)
+		;
+	return arg;
+}
+
+TEST(sleep_on_cpu_clock)
+{
+	struct timespec ts = { .tv_nsec = 50 * MSEC }, rest;
+	clockid_t mine, other;
+	pthread_t th;
+	long long start;
+
+	ERR(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL), EOPNOTSUPP);
+	CHECK_EQ(pthread_getcpuclockid(pthread_self(), &mine), 0);
+	ERR(syscall(SYS_clock_nanosleep, mine, 0, &ts, NULL), EINVAL);
+	CHECK_EQ(pthread_create(&th, NULL, burner, NULL), 0);
+	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	CHECK_EQ(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &ts, NULL), 0);
+	CHECK_GE(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start, 50 * MSEC);
+	CHECK_EQ(pthread_getcpuclockid(th, &other), 0);
+	start = clock_ns(other);
+	OK(syscall(SYS_clock_nanosleep, other, 0, &ts, NULL));
+	CHECK_GE(clock_ns(other) - start, 50 * MSEC);
+	start = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + 30 * MSEC;
+	ts = (struct timespec){ start / SEC, start % SEC };
+	CHECK_EQ(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, &ts, NULL), 0);
+	CHECK_GE(clock_ns(CLOCK_PROCESS_CPUTIME_ID), start);
+	burn_on = 0;
+	CHECK_EQ(pthread_join(th, NULL), 0);
+	/* nobody works: only a signal ends it, and the rest is told */
+	signal(SIGALRM, catch);
+	alarm(1);
+	ts = (struct timespec){ .tv_sec = 100 };
+	CHECK_EQ(clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &ts, &rest), EINTR);
+	CHECK_GE(rest.tv_sec, 98);
+	ERR(syscall(SYS_clock_nanosleep, ~4000000 * 8 + 2, 0, &ts, NULL), EINVAL);
+}
+
 TEST(cpu_clock_of_others)
 {
 	clockid_t c;

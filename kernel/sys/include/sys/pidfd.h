@@ -4,6 +4,12 @@
 #define SYS_PIDFD_H
 #include <base/types.h>
 struct process;
-/* The process behind the pidfd, referenced; ERR_PTR(-EBADF): not a pidfd. */
-struct process *pidfd_process(int fd);
+struct pidfd_target {
+	struct process *proc;	/* referenced */
+	i32 tid;		/* 0: made for the process, otherwise for this thread */
+	bool leader;		/* not for a thread that leads no process */
+	bool nonblock;
+};
+/* What the pidfd stands for: 0, -EBADF (not a pidfd). */
+int pidfd_get(int fd, struct pidfd_target *to) __must_check;
 #endif

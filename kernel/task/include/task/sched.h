@@ -21,6 +21,7 @@ struct sched { /* under the run queue's lock of the CPU in core.cpu unless said 
 	u32 state; /* enum task_state; set by the task itself, cleared to RUNNING by wakers */
 	bool queued;		/* on a run queue */
 	bool moving;		/* off its queue, about to be put on another CPU's; wakers leave it */
+	bool reset_on_fork;	/* children start with the ordinary policy and nice >= 0 */
 	u8 policy;		/* SCHED_OTHER, BATCH, IDLE, FIFO, RR */
 	i8 nice;		/* -20..19 */
 	u8 rt_prio;		/* 1..99 for FIFO and RR */
@@ -50,7 +51,7 @@ bool wake_task(struct task *t, u32 mask);
  */
 void set_state(enum task_state s);
 void sched_yield_current(void);
-int sched_set_policy(struct task *t, int policy, int nice, int rt_prio);
+int sched_set_policy(struct task *t, int policy, int nice, int rt_prio, bool reset_on_fork);
 int sched_set_affinity(struct task *t, u64 mask);	/* -EINVAL: no CPU left; migrates at once */
 void sched_kick(struct task *t); /* if it runs in user mode on another CPU, makes it look at its
 				    work bits now */

@@ -22,7 +22,12 @@ struct sighand {
 	struct sigaction_k action[64];
 	struct wait_queue signalfd_wait;
 };
-struct sigqueue { struct list link; siginfo_t info; };	/* link: sigpending.queue */
+struct user;
+struct sigqueue {
+	struct list link;		/* sigpending.queue */
+	struct user *user;		/* whom it is charged to; referenced */
+	siginfo_t info;
+};
 struct sigpending { sigmask_t set; struct list queue; };
 
 /* Sends to one thread or to the process; info NULL: kernel-made (SI_KERNEL). 0, -ESRCH (gone),
@@ -65,7 +70,7 @@ int signal_may_send(struct process *p, int sig);
 int signal_dequeue(sigmask_t set, siginfo_t *info);
 /* Drops the signals of which from q, one of p's or of its threads'. sighand->lock held, or nobody
  * can reach q. */
-void signal_flush(struct process *p, struct sigpending *q, sigmask_t which);
+void signal_flush(struct sigpending *q, sigmask_t which);
 /* Drops what the current process's POSIX timers have sent and nobody has taken: exec, after they
  * are deleted. */
 void signal_flush_timers(void);

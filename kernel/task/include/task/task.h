@@ -14,6 +14,7 @@
 #include <task/sched.h>
 #include <task/signal.h>
 #include <task/timer.h>
+#include <task/user.h>
 #include <linux/resource.h>
 #include <linux/capability.h>
 
@@ -38,6 +39,7 @@ struct cred {			/* immutable once published; replaced as a whole */
 	bool no_new_privs;	/* kept here since it is inherited like the rest */
 	u32 ngroups;
 	u32 *groups;		/* sorted */
+	struct user *user;	/* uid's */
 	struct rcu_head rcu;
 };
 
@@ -54,6 +56,7 @@ struct task {
 	i32 tid;
 	struct pid *pid;
 	u32 flags;			/* TF_*: own task only */
+	u32 nr_kids;			/* processes whose parent_task it is; proc_lock */
 	struct list thread_link; /* proc->threads; changed with proc_lock and sighand->lock held */
 	bool dead; /* has exited; a dead leader stays listed until the process is reaped.
 		      sighand->lock */
@@ -104,6 +107,7 @@ struct process {
 	u32 nr_threads;			/* those that are not dead; same */
 	u32 nr_live;			/* those that have not begun to exit; sighand->lock */
 	struct process *parent;		/* proc_lock, or rcu */
+	struct task *parent_task;	/* the living thread of parent that made it; proc_lock */
 	i32 ppid;			/* parent's pid, to be read without a lock */
 	struct list children, sibling;
 	struct list all_link;		/* in all_processes; proc_lock */
@@ -118,7 +122,6 @@ struct process {
 	struct sigpending pending;	/* for any thread; sighand->lock */
 	u32 group_flags;		/* PG_*; sighand->lock */
 	struct task *exec_task; /* PG_EXEC: the thread that waits for the others to be gone */
-	u32 nr_sigqueued;		/* queued siginfos, atomic: RLIMIT_SIGPENDING */
 	bool unkillable;		/* init: signals without a handler do nothing */
 	int group_exit_code;
 	u32 group_stop_count;
@@ -194,10 +197,10 @@ struct clone_req {
 };
 i64 task_clone(const struct clone_req *req);
 /* CLONE_PIDFD: fs makes the descriptor (registered by sys/pidfd.c). prepare returns a reserved
- * descriptor or -errno. */
+ * descriptor or -errno; thread: for t alone and not for its process. install: t has its number. */
 struct pidfd_ops {
-	int (*prepare)(struct process *p, void **cookie);
-	void (*install)(int fd, void *cookie);
+	int (*prepare)(struct task *t, bool thread, void **cookie);
+	void (*install)(int fd, struct task *t, void *cookie);
 	void (*cancel)(int fd, void *cookie);
 };
 extern const struct pidfd_ops *pidfd_ops;
@@ -221,7 +224,7 @@ struct task *task_start_init(struct mm *mm, const char *comm, u64 pc, u64 sp);
 struct wait_req {
 	int type;
 	i32 id;
-	struct process *pidfd;
+	struct process *pidfd;	/* P_PIDFD; NULL: no child */
 	u32 options;
 }; /* P_ALL P_PID P_PGID P_PIDFD; W* */
 struct wait_result {
@@ -257,6 +260,8 @@ void task_part_register(const struct task_part *p);	/* at boot; p stays */
 struct cred *cred_prepare(void) __must_check;
 void cred_commit(struct cred *c);
 void cred_abort(struct cred *c);
+/* The user that belongs to c->uid, after a change of it; 0 or -EAGAIN (no memory, setuid(2)). */
+int cred_set_user(struct cred *c) __must_check;
 bool capable(int cap);			/* the current task, effective */
 bool in_group(u32 gid);			/* fsgid or supplementary */
 /* The current process's soft limit. */
