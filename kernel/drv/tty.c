@@ -237,7 +237,9 @@ static ssize_t tty_read(struct file *f, struct uio *u, u64 *pos)
 
 	if (!u->left)
 		return 0;
-	mutex_lock(&t->read_lock);
+	err = mutex_lock_interruptible(&t->read_lock);	/* the one before may wait for ever */
+	if (err)
+		return err;
 	if (!L_FLAG(t, ICANON))
 		r.deadline = raw_deadline(t, &r);
 	while (!r.finished) {
@@ -318,7 +320,9 @@ static ssize_t tty_write(struct file *f, struct uio *u, u64 *pos)
 		if (err)
 			return err;
 	}
-	mutex_lock(&t->write_lock);
+	err = mutex_lock_interruptible(&t->write_lock);
+	if (err)
+		return err;
 	while (u->left && !err) {
 		size_t n = uio_read(u, buf, min(sizeof(buf), u->left));
 

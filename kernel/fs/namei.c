@@ -270,6 +270,36 @@ static int cross_down(struct walk *w, struct path *p)
 
 int walk_cross(struct walk *w) { return cross_down(w, &w->cur); }
 
+/*
+ * p is where a scoped walk may be: w->root is above it. A rename may have carried a directory of the
+ * walk out from under it, and ".." would then climb past (openat2(2), EAGAIN).
+ */
+static bool below_root(const struct walk *w, const struct path *p)
+{
+	const struct mount *m = p->mnt;
+	const struct dentry *d = p->dentry;
+	bool yes = false;
+
+	rcu_read_lock();
+	spin_lock(&rename_lock);
+	for (;;) {
+		yes = d == w->root.dentry && m == w->root.mnt;
+		if (yes || (d == m->root && !m->parent))
+			break;
+		if (d == m->root) {
+			d = m->at;
+			m = m->parent;
+		} else if (d->parent == d) {
+			break;
+		} else {
+			d = d->parent;
+		}
+	}
+	spin_unlock(&rename_lock);
+	rcu_read_unlock();
+	return yes;
+}
+
 static int walk_up(struct walk *w)
 {
 	struct path p = w->cur;
@@ -302,6 +332,8 @@ static int walk_up(struct walk *w)
 		crossed = true;
 	}
 	err = crossed && w->flags & LOOKUP_NO_XDEV ? -EXDEV : cross_down(w, &p);
+	if (!err && w->flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT) && !below_root(w, &p))
+		err = -EAGAIN;
 	if (err)
 		path_put(&p);
 	else

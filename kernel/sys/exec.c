@@ -229,7 +229,6 @@ static int prepare(struct exec *x, const struct exec_source *src)
 	int err;
 
 	strings_init(&x->strings);
-	x->randomize = !(current_proc()->personality & ADDR_NO_RANDOMIZE);
 	err = resolve_scripts(x);
 	if (!err)
 		err = gather_strings(x, src);
@@ -239,6 +238,8 @@ static int prepare(struct exec *x, const struct exec_source *src)
 		err = open_interp(x);
 	if (!err)
 		err = exec_cred(x);
+	/* Who runs a program with more rights than his own does not choose where it lies. */
+	x->randomize = x->secure || !(current_proc()->personality & ADDR_NO_RANDOMIZE);
 	if (!err)
 		err = exec_load(x);
 	if (!err)

@@ -145,26 +145,39 @@ bool mutex_trylock(struct mutex *m)
 	return atomic_cas(&m->owner, NULL, current);
 }
 
-static void __noinline mutex_lock_slow(struct mutex *m)
+static int __noinline mutex_lock_slow(struct mutex *m, enum task_sleep how)
 {
 	struct wait_entry e;
+	int err = 0;
 
 	BUG_ON(m->owner == current);
 	wait_entry_init(&e);
 	e.exclusive = true;
 	for (;;) {
-		wait_prepare(&m->waiters, &e, SLEEP_UNINTERRUPTIBLE);
+		wait_prepare(&m->waiters, &e, how);
 		if (mutex_trylock(m))
 			break;
+		if (sleep_interrupted(how)) {
+			err = -ERESTARTSYS;
+			break;
+		}
 		schedule();
 	}
 	wait_finish(&m->waiters, &e);
+	if (err)
+		wake_up(&m->waiters);	/* a wake may have been meant for the next one */
+	return err;
 }
 
 void mutex_lock(struct mutex *m)
 {
 	if (unlikely(!mutex_trylock(m)))
-		mutex_lock_slow(m);
+		(void)mutex_lock_slow(m, SLEEP_UNINTERRUPTIBLE);
+}
+
+int mutex_lock_interruptible(struct mutex *m)
+{
+	return likely(mutex_trylock(m)) ? 0 : mutex_lock_slow(m, SLEEP_INTERRUPTIBLE);
 }
 
 void mutex_unlock(struct mutex *m)

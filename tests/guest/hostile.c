@@ -3,12 +3,14 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -599,4 +601,87 @@ TEST(memory_of_the_dead)
 	CHECK_GE(after - before, SIZE / 2048);
 	CHECK_EQ(pread(fd, name, 1, 4096), 0);
 	close(fd);
+}
+
+static long stack_of_setuid(int full_pipe)
+{
+	char name[64], text[4096], *at;
+	long start = 0;
+	pid_t pid = SPAWN({
+		check_become(1000, 1000);
+		OK(personality(ADDR_NO_RANDOMIZE));
+		run_setuid((void *)(intptr_t)full_pipe);
+	});
+
+	snprintf(name, sizeof name, "/proc/%d/stat", pid);
+	do {
+		check_sleep_ms(1);
+		check_read_file(name, text, sizeof text);
+	} while (!strstr(text, "(suid)"));
+	at = strrchr(text, ')') + 3;	/* the state; what follows are numbers */
+	for (int field = 4; field <= 28; field++)
+		start = strtol(at, &at, 10);
+	CHECK_NE(start, 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return start;
+}
+
+TEST(setuid_program_lies_anywhere)
+{
+	int fd[2];
+
+	OK(chmod(check_tmpdir(), 0755));
+	make_setuid_copy("suid");
+	OK(pipe(fd));
+	fill_pipe(fd[1]);
+	CHECK_NE(stack_of_setuid(fd[1]), stack_of_setuid(fd[1]));
+}
+
+TEST(second_reader_can_be_killed)
+{
+	char name[32], c;
+	int m = OK(open("/dev/ptmx", O_RDWR | O_NOCTTY)), s, n, zero = 0, st;
+	pid_t first, second;
+
+	OK(ioctl(m, TIOCSPTLCK, &zero));
+	OK(ioctl(m, TIOCGPTN, &n));
+	snprintf(name, sizeof name, "/dev/pts/%d", n);
+	s = OK(open(name, O_RDWR | O_NOCTTY));
+	first = SPAWN(read(s, &c, 1));
+	check_wait_state(first, "S");
+	second = SPAWN(read(s, &c, 1));
+	check_sleep_ms(100);
+	kill(second, SIGKILL);
+	for (int i = 0; i < 200 && !(n = waitpid(second, &st, WNOHANG)); i++)
+		check_sleep_ms(10);
+	CHECK_EQ(n, second);
+	kill(first, SIGKILL);
+}
+
+TEST(beneath_while_directories_move)
+{
+	struct open_how how = { .flags = O_RDONLY, .resolve = RESOLVE_BENEATH };
+	int top, fd;
+	pid_t pid;
+
+	check_tmpdir();
+	check_write_file("secret", "x");
+	OK(mkdir("top", 0755));
+	OK(mkdir("top/a", 0755));
+	OK(mkdir("top/a/b", 0755));
+	OK(mkdir("out", 0755));
+	top = OK(open("top", O_PATH));
+	pid = SPAWN({
+		for (;;) {
+			rename("top/a/b", "out/b");
+			rename("out/b", "top/a/b");
+		}
+	});
+	for (long long end = check_now() + 3 * SEC; check_now() < end;) {
+		fd = syscall(SYS_openat2, top, "a/b/../../secret", &how, sizeof how);
+		if (fd >= 0)
+			FAIL("opened a file that is not beneath");
+	}
+	kill(pid, SIGKILL);
 }

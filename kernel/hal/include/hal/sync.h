@@ -91,6 +91,7 @@ struct mutex { struct task *owner; struct wait_queue waiters; };
 #define MUTEX_INIT(m) { .waiters = WAIT_QUEUE_INIT((m).waiters) }
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
+int mutex_lock_interruptible(struct mutex *m) __must_check;	/* 0 or -ERESTARTSYS: a signal */
 bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m);		/* by the current task */
