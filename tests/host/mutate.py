@@ -9,30 +9,32 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TESTS = ("test_pt", "test_mm", "test_mm_race")
 MUTATIONS = (	# name, file, what, instead
     ("cow_break_without_invalidation", "kernel/mm/fault.c",
      "	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);\n	pte_store(s->pte, anon_pte(s, copy));",
      "	pte_store(s->pte, anon_pte(s, copy));"),
     ("cow_break_without_break", "kernel/mm/fault.c", "	pte_store(s->pte, pte_none());\n	tlb_inval", "	tlb_inval"),
     ("unmap_without_invalidation", "kernel/pt/gather.c", "	if (!g->full)\n		pt_gather_invalidate(g);\n", ""),
-    ("free_before_invalidation", "kernel/pt/pt.h", "	if (g->full) {\n		folio_put(f);\n		return;\n	}",
-     "	folio_put(f);\n	return;"),
+    ("free_before_invalidation", "kernel/pt/gather.c",
+     "	if (!g->full)\n		pt_gather_invalidate(g);\n	folios_unmapped(g->folio, g->refs, g->nr);\n",
+     "	folios_unmapped(g->folio, g->refs, g->nr);\n	if (!g->full)\n		pt_gather_invalidate(g);\n"),
     ("tables_freed_by_last_level_form", "kernel/pt/gather.c", "g->tables_changed ? TLB_ALL_LEVELS : TLB_LAST_LEVEL",
      "TLB_LAST_LEVEL"),
     ("fork_without_invalidation", "kernel/mm/fork.c", "	if (k.wrprotected) {", "	if (0) {"),
     ("fork_keeps_exclusive", "kernel/mm/fork.c", "pte_wrprotect(pte_clear_exclusive(e))", "pte_wrprotect(e)"),
-    ("fork_leaves_parent_writable", "kernel/mm/fork.c",
-     "	} while (n.v != e.v && unlikely(!pte_replace(from, &e, n)));", "	} while (0);"),
-    ("reuse_of_a_shared_page", "kernel/mm/fault.c", "ref_read(&old->page.refcount) == 1", "ref_read(&old->page.refcount) <= 2"),
+    ("fork_leaves_parent_writable", "kernel/mm/fork.c", "			pte_set(p, e);\n", ""),
+    ("reuse_of_a_shared_page", "kernel/mm/fault.c",
+     "refs <= folio_nr_pages(f) && refs == mapped_here(s, f, (u32)(p - &f->page))", "refs <= 2"),
     ("mprotect_without_invalidation", "kernel/mm/mprotect.c", "	if (changed)\n", "	if (0)\n"),
-    ("mremap_without_invalidation", "kernel/mm/mremap.c", "	if (any)\n", "	if (0)\n"),
+    ("mremap_without_invalidation", "kernel/mm/mremap.c", "		if (moved)\n", "		if (0)\n"),
     ("fault_does_not_look_again", "kernel/mm/fault.c", "	ok = pte_is_none(pte_load(s->pte));\n", "	ok = true;\n"),
     ("copy_does_not_look_again", "kernel/mm/fault.c",
      "	spin_lock(&s->node->lock);\n	if (!same_entry(pte_load(s->pte), s->seen)) {\n		spin_unlock(&s->node->lock);\n"
      "		atomic_set(", "	spin_lock(&s->node->lock);\n	if (0) {\n		spin_unlock(&s->node->lock);\n		atomic_set("),
-    ("write_to_clean_entry_not_dirty", "kernel/mm/fault.c", "			n = pte_mkdirty(n);\n", "			;\n"),
+    ("write_to_clean_entry_not_dirty", "kernel/pt/run.c", "				new = pte_mkdirty(new);\n", "				;\n"),
     ("file_fault_ignores_truncation", "kernel/mm/fault.c", "	if (index >= div_round_up(m->size, PAGE_SIZE)) {", "	if (0) {"),
-    ("mprotect_gives_away_shared_pages", "kernel/mm/mprotect.c", "(shared || pte_exclusive(e))", "1"),
+    ("mprotect_gives_away_shared_pages", "kernel/pt/run.c", "(shared || pte_exclusive(old))", "1"),
     ("split_forgets_the_offset", "kernel/mm/vma_edit.c", "	n->pgoff = vma_pgoff(v, addr);\n", ""),
     ("dontneed_unlocks_before_invalidation", "kernel/mm/madvise.c", "	z.beside_faults = true;\n", ""),
     ("unmapping_forgets_dirty", "kernel/mm/zap.c", "if ((v->vm_flags & VM_SHARED) && dirty)", "if (0)"),
@@ -42,6 +44,36 @@ MUTATIONS = (	# name, file, what, instead
     ("reclaim_takes_private_copies", "kernel/mm/age.c", "z.keep_private = z.beside_faults = true", "z.beside_faults = true"),
     ("roll_over_without_invalidation", "kernel/pt/asid.c", "	tlb_inval_all();\n", ""),
     ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(asids.reserved[cpu] & ASID_MASK);\n", ""),
+    # contiguous blocks and 2 MiB blocks
+    ("unfold_without_invalidation", "kernel/pt/repaint.c",
+     "	forget(pt, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);\n	pte_store_run(", "	pte_store_run("),
+    ("unfold_invalidates_one_page", "kernel/pt/repaint.c",
+     "	forget(pt, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);\n	pte_store_run(",
+     "	forget(pt, va, PAGE_SIZE, PAGE_SIZE);\n	pte_store_run("),
+    ("unfold_live_at_any_level", "kernel/pt/repaint.c", "	if (arch_bbm_level >= 2)\n		unfold_live", "	if (1)\n		unfold_live"),
+    ("unfold_live_without_invalidation", "kernel/pt/repaint.c",
+     "	forget(pt, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);\n	all =", "	all ="),
+    ("unfold_live_dirty_of_one", "kernel/pt/repaint.c", "	all = unite_all(p);", "	all = pte_load(p);"),
+    ("unfold_dirty_of_one", "kernel/pt/repaint.c", "		all = pte_unite(all, pte_xchg(&p[i], pte_none()));",
+     "		pte_xchg(&p[i], pte_none());"),
+    ("split_without_invalidation", "kernel/pt/repaint.c",
+     "	old = pte_xchg(e, pte_none());\n	forget(pt, va, PMD_SIZE, PMD_SIZE);", "	old = pte_xchg(e, pte_none());"),
+    ("split_live_at_any_level", "kernel/pt/repaint.c", "	if (arch_bbm_level >= 2) {", "	if (1) {"),
+    ("split_live_without_invalidation", "kernel/pt/repaint.c",
+     "		forget(pt, va, PMD_SIZE, PMD_SIZE);\n		return;", "		return;"),
+    ("split_live_loses_dirty", "kernel/pt/repaint.c", "} while (!pte_cas(e, &old, table));", "} while (pte_store(e, table), 0);"),
+    ("block_taken_by_one_load", "kernel/pt/run.c", "	return likely(pte_settled(e)) ? e : take_unsettled(p);", "	return e;"),
+    ("block_taken_without_union", "kernel/pt/run.c", "		all = pte_unite(all, pte_xchg(&p[i], pte_none()));",
+     "		pte_xchg(&p[i], pte_none());"),
+    ("block_changed_beside_live_entries", "kernel/pt/run.c", "	if (unlikely(!pte_same_but_write(old, new)))\n", "	if (0)\n"),
+    ("block_protected_one_by_one", "kernel/pt/run.c",
+     "		pte_t old, new;\n\n		if (at_block(&p[i], n - i)) {", "		pte_t old, new;\n\n		if (0) {"),
+    ("blocks_of_unaligned_memory", "kernel/pt/run.c", "at != pte_pfn(first) % CONT_PTES", "0"),
+    ("run_looks_at_one_entry", "kernel/pt/run.c", "	for (u32 i = 1; !pte_settled(e) && i < CONT_PTES; i++)\n", "	for (u32 i = 1; 0;)\n"),
+    ("cleared_block_dirty_of_one", "kernel/pt/run.c", "			note(&r, block_take(&p[i]));", "			note(&r, pte_load(&p[i]));"),
+    ("edits_cut_blocks", "kernel/pt/walk.c", "		if (w->edit)\n", "		if (0)\n"),
+    ("edits_cut_last_block", "kernel/pt/walk.c", "	if (last % CONT_PTES &&", "	if (0 &&"),
+    ("range_of_pages_in_block_steps", "kernel/pt/pt.h", "	g->stride = min(g->stride, pt_span(level));\n", ""),
 )
 
 
@@ -70,12 +102,12 @@ def main():
                 continue
             with open(path, "w") as f:
                 f.write(text.replace(old, new))
-            made = run(["make", "-s", "HOST_WARN=-w", "build/host/test_mm", "build/host/test_mm_race"], where, 600)
+            made = run(["make", "-s", "HOST_WARN=-w"] + ["build/host/" + t for t in TESTS], where, 600)
             if made is None or made.returncode:
                 print("not ok %s: does not build\n%s" % (name, made.stdout[-2000:] if made else ""))
                 bad += 1
             else:
-                found = next((t for t in ("test_mm", "test_mm_race")
+                found = next((t for t in TESTS
                               if (r := run(["build/host/" + t], where, 300)) is None or r.returncode), None)
                 print("%s %s%s" % ("ok" if found else "not ok", name, ": %s fails" % found if found else ": nothing noticed"))
                 bad += not found

@@ -441,6 +441,12 @@ static void block_of_one_page(void)
 static void block_dirty_by_software(void) { different(3, (pte_t){ third().v | PTE_SW_DIRTY }); }
 static void block_exclusive_in_part(void) { different(3, pte_mkexclusive(third())); }
 static void block_executable_in_part(void) { different(3, (pte_t){ third().v & ~PTE_UXN }); }
+static void page_inside_block(void)
+{
+	fold(VA, PA);
+	clear(VA + 3 * PAGE_SIZE);
+	map(VA + 3 * PAGE_SIZE, PA + 3 * PAGE_SIZE);
+}
 static void block_protected_in_part(void) { different(3, pte_wrprotect(third())); }
 static void block_old_in_part(void) { different(3, pte_mkold(third())); }
 static void block_clean_in_part(void)
@@ -508,8 +514,7 @@ static void unlock_of_another_table(void)
 	clear(VA);
 	spin_lock(&node_of(VA, 2)->lock);
 	spin_unlock(&node_of(VA, 2)->lock);
-	map(VA, PA);
-	at(VA, 3)->v |= PTE_CONT_BIT;
+	set(VA, 3, pte_mkcont(dirty(PA, 3)));
 	spin_unlock(&node_of(VA, 3)->lock);
 }
 
@@ -896,10 +901,11 @@ static struct test_case cases[] = {
 	STOP(conflict, 0, "TLB conflict"),
 	STOP(block_of_15, 0, "contiguous block: entry 3"),
 	STOP(block_without_bit, 2, "contiguous block: entry 3"),
-	STOP(block_of_one_page, 0, "contiguous block: entry"),
+	STOP(block_of_one_page, 0, "is made beside"),
 	STOP(block_dirty_by_software, 0, "contiguous block: entry 3"),
 	STOP(block_exclusive_in_part, 0, "contiguous block: entry 3"),
-	STOP(block_executable_in_part, 0, "contiguous block: entry 3"),
+	STOP(block_executable_in_part, 0, "is made beside"),
+	STOP(page_inside_block, 0, "is made beside"),
 	STOP(block_protected_in_part, 0, "contiguous block: entry 3"),
 	OK(block_old_in_part, 0),
 	OK(block_clean_in_part, 0),

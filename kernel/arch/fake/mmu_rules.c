@@ -14,8 +14,8 @@
  *    but for consecutive addresses, for accessed, and, where hardware manages it, for AP[2] under
  *    DBM. Without that management AP[2] is a plain permission: a CPU may apply one entry's to all
  *    16 pages, and writes would go unnoticed. (Ours: this holds whenever the lock of the table is
- *    released and a CPU has its tree loaded. While it is held, a walk may find a mix and use any of
- *    what it finds.)
+ *    released and a CPU has its tree loaded. While it is held, some may be none, and those that
+ *    are valid may differ in who may write, and in software's bits; a walk uses any of them.)
  *  - What is freed (pages, tables, roots) is in no TLB.
  *  - At quiet moments (ours: fake_check_tlbs), a cached translation or way is what the tables say
  *    now, of the same size, and allows no more than each page's entry does.
@@ -89,6 +89,24 @@ static void check_block(pte_t *b, int level)
 				(u32)(with - b), with->v);
 	if ((pte_pfn(b[0]) << PAGE_SHIFT) % (CONT_PTES * level_span(level)))
 		panic("contiguous block: memory is not aligned: %lx", b[0].v);
+}
+
+/* p becomes new beside valid entries of the same 16. */
+static void check_beside(pte_t *p, pte_t new, int level)
+{
+	const u64 may_differ = PTE_AF | PTE_AP_RDONLY | PTE_DBM | PTE_SW_DIRTY | PTE_SW_SPECIAL |
+			       PTE_SW_EXCL | (arch_bbm_level >= 2 ? PTE_CONT_BIT : 0);
+	pte_t *b = block_of(p);
+
+	for (u32 i = 0; i < CONT_PTES; i++) {
+		u64 here = b[i].v + ((u64)(p - &b[i]) << level_shift(level));
+
+		if (&b[i] == p || !pte_valid(b[i]) || pte_kind(b[i], level) != PTE_LEAF ||
+		    !((b[i].v | new.v) & PTE_CONT_BIT))
+			continue;
+		if ((here ^ new.v) & ~may_differ)
+			panic("contiguous block: %lx is made beside %lx", new.v, b[i].v);
+	}
 }
 
 static void note_block(pte_t *p, pte_t old, pte_t new, int level)
@@ -266,6 +284,8 @@ void fake_check_store(pte_t *p, pte_t old, pte_t new)
 	check_form(new, level);
 	if (pte_valid(old) && old.v != new.v)
 		check_live(old, new, level);
+	if (pte_kind(new, level) == PTE_LEAF)
+		check_beside(p, new, level);
 	check_cached(p, new, level);
 }
 

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Page tables on the checking MMU, and the checking MMU itself.
+$(eval $(call host_test,test_pt,tests/host/test_pt.c $(HOST_MM)))
+$(eval $(call host_test,test_fake_mmu,tests/host/test_fake_mmu.c $(HOST_MM)))
