@@ -33,6 +33,7 @@
 
 #define OURS	"/.tine"
 #define MAXARG	4096
+#define CARRY	32768	/* bytes of output in one frame at most */
 #define PORTS	"/sys/class/virtio-ports"
 #define PORT_WAIT	100	/* x 10 ms that the kernel may take to find the port it was given */
 
@@ -76,7 +77,7 @@ static void put_all(int fd, const void *data, size_t len)
 
 static void frame(char type, const void *data, size_t len)
 {
-	char buf[4096 + 64];
+	static char buf[CARRY + 64];
 	int n = snprintf(buf, sizeof(buf), "\033_tine;%c;%zu;", type, len);
 
 	memcpy(buf + n, data, len);
@@ -344,7 +345,7 @@ static void start(void)
 
 /* --- input: frames from the host ------------------------------------------------------------ */
 
-static unsigned char rx[2 * 16384];	/* frames not yet taken; the head may have to wait */
+static unsigned char rx[2 * 65536];	/* frames not yet taken; the head may have to wait */
 static size_t rx_len;
 static size_t rx_done;		/* how much of the head frame's payload has been passed on */
 
@@ -412,7 +413,7 @@ static void read_console(void)
 /* One read's worth from FD as stream I (0: the terminal). Returns 0 at the end of it. */
 static int carry(int i, int fd)
 {
-	char buf[4096];
+	static char buf[CARRY];
 	ssize_t n = read(fd, buf, sizeof(buf));
 
 	if (n < 0)

@@ -16,7 +16,7 @@ MARK = b"\033_tine;"
 END = b"\033\\"
 # Bytes in flight to the guest and in one frame: over the serial line half of what a tty buffers,
 # over the port what init takes at once.
-SERIAL, PORT = (2048, 512), (16384, 4096)
+SERIAL, PORT = (2048, 512), (98304, 32768)
 ESCAPE = b"\x1d"	# Ctrl-]; three of them end the VM
 ESCAPES, ESCAPE_TIME = 3, 1.0
 
@@ -216,7 +216,7 @@ class Session:
                 if wake in got:
                     os.read(wake, 64)
                 if 0 in got:
-                    self.from_user(os.read(0, 4096))
+                    self.from_user(os.read(0, 32768))
                 for fd in [*self.parsers, err]:
                     if fd in got:
                         data = self.read(fd)

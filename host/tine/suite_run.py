@@ -72,7 +72,7 @@ class Tests:
             raise Failure("status %d, %d bytes of %d came back" % (done.returncode, len(done.stdout), len(data)))
 
     def test_large_input_by_sum(self):
-        data = os.urandom(1 << 20)
+        data = os.urandom(16 << 20)
         self.expect(self.tine("--", "md5sum", data=data), 0, hashlib.md5(data).hexdigest().encode() + b"  -\n")
 
     def test_large_output(self):

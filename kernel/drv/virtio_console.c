@@ -56,14 +56,18 @@ struct console_device {
 /* --- buffers
  * ------------------------------------------------------------------------------------------- */
 
-/* lock held. */
+/*
+ * A kick stops this CPU for as long as the hypervisor likes, and may raise the interrupt that the
+ * other CPUs then take: never with a port's lock held, for which they would wait all that time.
+ */
+
+/* Puts b where the device may fill it; the caller kicks after it has dropped the lock, held here. */
 static void offer(struct port *p, struct buffer *b)
 {
 	struct virtq_seg s = { virt_to_phys(b->data), BUF_SIZE };
 
 	b->used = b->len = 0;
-	if (virtq_add(p->rxq, &s, 0, 1, b) == 0)
-		virtq_kick(p->rxq);
+	virtq_add(p->rxq, &s, 0, 1, b);
 }
 
 static struct buffer *buffer_new(struct port *p)
@@ -84,6 +88,7 @@ static struct buffer *buffer_new(struct port *p)
 static size_t take_received(struct port *p, u8 *dst, size_t n)
 {
 	u64 flags = spin_lock_irqsave(&p->lock);
+	bool offered = false;
 	size_t done = 0;
 
 	while (done < n && !list_empty(&p->rx)) {
@@ -96,9 +101,12 @@ static size_t take_received(struct port *p, u8 *dst, size_t n)
 		if (b->used == b->len) {
 			list_del(&b->link);
 			offer(p, b);
+			offered = true;
 		}
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
+	if (offered)
+		virtq_kick(p->rxq);
 	return done;
 }
 
@@ -137,12 +145,13 @@ static void send(struct port *p, struct buffer *b, u32 n)
 {
 	struct virtq_seg s = { virt_to_phys(b->data), n };
 	u64 flags = spin_lock_irqsave(&p->lock);
+	bool added = virtq_add(p->txq, &s, 1, 0, b) == 0;
 
-	if (virtq_add(p->txq, &s, 1, 0, b) == 0)
-		virtq_kick(p->txq);
-	else
+	if (!added)
 		list_add(&p->tx_free, &b->link);
 	spin_unlock_irqrestore(&p->lock, flags);
+	if (added)
+		virtq_kick(p->txq);
 }
 
 static bool can_send(struct port *p)
@@ -427,6 +436,7 @@ static int fill_queues(struct port *p)
 			offer(p, b);
 		}
 	}
+	virtq_kick(p->rxq);
 	return 0;
 }
 
