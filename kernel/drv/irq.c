@@ -34,9 +34,9 @@ int irq_register(u32 irq, bool edge, irq_fn fn, void *arg, const char *name)
 
 bool irq_stats(u32 irq, u32 cpu, const char **name, u64 *count)
 {
-	if (irq >= MAX_IRQS || !handlers[irq].fn)
+	if (irq >= MAX_IRQS || (irq ? !handlers[irq].fn : !gic))
 		return false;
-	*name = handlers[irq].name;
+	*name = irq ? handlers[irq].name : "other CPUs' calls";
 	*count = handlers[irq].count[cpu];
 	return true;
 }
@@ -49,6 +49,7 @@ void irq_dispatch(void)
 
 	while ((irq = gic->acknowledge()) < 1020) {
 		if (irq < 16) {
+			handlers[0].count[cpu_id()]++;
 			gic->end(irq);
 			ipi_handler();
 			continue;

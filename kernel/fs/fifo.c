@@ -145,9 +145,11 @@ static struct file *pipe_end(struct inode *i, int flags)
 
 	snprintf(name, sizeof(name), "pipe:[%lu]", i->ino);
 	f = anon_file_inode(inode_get(i), name, &fifo_file_ops, i->private, flags);
-	if (!IS_ERR(f))
+	if (!IS_ERR(f)) {
 		f->version =
 			~0ull; /* never what w_opened was: a pipe without writers always hangs up */
+		f->mode |= FMODE_NOWAIT;
+	}
 	return f;
 }
 

@@ -22,7 +22,7 @@
 #define KEY_IN		(EPOLLIN | EPOLLRDNORM)
 #define KEY_OUT		(EPOLLOUT | EPOLLWRNORM)
 #define KEY_GONE	(KEY_IN | KEY_OUT | EPOLLERR | EPOLLHUP)
-u32 pipe_max_size = 1 << 20;
+u32 pipe_max_size = 1 << 20, pipe_user_pages_soft = 16384, pipe_user_pages_hard;
 
 void send_sigpipe(void)
 {
@@ -35,18 +35,48 @@ void send_sigpipe(void)
 
 /* --- the ring --------------------------------------------------------------------------------- */
 
+static bool privileged(void) { return capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN); }
+
+/* What u has after n more (below 0: fewer) slots. */
+static u32 charge_slots(struct user *u, i32 n)
+{
+	return __atomic_add_fetch(&u->pipe_pages, (u32)n, __ATOMIC_RELAXED);
+}
+static bool too_many(u32 pages, u32 limit) { return limit && pages > limit && !privileged(); }
+
+/* The slots that u gets for a new pipe, charged; 0: none. */
+static u32 first_slots(struct user *u)
+{
+	u32 n = PIPE_SLOTS, pages = charge_slots(u, (i32)n);
+
+	if (too_many(pages, pipe_user_pages_soft)) {
+		pages = charge_slots(u, (i32)(PIPE_SLOTS_FEW - n));
+		n = PIPE_SLOTS_FEW;
+	}
+	if (too_many(pages, pipe_user_pages_hard)) {
+		charge_slots(u, -(i32)n);
+		n = 0;
+	}
+	return n;
+}
+
 struct pipe *pipe_new(void)
 {
-	struct pipe *p = kzalloc(sizeof(*p));
+	struct user *u = current_cred()->user;
+	u32 slots = first_slots(u);
+	struct pipe *p = slots ? kzalloc(sizeof(*p)) : NULL;
 
-	if (!p)
+	if (!p) {
+		charge_slots(u, -(i32)slots);
 		return NULL;
+	}
+	p->user = user_get(u);
 	mutex_init(&p->lock);
 	wait_queue_init(&p->rd_wait);
 	wait_queue_init(&p->wr_wait);
 	wait_queue_init(&p->open_wait);
 	p->bufs = p->first;
-	p->mask = PIPE_SLOTS - 1;
+	p->mask = slots - 1;
 	return p;
 }
 
@@ -95,6 +125,8 @@ void pipe_drain(struct pipe *p)
 void pipe_free(struct pipe *p)
 {
 	pipe_drain(p);
+	charge_slots(p->user, -(i32)(p->mask + 1));
+	user_put(p->user);
 	if (p->bufs != p->first)
 		kfree(p->bufs);
 	kfree(p);
@@ -183,7 +215,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u, u64 *pos)
 	while (pipe_empty(p)) {
 		if (!p->writers)
 			ret = 0;
-		else if (f->flags & O_NONBLOCK)
+		else if ((f->flags & O_NONBLOCK) || (u->how & UIO_NOWAIT))
 			ret = -EAGAIN;
 		else
 			ret = 1;
@@ -288,7 +320,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 			break;
 		if (!pipe_full(p))
 			continue;
-		if (f->flags & O_NONBLOCK) {
+		if ((f->flags & O_NONBLOCK) || (u->how & UIO_NOWAIT)) {
 			ret = -EAGAIN;
 			break;
 		}
@@ -354,21 +386,40 @@ static void pipe_release(struct file *f)
 	pipe_leave(f->private, f->mode);
 }
 
+/* Lock held. Charges slots in place of what the pipe has: 0, -EBUSY (more are in use), -EPERM. */
+static int recharge(struct pipe *p, u32 slots)
+{
+	i32 more = (i32)(slots - (p->mask + 1));
+	u32 pages;
+
+	if (p->head - p->tail > slots)
+		return -EBUSY;
+	pages = charge_slots(p->user, more);
+	if (more > 0 &&
+	    (too_many(pages, pipe_user_pages_soft) || too_many(pages, pipe_user_pages_hard))) {
+		charge_slots(p->user, -more);
+		return -EPERM;
+	}
+	return 0;
+}
+
 static i64 resize(struct pipe *p, u32 slots)
 {
 	struct pipe_buf *bufs = kcalloc(slots, sizeof(*bufs)), *old = NULL;
 	u32 used, i;
 	bool grew;
+	int err;
 
 	if (!bufs)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
-	used = p->head - p->tail;
-	if (used > slots) {
+	err = recharge(p, slots);
+	if (err) {
 		mutex_unlock(&p->lock);
 		kfree(bufs);
-		return -EBUSY;
+		return err;
 	}
+	used = p->head - p->tail;
 	for (i = 0; i < used; i++)
 		bufs[i] = *slot(p, p->tail + i);
 	if (p->bufs != p->first)

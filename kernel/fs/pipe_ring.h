@@ -6,6 +6,7 @@
 #include <hal/page.h>
 
 #define PIPE_SLOTS	16u
+#define PIPE_SLOTS_FEW	2u	/* of a user who has many: pipe(7), pipe-user-pages-soft */
 
 struct pipe_buf { void *page; u32 off, len; bool packet; };
 
@@ -19,6 +20,7 @@ struct pipe {
 		w_opened; /* how often a reader or writer has come: what a FIFO's open waits for */
 	struct pipe_buf *bufs;
 	void *spare[2];			/* pages kept for the next write */
+	struct user *user;	/* whom the slots are charged to; referenced */
 	struct wait_queue rd_wait, wr_wait, open_wait;
 	struct pipe_buf first[PIPE_SLOTS];
 };

@@ -12,6 +12,7 @@
 static struct pseudo_node proc_node = PSEUDO_ROOT(proc_node);
 struct pseudo_node *proc_root = &proc_node;
 void (*proc_tty_info)(struct process *p, u32 *dev, i32 *pgid);
+void (*proc_intr_line)(struct seq *s);
 
 /* --- self and thread-self --------------------------------------------------------------------- */
 

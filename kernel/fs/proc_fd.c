@@ -129,6 +129,7 @@ static struct inode *lookup(struct inode *dir, const char *name, u32 len, bool i
 		return i;
 	i->ops = info ? &proc_text_iops : &fd_link_iops;
 	i->fops = info ? &info_fops : NULL;
+	i->mapping.size = info ? 0 : 64;	/* what Linux says of these links */
 	return i;
 }
 static struct inode *fd_lookup(struct inode *dir, const char *name, u32 len)

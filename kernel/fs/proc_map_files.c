@@ -92,8 +92,10 @@ static struct inode *map_lookup(struct inode *dir, const char *name, u32 len)
 	of.entry = NULL;
 	i = proc_new_inode(dir->sb, &of, S_IFLNK | 0500,
 			   0x38000000 + (of.start >> PAGE_SHIFT) % 0x7000000);
-	if (!IS_ERR(i))
+	if (!IS_ERR(i)) {
 		i->ops = &map_link_iops;
+		i->mapping.size = 64;
+	}
 	return i;
 }
 

@@ -174,8 +174,10 @@ static int show_stat(struct seq *s, void *arg)
 		seq_printf(s, "cpu%u", n);
 		cpu_line(s, user[n], system[n], idle[n]);
 	}
+	if (proc_intr_line)
+		proc_intr_line(s);
 	seq_printf(s,
-		   "intr 0\nctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n"
+		   "ctxt %lu\nbtime %lu\nprocesses %u\nprocs_running %u\nprocs_blocked 0\n"
 		   "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		   sched_switches(), (realtime_ns() - clock_ns()) / 1000000000, (u32)last_pid(),
 		   max(sched_nr_running(), 1u));

@@ -396,11 +396,13 @@ SHOW(limits)
 
 SHOW(io)
 {
-	struct process *p = t->proc;
+	struct io_counts io = t->io;
 
+	if (!thread)
+		process_io(t->proc, &io);
 	seq_printf(s, "rchar: %lu\nwchar: %lu\nsyscr: %lu\nsyscw: %lu\n"
 		      "read_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n",
-		   p->io_rchar, p->io_wchar, p->io_syscr, p->io_syscw);
+		   io.rchar, io.wchar, io.syscr, io.syscw);
 	return 0;
 }
 

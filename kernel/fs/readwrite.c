@@ -8,24 +8,36 @@
 
 ssize_t file_read(struct file *f, struct uio *u, u64 *pos)
 {
+	ssize_t n;
+
 	if (unlikely(!(f->mode & FMODE_READ)))
 		return -EBADF;
 	if (unlikely(!f->ops || !f->ops->read))
 		return f->inode && is_dir(f->inode) ? -EISDIR : -EINVAL;
 	if (unlikely(u->left > RW_MAX))
 		u->left = RW_MAX;
-	return f->ops->read(f, u, pos);
+	n = f->ops->read(f, u, pos);
+	current->io.syscr++;
+	if (n > 0)
+		current->io.rchar += (u64)n;
+	return n;
 }
 
 ssize_t file_write(struct file *f, struct uio *u, u64 *pos)
 {
+	ssize_t n;
+
 	if (unlikely(!(f->mode & FMODE_WRITE)))
 		return -EBADF;
 	if (unlikely(!f->ops || !f->ops->write))
 		return -EINVAL;
 	if (unlikely(u->left > RW_MAX))
 		u->left = RW_MAX;
-	return f->ops->write(f, u, pos);
+	n = f->ops->write(f, u, pos);
+	current->io.syscw++;
+	if (n > 0)
+		current->io.wchar += (u64)n;
+	return n;
 }
 
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, u64 pos)

@@ -161,7 +161,7 @@ static const struct pseudo_ops scale_ops = { .show = show_scale, .store = store_
 
 static u32 nr_open = 1048576, ngroups_max = 65536, cap_last_cap = CAP_LAST_CAP,
 	   randomize = 2;
-static u32 pipe_user_pages_soft = 16384, somaxconn = 4096, zero;
+static u32 somaxconn = 4096, zero;
 static const struct sysctl values[] = {
 	{ "vm/overcommit_memory", &mm_overcommit_memory, 0, 2 },
 	{ "vm/max_map_count", &mm_max_map_count, 1, 0x7fffffff },
@@ -177,7 +177,8 @@ static const struct sysctl values[] = {
 	{ "kernel/tainted", &zero, 0, 0 },
 	{ "fs/nr_open", &nr_open, 0, 0 },
 	{ "fs/pipe-max-size", &pipe_max_size, 4096, 1u << 31 },
-	{ "fs/pipe-user-pages-soft", &pipe_user_pages_soft, 0, 0 },
+	{ "fs/pipe-user-pages-soft", &pipe_user_pages_soft, 0, 0x7fffffff },
+	{ "fs/pipe-user-pages-hard", &pipe_user_pages_hard, 0, 0x7fffffff },
 	{ "net/core/somaxconn", &somaxconn, 0, 0 },
 };
 

@@ -23,7 +23,7 @@ static ssize_t tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 	if (unlikely(!u->left))
 		return 0;
 	write_lock(&i->lock);
-	if (f->flags & O_APPEND)
+	if (((f->flags & O_APPEND) && !(u->how & UIO_NOAPPEND)) || (u->how & UIO_APPEND))
 		*pos = i->mapping.size;
 	n = write_limits(f, u, *pos);
 	if (likely(!n)) {

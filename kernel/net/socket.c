@@ -64,14 +64,14 @@ ssize_t socket_recv(struct file *f, struct sock_msg *m)
 /* A datagram's write ends the call; a stream's SIGPIPE is as send's. */
 static ssize_t socket_write(struct file *f, struct uio *u, u64 *pos)
 {
-	struct sock_msg m = { .u = u };
+	struct sock_msg m = {.u = u, .flags = u->how & UIO_NOWAIT ? MSG_DONTWAIT : 0};
 
 	return socket_send(f, &m);
 }
 
 static ssize_t socket_read(struct file *f, struct uio *u, u64 *pos)
 {
-	struct sock_msg m = { .u = u };
+	struct sock_msg m = {.u = u, .flags = u->how & UIO_NOWAIT ? MSG_DONTWAIT : 0};
 
 	return socket_recv(f, &m);
 }
@@ -121,5 +121,7 @@ struct file *socket_file(struct socket *s, int flags)
 			    O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0));
 	if (IS_ERR(f))
 		socket_discard(s);
+	else
+		f->mode |= FMODE_NOWAIT;
 	return f;
 }

@@ -9,6 +9,7 @@
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
+#include <linux/fs.h>
 #include <sys/syscall.h>
 #include <task/task.h>
 #include "rw.h"
@@ -222,8 +223,9 @@ SYSCALL(pwrite64)
 	return (i64)a[3] < 0 ? -EINVAL : prw_one(a, true);
 }
 
-/* pos NULL: at the file's own position. */
-static i64 rw_vec(int fd, const struct iovec_u __user *vec, u64 n, const u64 *pos, bool write)
+/* pos NULL: at the file's own position; how: UIO_*. */
+static i64 rw_vec(int fd, const struct iovec_u __user *vec, u64 n, const u64 *pos, bool write,
+		  u8 how)
 {
 	struct fdref r = fdref_get(fd);
 	struct uio_vec v;
@@ -233,7 +235,12 @@ static i64 rw_vec(int fd, const struct iovec_u __user *vec, u64 n, const u64 *po
 		return -EBADF;
 	ret = uio_vec_get(&v, vec, n);
 	if (!ret) {
-		ret = pos ? file_prw(r.file, &v.u, *pos, write) : file_rw(r.file, &v.u, write);
+		v.u.how = how;
+		if ((how & UIO_NOWAIT) && !(r.file->mode & FMODE_NOWAIT))
+			ret = -EOPNOTSUPP;
+		else
+			ret = pos ? file_prw(r.file, &v.u, *pos, write)
+				  : file_rw(r.file, &v.u, write);
 		uio_vec_free(&v);
 	}
 	fdref_put(r);
@@ -242,36 +249,44 @@ static i64 rw_vec(int fd, const struct iovec_u __user *vec, u64 n, const u64 *po
 
 SYSCALL(readv)
 {
-	return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, false);
+	return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, false, 0);
 }
 
 SYSCALL(writev)
 {
-	return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, true);
+	return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, true, 0);
 }
 
 SYSCALL(preadv)
 {
 	return (i64)a[3] < 0 ? -EINVAL
-			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], false);
+			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], false, 0);
 }
 
 SYSCALL(pwritev)
 {
 	return (i64)a[3] < 0 ? -EINVAL
-			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], true);
+			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], true, 0);
 }
 
-/* RWF_HIPRI, DSYNC, SYNC are true by themselves of memory; NOWAIT and APPEND would need work:
- * refused. */
+#define RWF_NOAPPEND_ 0x20u	/* since Linux 6.9; older headers lack it */
+/* RWF_HIPRI, DSYNC, SYNC are true by themselves of memory. */
 static i64 rw_vec2(const u64 *a, bool write)
 {
-	if ((u32)a[5] & ~7u)
+	u32 flags = (u32)a[5];
+	u8 how = (flags & RWF_NOWAIT ? UIO_NOWAIT : 0) | (flags & RWF_APPEND ? UIO_APPEND : 0) |
+		 (flags & RWF_NOAPPEND_ ? UIO_NOAPPEND : 0);
+
+	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND |
+			   RWF_NOAPPEND_))
 		return -EOPNOTSUPP;
+	if ((flags & RWF_APPEND) && (flags & RWF_NOAPPEND_))
+		return -EINVAL;
 	if ((i64)a[3] == -1)
-		return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, write);
+		return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, write, how);
 	return (i64)a[3] < 0 ? -EINVAL
-			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], write);
+			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], write,
+				      how);
 }
 
 SYSCALL(preadv2)

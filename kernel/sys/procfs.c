@@ -126,6 +126,31 @@ static int show_interrupts(struct seq *s, void *arg)
 	}
 	return 0;
 }
+/* The sum, then every number's count up to the last that has a handler. */
+static void intr_line(struct seq *s)
+{
+	u64 total = 0, count;
+	const char *name;
+	u32 end = 0;
+
+	for (u32 irq = 0; irq < 1020; irq++)
+		for_each_cpu(n)
+			if (irq_stats(irq, n, &name, &count)) {
+				total += count;
+				end = irq + 1;
+			}
+	seq_printf(s, "intr %lu", total);
+	for (u32 irq = 0; irq < end; irq++) {
+		u64 all = 0;
+
+		for_each_cpu(n)
+			if (irq_stats(irq, n, &name, &count))
+				all += count;
+		seq_printf(s, " %lu", all);
+	}
+	seq_putc(s, '\n');
+}
+
 static const struct pseudo_ops cpuinfo_ops = {.show = show_cpuinfo},
 			       interrupts_ops = {.show = show_interrupts};
 
@@ -234,6 +259,7 @@ static int procfs_fill(void)
 	struct pseudo_node *k = pseudo_dir(proc_root, "sys/kernel");
 
 	proc_tty_info = tty_info;
+	proc_intr_line = intr_line;
 	pseudo_file(proc_root, "version", 0444, &version_ops, NULL);
 	pseudo_file(proc_root, "cmdline", 0444, &cmdline_ops, NULL);
 	pseudo_file(proc_root, "cpuinfo", 0444, &cpuinfo_ops, NULL);

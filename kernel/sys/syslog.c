@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* syslog(2): the kernel log for dmesg(1). Followers of the log read /dev/kmsg. */
+/* syslog(2): the kernel log for dmesg(1) and klogd(8). */
 #include <base/string.h>
 #include <drv/klog.h>
+#include <hal/sync.h>
 #include <hal/uaccess.h>
 #include <lib/format.h>
 #include <sys/syscall.h>
@@ -66,6 +67,61 @@ static i64 read_all(char __user *buf, size_t size)
 	return (i64)done;
 }
 
+/* READ takes what it reads: one position for all, in the middle of a line perhaps. */
+static struct mutex taking_lock = MUTEX_INIT(taking_lock);
+static u64 read_seq;		/* taking_lock to change */
+static size_t read_part;	/* bytes of that record that were taken; taking_lock */
+
+/* What has been logged and not been taken; 0: nothing (any more), -EFAULT. */
+static i64 take_unread(char __user *buf, size_t size, struct line *l)
+{
+	size_t done = 0, n;
+
+	while (done < size && next_line(read_seq, l)) {
+		if (l->r.seq != read_seq)	/* older ones were overwritten */
+			read_part = 0;
+		n = min(size - done, l->len - read_part);
+		if (copy_to_user(buf + done, l->text + read_part, n))
+			return done ? (i64)done : -EFAULT;
+		done += n;
+		read_part += n;
+		WRITE_ONCE(read_seq, l->r.seq);
+		if (read_part == l->len) {
+			WRITE_ONCE(read_seq, l->r.seq + 1);
+			read_part = 0;
+		}
+	}
+	return (i64)done;
+}
+
+static i64 read_stream(char __user *buf, size_t size)
+{
+	struct line l;
+	i64 ret = 0;
+
+	while (size && !ret) {
+		ret = wait_event_interruptible(&klog_wait, klog_next_seq() > READ_ONCE(read_seq));
+		if (ret)
+			break;
+		mutex_lock(&taking_lock);
+		ret = take_unread(buf, size, &l);
+		mutex_unlock(&taking_lock);
+	}
+	return ret;
+}
+
+static i64 size_unread(void)
+{
+	struct line l;
+	u64 n;
+
+	mutex_lock(&taking_lock);
+	n = total_from(read_seq, &l);
+	n -= min(n, read_part);
+	mutex_unlock(&taking_lock);
+	return (i64)n;
+}
+
 static i64 set_level(int level)
 {
 	if (level < 1 || level > 8)
@@ -87,6 +143,8 @@ SYSCALL(syslog)
 	switch (type) {
 	case 0: case 1:		/* open, close */
 		return 0;
+	case READ:
+		return !a[1] || size < 0 ? -EINVAL : read_stream((char __user *)a[1], (size_t)size);
 	case READ_ALL: case READ_CLEAR:
 		if (!a[1] || size < 0)
 			return -EINVAL;
@@ -110,9 +168,9 @@ SYSCALL(syslog)
 	case CONSOLE_LEVEL:
 		return set_level(size);
 	case SIZE_UNREAD:
-		return 0;
+		return size_unread();
 	case SIZE_BUFFER:
 		return (i64)max(total_from(klog_first_seq(), &l), (u64)16384);
 	}
-	return -EINVAL;		/* READ: one reader at a time of a stream; /dev/kmsg serves many */
+	return -EINVAL;
 }

@@ -104,6 +104,27 @@ void process_usage(struct process *p, struct rusage_k *u)
 	sighand_unlock(s, flags);
 }
 
+void io_add(struct io_counts *to, const struct io_counts *io)
+{
+	to->rchar += io->rchar;
+	to->wchar += io->wchar;
+	to->syscr += io->syscr;
+	to->syscw += io->syscw;
+}
+
+void process_io(struct process *p, struct io_counts *io)
+{
+	struct task *t;
+	u64 flags;
+	struct sighand *s = sighand_lock(p, &flags);
+
+	*io = p->dead_io;
+	list_for_each(t, &p->threads, thread_link)
+		if (!t->dead)
+			io_add(io, &t->io);
+	sighand_unlock(s, flags);
+}
+
 /* --- zombies ----------------------------------------------------------------------------- */
 
 struct process *process_reaper(struct process *p)
@@ -250,6 +271,7 @@ static bool thread_dies(struct task *t, struct process *p)
 
 	task_usage(t, &u);
 	usage_add(&p->dead_threads, &u);
+	io_add(&p->dead_io, &t->io);
 	t->dead = true;
 	if (t != p->leader) {
 		list_del(&t->thread_link);

@@ -50,6 +50,7 @@ static bool take_zombie(const struct wait_req *r, struct process *c, struct wait
 		return true;
 	process_unlink(c);
 	res->usage = c->dead_threads;
+	io_add(&current->proc->dead_io, &c->dead_io);
 	kids->utime += res->usage.utime;
 	kids->stime += res->usage.stime;
 	kids->min_flt += res->usage.min_flt;

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -552,4 +553,50 @@ TEST(devices)
 	CHECK_LE(zero, 20);
 	fd = OK(open("/dev/random", O_RDONLY));
 	CHECK_EQ(read(fd, buf, 16), 16);
+}
+
+#define NOAPPEND 0x20	/* RWF_NOAPPEND */
+
+TEST(rwf_append)
+{
+	struct iovec v = { "ab", 2 };
+	char got[16];
+	int fd;
+
+	check_tmpdir();
+	check_write_file("f", "12345");
+	fd = OK(open("f", O_RDWR));
+	CHECK_EQ(pwritev2(fd, &v, 1, 0, RWF_APPEND), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_EQ(pwritev2(fd, &v, 1, -1, RWF_APPEND), 2);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 9);
+	check_read_file("f", got, sizeof got);
+	CHECK_STR(got, "12345abab");
+	close(fd);
+	fd = OK(open("f", O_WRONLY | O_APPEND));
+	CHECK_EQ(pwritev2(fd, &v, 1, 1, NOAPPEND), 2);
+	ERR(pwritev2(fd, &v, 1, 1, NOAPPEND | RWF_APPEND), EINVAL);
+	check_read_file("f", got, sizeof got);
+	CHECK_STR(got, "1ab45abab");
+	ERR(pwritev2(fd, &v, 1, 1, 1 << 20), EOPNOTSUPP);
+}
+
+TEST(rwf_nowait)
+{
+	char c;
+	struct iovec v = { &c, 1 };
+	int p[2], s[2], fd;
+
+	OK(pipe(p));
+	ERR(preadv2(p[0], &v, 1, -1, RWF_NOWAIT), EAGAIN);
+	while (pwritev2(p[1], &v, 1, -1, RWF_NOWAIT) == 1)
+		;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(preadv2(p[0], &v, 1, -1, RWF_NOWAIT), 1);
+	CHECK_EQ(fcntl(p[0], F_GETFL) & O_NONBLOCK, 0);
+	OK(socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+	ERR(preadv2(s[0], &v, 1, -1, RWF_NOWAIT), EAGAIN);
+	check_tmpdir();
+	fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+	ERR(preadv2(fd, &v, 1, 0, RWF_NOWAIT), EOPNOTSUPP);
 }

@@ -379,3 +379,42 @@ TEST(chain)
 		CHECK_EQ(st, 0);
 	}
 }
+
+static void put(const char *path, const char *text) { check_write_file(path, text); }
+
+/* A user with many pipes gets small ones, and then none. */
+TEST(user_pages)
+{
+	int st;
+
+	put("/proc/sys/fs/pipe-user-pages-soft", "40");
+	put("/proc/sys/fs/pipe-user-pages-hard", "44");
+	st = IN_CHILD(
+		int p[2];
+
+		check_become(4323, 4323);
+		OK(pipe(p));
+		CHECK_EQ(fcntl(p[0], F_GETPIPE_SZ), 65536);
+		OK(fcntl(p[0], F_SETPIPE_SZ, 131072));
+		ERR(fcntl(p[0], F_SETPIPE_SZ, 262144), EPERM);
+		for (int i = 0; i < 6; i++) {
+			OK(pipe(p));
+			CHECK_EQ(fcntl(p[0], F_GETPIPE_SZ), 8192);
+			ERR(fcntl(p[0], F_SETPIPE_SZ, 65536), EPERM);
+		}
+		ERR(pipe(p), ENFILE);
+		OK(fcntl(p[0], F_SETPIPE_SZ, 4096));
+		ERR(pipe(p), ENFILE);		/* one page is not enough for two */
+	);
+	CHILD_OK(int p[2]; for (int i = 0; i < 8; i++) OK(pipe(p)));	/* root may */
+	put("/proc/sys/fs/pipe-user-pages-soft", "16384");
+	put("/proc/sys/fs/pipe-user-pages-hard", "0");
+	CHECK_EQ(st, 0);
+	CHILD_OK(		/* nothing stays charged to the dead */
+		int p[2];
+
+		check_become(4323, 4323);
+		OK(pipe(p));
+		CHECK_EQ(fcntl(p[0], F_GETPIPE_SZ), 65536);
+	);
+}

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -811,6 +812,129 @@ TEST(kmsg)
 		if (strstr(buf, "guest test says hello\n"))
 			break;
 	}
+}
+
+/* syslog(2) type 2 takes what it reads. */
+TEST(syslog_read)
+{
+	int fd = OK(open("/dev/kmsg", O_WRONLY));
+	char c;
+
+	ERR(klogctl(2, NULL, 10), EINVAL);
+	ERR(klogctl(2, buf, -1), EINVAL);
+	CHECK_EQ(klogctl(2, buf, 0), 0);
+	while (klogctl(9, NULL, 0) > 0)
+		OK(klogctl(2, buf, 8192));
+	CHECK_EQ(write(fd, "<6>taken but once\n", 18), 18);
+	CHECK_GE(klogctl(9, NULL, 0), 18);
+	OK(klogctl(2, &c, 1));			/* a line in two pieces */
+	CHECK_EQ(c, '<');
+	buf[OK(klogctl(2, buf, 8192))] = 0;
+	CHECK(strstr(buf, ">["));
+	CHECK(strstr(buf, "] taken but once\n"));
+	CHECK_EQ(klogctl(9, NULL, 0), 0);
+	CHECK_EQ(IN_CHILD(alarm(1); klogctl(2, buf, 8192)), SIGALRM);	/* waits */
+	CHILD_OK(check_become(4321, 4321); ERR(klogctl(2, buf, 100), EPERM));
+}
+
+static long io_of(const char *dir, const char *name)
+{
+	char path[64], *p;
+
+	snprintf(path, sizeof path, "/proc/%s/io", dir);
+	slurp(path);
+	p = strstr(buf, name);
+	CHECK(p);
+	return atol(p + strlen(name) + 1);
+}
+
+static void *io_thread(void *arg)
+{
+	int fd = OK(open("/dev/zero", O_RDWR));
+
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(read(fd, arg, 1000), 1000);
+	CHECK_EQ(io_of("thread-self", "rchar") / 1000, 10);
+	close(fd);
+	return NULL;
+}
+
+TEST(io_counts)
+{
+	static char data[1000];
+	long rchar = io_of("self", "rchar"), wchar = io_of("self", "wchar"), more;
+	long syscw = io_of("self", "syscw");
+	int fd = OK(open("/dev/null", O_WRONLY));
+	pthread_t th;
+
+	for (int i = 0; i < 7; i++)
+		CHECK_EQ(write(fd, data, 1000), 1000);
+	CHECK_EQ(io_of("self", "wchar"), wchar + 7000);
+	CHECK_EQ(io_of("self", "syscw"), syscw + 7);
+	CHECK_EQ(pthread_create(&th, NULL, io_thread, data), 0);
+	CHECK_EQ(pthread_join(th, NULL), 0);
+	more = io_of("self", "rchar") - rchar;		/* with what reading these files took */
+	CHECK(more >= 10000 && more < 13000);
+	rchar = io_of("self", "rchar");
+	CHILD_OK(io_thread(data));
+	more = io_of("self", "rchar") - rchar;
+	CHECK(more >= 10000 && more < 13000);
+	CHECK_EQ(io_of("self", "read_bytes"), 0);
+}
+
+TEST(interrupt_counts)
+{
+	long total, sum = 0, before, n;
+	char *p, *end;
+
+	slurp("/proc/stat");
+	p = strstr(buf, "\nintr ");
+	before = total = strtol(p + 6, &p, 10);
+	for (; *p != '\n'; p = end) {
+		n = strtol(p, &end, 10);
+		sum += n;
+	}
+	CHECK_EQ(sum, total);
+	CHECK_GE(total, 1);
+	p = strstr(buf, "\nsoftirq ");
+	CHECK(p);
+	for (n = 0; *p != '\n' || !n; n++)
+		strtol(p + (n ? 0 : 9), &p, 10);
+	CHECK_EQ(n, 11);
+	check_sleep_ms(50);
+	slurp("/proc/stat");
+	CHECK_GE(atol(strstr(buf, "\nintr ") + 6), before + 1);	/* the timer's, at least */
+	CHECK_GE(atol(strstr(buf, "\nctxt ") + 6), 1);
+}
+
+/* File pages count as mapped while somebody maps them. */
+TEST(meminfo_mapped)
+{
+	long size = 16L << 20, base;
+	int fd = OK(memfd_create("m", 0));
+	char *p;
+
+	OK(ftruncate(fd, size));
+	slurp("/proc/meminfo");
+	base = atol(strstr(buf, "\nMapped:") + 8);
+	p = (char *)OK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	for (long i = 0; i < size; i += PAGE)
+		p[i] = 1;
+	slurp("/proc/meminfo");
+	CHECK_GE(atol(strstr(buf, "\nMapped:") + 8), base + 16384 - 512);
+	OK(munmap(p, size));
+	slurp("/proc/meminfo");
+	CHECK_LE(atol(strstr(buf, "\nMapped:") + 8), base + 1024);
+}
+
+TEST(fd_link_size)
+{
+	struct stat st;
+
+	OK(lstat("/proc/self/fd/0", &st));
+	CHECK_EQ(st.st_size, 64);
+	OK(lstat("/proc/self/exe", &st));
+	CHECK_EQ(st.st_size, 0);
 }
 
 TEST(sysfs)

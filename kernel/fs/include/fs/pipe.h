@@ -15,6 +15,7 @@ int pipe_create(struct file *out[2], int flags);
  * -EINVAL, -ENOMEM. */
 i64 pipe_fcntl(struct file *f, int cmd, u64 arg);
 /* /proc/sys/fs/pipe-max-size: what one without CAP_SYS_RESOURCE may set, bytes. */
+extern u32 pipe_user_pages_soft, pipe_user_pages_hard;
 extern u32 pipe_max_size;
 /* SIGPIPE for the current thread, as a write to nobody gives it. */
 void send_sigpipe(void);

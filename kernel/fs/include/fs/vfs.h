@@ -235,7 +235,8 @@ enum {
 	FMODE_PATH = 8,
 	FMODE_STREAM = 16,
 	FMODE_EXEC = 32,
-	FMODE_LOCKED_POS = 64 /* regular files, directories */
+	FMODE_LOCKED_POS = 64 /* regular files, directories */,
+	FMODE_NOWAIT = 128	/* looks at UIO_NOWAIT */
 };
 
 /* Opens by path for the kernel or a system call; mode applies with O_CREAT. ERR_PTR. */

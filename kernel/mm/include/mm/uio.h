@@ -11,9 +11,11 @@ struct uio {
 	struct uio_seg *seg;	/* current segment */
 	u32 nr_seg;		/* segments left, with the current one */
 	bool kernel;		/* bases are kernel addresses */
+	u8 how;			/* UIO_*: what this call wants otherwise than the open file */
 	size_t off;		/* consumed of the current segment */
 	size_t left;		/* bytes left in all */
 };
+enum { UIO_APPEND = 1, UIO_NOAPPEND = 2, UIO_NOWAIT = 4 };
 static inline void uio_user(struct uio *u, struct uio_seg *one, void __user *base, size_t len)
 {
 	*one = (struct uio_seg){ base, len };

@@ -44,6 +44,8 @@ struct cred {			/* immutable once published; replaced as a whole */
 };
 
 struct rusage_k { u64 utime, stime, min_flt, maj_flt, nvcsw, nivcsw, maxrss; };	/* ns, pages */
+/* What read(2), write(2) and their like moved, and how often: /proc/PID/io. */
+struct io_counts { u64 rchar, wchar, syscr, syscw; };
 struct task_work { struct task_work *next; void (*fn)(struct task_work *); };
 
 struct task {
@@ -89,6 +91,7 @@ struct task {
 	struct completion vfork_done;
 	int pdeath_signal;
 	u64 min_flt, maj_flt;
+	struct io_counts io;		/* own task only */
 	u64 start_time;			/* clock_ns */
 	u64 timer_slack;
 	struct task_work *works;	/* atomic push */
@@ -143,7 +146,7 @@ struct process {
 	i32 oom_score_adj;
 	u32 personality;
 	char *exe_path;
-	u64 io_rchar, io_wchar, io_syscr, io_syscw;
+	struct io_counts dead_io; /* of dead threads and of children waited for; sighand->lock */
 };
 
 #define PGF_EXITING	BIT(0)	/* group_exit_code is the status; every thread is on its way out */
@@ -237,6 +240,7 @@ struct wait_result {
 i64 task_wait(const struct wait_req *req, struct wait_result *res);
 void process_usage(struct process *p, struct rusage_k *u); /* all threads, dead ones included */
 void task_usage(struct task *t, struct rusage_k *u);
+void process_io(struct process *p, struct io_counts *io);	/* the same for /proc/PID/io */
 
 /* Sessions and process groups. Results as the system calls'. */
 i64 task_setsid(void);
