@@ -187,8 +187,7 @@ struct folio *folio_alloc(u32 order, u32 flags)
 	}
 	prepare(p, order);
 	if (flags & ALLOC_ZERO)
-		for (u32 n = 0; n < 1u << order; n++)
-			clear_page((char *)page_address(p) + n * PAGE_SIZE);
+		clear_pages(page_address(p), 1ull << order);
 	return (struct folio *)p;
 }
 

@@ -114,10 +114,29 @@ static int populate_for(struct vma *v, u64 start, u64 end, bool write)
 	return populate_vma(v, start, end, write);
 }
 
-static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
+/*
+ * Takes the pages of [start, end) away. Blocks of private memory that the range cuts are taken
+ * apart first; a fault of another thread may make one again before zap comes, which tells.
+ * 0 or -ENOMEM.
+ */
+static int zap_advised(struct vma *v, u64 start, u64 end)
 {
+	struct pt_tree *pt = &v->mm->pt;
 	struct zap z;
 
+	do {
+		if (pt_split_at(pt, start, PT_ADVISE) || pt_split_at(pt, end, PT_ADVISE))
+			return -ENOMEM;
+		zap_begin(&z, v->mm, false);
+		z.beside_faults = true;
+		zap_vma(&z, v, start, end);
+		zap_end(&z);
+	} while (z.cut);
+	return 0;
+}
+
+static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
+{
 	switch (advice) {
 	case MADV_POPULATE_READ: return populate_for(v, start, end, false);
 	case MADV_POPULATE_WRITE: return populate_for(v, start, end, true);
@@ -137,11 +156,7 @@ static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 		if (v->vm_flags & VM_PFN)
 			return -EINVAL;
 	}
-	zap_begin(&z, v->mm, false);
-	z.beside_faults = true;
-	zap_vma(&z, v, start, end);
-	zap_end(&z);
-	return 0;
+	return zap_advised(v, start, end);
 }
 
 static int advise_pages(struct mm *mm, u64 start, u64 end, int advice)

@@ -114,6 +114,8 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 	}
 	if ((r->flags & MAP_NORESERVE) && mm_overcommit_memory != OVERCOMMIT_NEVER)
 		f |= VM_NORESERVE;
+	if (r->flags & MAP_STACK)	/* touched at one end: no large folios (Linux 6.7) */
+		f |= VM_NOHUGEPAGE;
 	if (r->flags & MAP_GROWSDOWN) {
 		if (b || type != MAP_PRIVATE)
 			return -EINVAL;

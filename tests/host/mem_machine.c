@@ -65,7 +65,7 @@ paddr_t virt_to_phys(const void *v)
 	return (u64)((const char *)v - fake_ram) + FAKE_RAM_BASE;
 }
 
-void clear_page(void *page) { memset(page, 0, PAGE_SIZE); }
+void clear_pages(void *page, u64 n) { memset(page, 0, n * PAGE_SIZE); }
 
 static void *host_map(void *at, u64 size, paddr_t pa)
 {
