@@ -3,7 +3,6 @@
  * numbers, debugfs. */
 #include <base/init.h>
 #include <base/string.h>
-#include <drv/console.h>
 #include <drv/machine.h>
 #include <drv/random.h>
 #include <drv/tty.h>
@@ -235,11 +234,9 @@ static void tty_info(struct process *p, u32 *dev, i32 *pgid)
 
 static int show_console(struct seq *s, void *arg)
 {
-	struct tty *t;
+	struct tty *t = tty_console();
 
-	for (u32 n = 0; (t = console_nth(n)); n++)
-		seq_printf(s, "%s%s", n ? " " : "", t->name);
-	seq_putc(s, '\n');
+	seq_printf(s, "%s\n", t ? t->name : "");
 	return 0;
 }
 static int show_midr(struct seq *s, void *arg)
