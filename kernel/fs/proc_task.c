@@ -441,30 +441,25 @@ SHOW(wchan)
 /* What the thread sleeps in: number, arguments, stack pointer, program counter. */
 SHOW(syscall)
 {
-	struct regs r;
-	bool dead;
+	const struct regs *r;
 
+	if (READ_ONCE(t->dead) || t->flags & TF_KTHREAD) {
+		seq_puts(s, "0 0x0 0x0\n");
+		return 0;
+	}
 	if (t == current || READ_ONCE(t->sched.state) == TASK_RUNNING) {
 		seq_puts(s, "running\n");
 		return 0;
 	}
-	rcu_read_lock();	/* a thread that is not dead by now has its stack until we unlock */
-	dead = READ_ONCE(t->dead) || t->flags & TF_KTHREAD;
-	if (!dead)
-		r = *arch_user_regs(t->core.stack);
-	rcu_read_unlock();
-	if (dead) {
-		seq_puts(s, "0 0x0 0x0\n");
+	r = arch_user_regs(t->core.stack);
+	if (!regs_in_syscall(r)) {
+		seq_printf(s, "-1 0x%lx 0x%lx\n", regs_sp(r), regs_pc(r));
 		return 0;
 	}
-	if (!regs_in_syscall(&r)) {
-		seq_printf(s, "-1 0x%lx 0x%lx\n", regs_sp(&r), regs_pc(&r));
-		return 0;
-	}
-	seq_printf(s, "%lu", regs_syscall(&r));
+	seq_printf(s, "%lu", regs_syscall(r));
 	for (u32 i = 0; i < 6; i++)
-		seq_printf(s, " 0x%lx", regs_arg(&r, i));
-	seq_printf(s, " 0x%lx 0x%lx\n", regs_sp(&r), regs_pc(&r));
+		seq_printf(s, " 0x%lx", regs_arg(r, i));
+	seq_printf(s, " 0x%lx 0x%lx\n", regs_sp(r), regs_pc(r));
 	return 0;
 }
 

@@ -37,8 +37,7 @@ static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 	return NULL;
 }
 
-/* need: what the VMA must have one of. */
-static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool write, u32 need)
+ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
 {
 	size_t done = 0;
 
@@ -51,7 +50,7 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 		pfn_t pfn;
 		char *k;
 
-		if (!v || !(v->vm_flags & need))
+		if (!v || !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_MAYREAD)))
 			break;
 		f = page_of(v, at, write, &pfn);
 		if (!f)
@@ -66,14 +65,4 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 	}
 	read_unlock(&mm->lock);
 	return (ssize_t)done;
-}
-
-ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
-{
-	return access_as(mm, addr, buf, len, write, write ? VM_WRITE : VM_READ | VM_MAYREAD);
-}
-
-ssize_t mm_access_as_user(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
-{
-	return access_as(mm, addr, buf, len, write, write ? VM_WRITE : VM_READ);
 }

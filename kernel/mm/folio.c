@@ -187,7 +187,8 @@ struct folio *folio_alloc(u32 order, u32 flags)
 	}
 	prepare(p, order);
 	if (flags & ALLOC_ZERO)
-		clear_pages(page_address(p), 1ull << order);
+		for (u32 n = 0; n < 1u << order; n++)
+			clear_page((char *)page_address(p) + n * PAGE_SIZE);
 	return (struct folio *)p;
 }
 

@@ -101,7 +101,6 @@ struct zap {
 	 * writing)
 	 */
 	bool beside_faults;
-	bool cut;		/* beside faults, a block that the range cuts was left as it was */
 	i64 anon, file, shmem;	/* pages */
 	i32 cleared;		/* entries of the current stretch */
 };
@@ -186,20 +185,6 @@ static inline void folio_unmap_put(struct folio *f, u32 n)
 
 	if (!(u32)left)
 		folio_free(f);
-}
-/*
- * A new folio becomes anonymous memory of owner from page lin of the lineage on, of which leaves
- * map (or are about to) mapped pages. Its references are the caller's business.
- */
-static inline void anon_folio_init(struct folio *f, struct lineage_node *owner, u64 lin, u32 mapped)
-{
-	f->page.index = lin;
-	f->page.owner = owner;
-	lineage_get(owner, 1);		/* freeing it gives that back, and takes it off the sum */
-	mem_stat_add(STAT_ANON, 1ll << folio_order(f));
-	atomic_set(&f->page.mapcount, (i32)mapped);
-	/* whoever comes by the frame's number and sees that it is anonymous may look at the rest */
-	__atomic_fetch_or(&f->page.flags, 1u << PG_ANON | 1u << PG_UPTODATE, __ATOMIC_RELEASE);
 }
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);

@@ -15,7 +15,6 @@
  * needs no mm->lock.
  */
 #include <hal/rcu.h>
-#include <mm/gup.h>
 #include "rmap.h"
 
 struct walk {
@@ -218,28 +217,24 @@ u32 rmap_referenced(struct folio *f, bool try)
 }
 
 /* --- write protection ------------------------------------------------------------------------ */
-/* Who pins a page of f through these leaves has counted it before we have their node. */
 static bool protect_run(const struct rmap_run *r, void *arg)
 {
-	if (folio_pinned(r->f)) {
-		*(bool *)arg = false;
-		return false;
-	}
 	if (wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON)))
 		invalidate_run(r);
 	return true;
 }
 
-bool rmap_wrprotect(struct folio *f)
-{
-	bool done = true;
-
-	rmap_walk(f, 0, protect_run, &done);
-	return done;
-}
+void rmap_wrprotect(struct folio *f) { rmap_walk(f, 0, protect_run, NULL); }
 
 /* --- unmapping ------------------------------------------------------------------------------- */
 struct unmap { u32 flags; bool refused; };
+
+/* Written through the linear map, or about to be: whoever does so marks it under the node lock. */
+static bool in_use(const struct folio *f)
+{
+	return page_test(&f->page, PG_DIRTY) ||
+	       ref_read(&f->page.refcount) > atomic_read(&f->page.mapcount) + 1;
+}
 
 static bool unmap_run(const struct rmap_run *r, void *arg)
 {
@@ -249,7 +244,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	struct zap z;
 
 	u->refused = ((r->v->vm_flags & VM_LOCKED) && !(u->flags & UNMAP_LOCKED)) ||
-		     ((u->flags & UNMAP_CLEAN) && r->any_dirty);
+		     ((u->flags & UNMAP_CLEAN) && (r->any_dirty || in_use(r->f)));
 	if (u->refused)
 		return false;
 	was = get_and_clear_ptes(r->pte, r->n);

@@ -46,13 +46,14 @@ u32 rmap_count_page(struct page *p);
 u32 rmap_referenced(struct folio *f, bool try);
 /*
  * Write-protects every leaf; a private one is not exclusive any more. Afterwards nobody can write
- * through user mappings until a fault allows it again. false: not done everywhere, the folio is
- * private and pinned. Sleeps.
+ * through user mappings until a fault allows it again. Sleeps.
  */
-bool rmap_wrprotect(struct folio *f);
+void rmap_wrprotect(struct folio *f);
 
 enum unmap_flag {
-	UNMAP_CLEAN = 1,	/* stop at a dirty leaf (it stays): for pages freed lazily */
+	/* stop at a dirty leaf, or if there are references beside the caller's one (it stays): for
+	 * pages freed lazily */
+	UNMAP_CLEAN = 1,
 	UNMAP_LOCKED = 2,	/* memory that mlock holds, too */
 	UNMAP_TRY = 4,		/* as RMAP_TRY */
 };

@@ -252,6 +252,28 @@ bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared)
 	return any;
 }
 
+void clean_ptes(pte_t *p, u32 n)
+{
+	u32 blocks = 0;
+
+	for (u32 i = 0; i < n;) {
+		if (at_block(&p[i], n - i)) {
+			pte_t old = block_take(&p[i]);
+
+			block_put(&p[i], old, pte_mkold(pte_mkclean(old)));
+			blocks++;
+			i += CONT_PTES;
+		} else {
+			pte_t old = pte_load(&p[i]);
+
+			while (!pte_replace(&p[i], &old, pte_mkold(pte_mkclean(old))))
+				;
+			i++;
+		}
+	}
+	kept(blocks);
+}
+
 bool clear_young_ptes(pte_t *p, u32 n)
 {
 	bool any = false;
@@ -297,16 +319,6 @@ void allow_write_ptes(pte_t *p, u32 n, bool exclusive)
 		i += block ? CONT_PTES : 1;
 	}
 	kept(blocks);
-}
-
-void own_ptes(pte_t *p, u32 n)
-{
-	for (u32 i = 0; i < n; i++) {
-		pte_t e = pte_load(&p[i]);
-
-		while (!pte_replace(&p[i], &e, pte_mkexclusive(e)))
-			;
-	}
 }
 
 bool touch_ptes(pte_t *p, u32 n, bool write)

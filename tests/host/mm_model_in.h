@@ -16,7 +16,6 @@
 #define OBJECTS 64u		/* the first FILES are the files' */
 #define OBJ_PAGES MAX_PAGES
 #define FILE_PAGES 64u
-#define MM_PINS 5u
 
 /*
  * FILE_MEMORY keeps its pages (tmpfs); FILE_READONLY, too, but is opened for reading only; FILE_DISK
@@ -32,9 +31,9 @@ enum kind { NONE, ANON, SHARED_ANON, FILE_PRIVATE, FILE_SHARED };
 /* One page of a process's window: what maps it, and its own contents where it has some. */
 struct mpage {
 	u8 kind, prot;
-	u8 pin;			/* its page is pinned: 1 + which pin */
 	u16 obj, off;		/* page off of objects[obj]; not ANON */
 	bool copied;		/* FILE_PRIVATE: has contents of its own */
+	bool given;		/* ANON: given up (MADV_FREE), may hold 0 instead of val */
 	u32 flags;		/* of TRACKED */
 	u64 val;		/* what its first and last word hold */
 };
@@ -83,6 +82,10 @@ void resync(struct proc *p, u32 i, u32 n);
 void see_copies(struct proc *p, u32 i, u32 n);
 enum fault_result expected(const struct mpage *m, enum fake_access_kind kind);
 u64 *model_word(struct mpage *m);
+/* The page may hold what was seen; if it was given up and holds 0, it is 0 from now on. */
+bool may_hold(struct mpage *m, u64 seen);
+/* The page has been written to. */
+void model_write(struct mpage *m, u64 val);
 /* The page becomes the process's own, if it is private: as a write does. */
 void own_page(struct mpage *m);
 /* What mm_populate does to the model; false: it stopped at a page that cannot be had. */
@@ -94,12 +97,6 @@ void check_access(struct proc *p, u32 i, enum fake_access_kind kind);
 /* The words that a page holds: both of one value. */
 u64 word_of(const u64 *page);
 void fill_page(u64 *page, u64 val);
-
-/* --- mm_pin.c -------------------------------------------------------------------------------- */
-bool op_pin(struct proc *p);
-bool op_unpin(struct proc *p);
-void check_pin(const struct proc *p, u32 i);	/* if page i is pinned: the pin shows what it holds */
-void unpin_all(void);
 
 /* --- mm_ops.c: the table --------------------------------------------------------------------- */
 /* Chooses an operation and runs it for p. */
