@@ -232,9 +232,11 @@ struct file *epoll_create_file(void)
 	wait_queue_init(&ep->waiters);
 	wait_queue_init(&ep->pollers);
 	f = anon_file("anon_inode:[eventpoll]", &epoll_file_ops, ep, O_RDWR);
-	if (IS_ERR(f))
+	if (IS_ERR(f)) {
 		kfree(ep);
-	else
+	} else {
 		ep->file = f;
+		ep->user = user_get(current_cred()->user);
+	}
 	return f;
 }

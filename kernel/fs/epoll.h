@@ -45,10 +45,12 @@ struct epoll {
 	struct wait_queue waiters;	/* epoll_wait */
 	struct wait_queue pollers;	/* poll and epoll on this epoll */
 	struct file *file;
+	struct user *user;		/* whom the items are charged to; referenced */
 	u32 visit;			/* the last search that came here; graph_lock */
 };
 
 extern const struct file_ops epoll_file_ops;
+extern u32 epoll_max_user_watches;
 void epitem_wake_readers(struct epoll *ep);
 void epoll_free(struct epoll *ep);
 #endif

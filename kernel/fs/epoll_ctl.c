@@ -6,6 +6,9 @@
  * Closing a file that was never watched takes no lock.
  */
 #include <base/alloc.h>
+#include <base/init.h>
+#include <fs/sysctl.h>
+#include <mm/stat.h>
 #include <task/task.h>
 #include "epoll.h"
 
@@ -75,6 +78,22 @@ static void leave_queues(struct epitem *it)
 
 /* --- items ------------------------------------------------------------------------------------ */
 
+u32 epoll_max_user_watches;
+
+static void uncharge_watch(struct user *u)
+{
+	__atomic_sub_fetch(&u->watches, 1, __ATOMIC_RELAXED);
+}
+
+/* False: u has as many items as fs.epoll.max_user_watches allows. */
+static bool charge_watch(struct user *u)
+{
+	if (__atomic_add_fetch(&u->watches, 1, __ATOMIC_RELAXED) <= READ_ONCE(epoll_max_user_watches))
+		return true;
+	uncharge_watch(u);
+	return false;
+}
+
 static struct epitem *item_of(struct tree_node *n) { return container_of(n, struct epitem, node); }
 
 static int item_cmp(const struct epitem *it, const struct file *f, int fd)
@@ -119,6 +138,7 @@ static void remove_item(struct epitem *it)
 	list_del(&it->ready_link);
 	spin_unlock_irqrestore(&ep->lock, flags);
 	tree_remove(&ep->items, &it->node);
+	uncharge_watch(ep->user);
 	kfree(it);
 }
 
@@ -142,11 +162,15 @@ static void item_check(struct epitem *it, struct poll_table *pt)
 
 static int add_item(struct epoll *ep, struct file *f, int fd, const struct epoll_event *ev)
 {
-	struct epitem *it = kzalloc(sizeof(*it));
+	struct epitem *it = charge_watch(ep->user) ? kzalloc(sizeof(*it)) : ERR_PTR(-ENOSPC);
 	struct item_table t = { .pt.queue = item_queue, .item = it };
 
-	if (!it)
+	if (IS_ERR(it))
+		return (int)PTR_ERR(it);
+	if (!it) {
+		uncharge_watch(ep->user);
 		return -ENOMEM;
+	}
 	it->ep = ep;
 	it->file = f;
 	it->fd = fd;
@@ -386,5 +410,22 @@ void epoll_free(struct epoll *ep)
 		remove_item(item_of(n));
 	mutex_unlock(&ep->mutex);
 	mutex_unlock(&graph_lock);
+	user_put(ep->user);
 	kfree(ep);
 }
+
+/* epoll(7): by default one user's items take up to a twenty-fifth of memory. */
+static int epoll_init(void)
+{
+	static const struct sysctl limit = {
+		"fs/epoll/max_user_watches", &epoll_max_user_watches, 0, 0x7fffffff,
+	};
+	struct mem_totals m;
+
+	mem_totals(&m);
+	epoll_max_user_watches =
+		(u32)min((m.total << PAGE_SHIFT) / 25 / sizeof(struct epitem), 0x7ffffffful);
+	sysctl_register(&limit, 1);
+	return 0;
+}
+INITCALL(late, epoll_init);

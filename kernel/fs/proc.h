@@ -54,6 +54,10 @@ extern const struct file_ops proc_map_files_fops;
 extern const struct file_ops proc_fd_fops, proc_fdinfo_fops, proc_task_fops, proc_mem_fops,
 	proc_pagemap_fops;
 
+/* Large folios' lines of vmstat; anonymous pages in folios of 2 MiB (sys_thp.c). */
+void thp_show_vmstat(struct seq *s);
+u64 thp_anon_pages(void);
+
 /* --- contents --------------------------------------------------------------------------------- */
 #define SHOW(name) int proc_show_##name(struct seq *s, struct task *t, bool thread)
 SHOW(status);

@@ -3,6 +3,7 @@
 #include <base/alloc.h>
 #include <base/string.h>
 #include <hal/cpu.h>
+#include <mm/thp.h>
 #include "proc.h"
 
 #define for_each_vma(v, mm) for (v = mm_first_vma_from(mm, 0); v; v = mm_first_vma_from(mm, v->end))
@@ -145,6 +146,7 @@ static void usage_fields(struct seq *s, const struct vma_usage *u)
 	field(s, "Swap:", 0);
 	field(s, "SwapPss:", 0);
 	field(s, "Locked:", u->locked);
+	field(s, "ContPte:", u->cont);	/* Tine's own: in contiguous blocks of 64 KiB */
 }
 
 static void vm_flags(struct seq *s, u32 f)
@@ -178,7 +180,7 @@ static void smap_entry(struct seq *s, struct vma *v, char *path, void *arg)
 	field(s, "KernelPageSize:", PAGE_SIZE);
 	field(s, "MMUPageSize:", PAGE_SIZE);
 	usage_fields(s, &u);
-	seq_puts(s, "THPeligible:           0\n");
+	seq_printf(s, "THPeligible:           %d\n", thp_eligible(v));
 	vm_flags(s, v->vm_flags);
 	cond_resched();
 }

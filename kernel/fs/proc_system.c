@@ -70,7 +70,7 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "VmallocTotal:", (VMALLOC_END - VMALLOC_BASE) >> 10);
 	kb(s, "VmallocUsed:", KB(mem_stat_read(STAT_KVM)));
 	kb(s, "VmallocChunk:", 0);
-	kb(s, "AnonHugePages:", 0);
+	kb(s, "AnonHugePages:", KB(thp_anon_pages()));
 	kb(s, "ShmemHugePages:", 0);
 	kb(s, "FileHugePages:", 0);
 	return 0;
@@ -81,7 +81,6 @@ static void show_reclaim_events(struct seq *s)
 {
 	static const struct { const char *name; u8 stat; } events[] = {
 		{ "pgactivate", STAT_PGACTIVATE }, { "pgdeactivate", STAT_PGDEACTIVATE },
-		{ "pglazyfree", STAT_PGLAZYFREE }, { "pglazyfreed", STAT_PGLAZYFREED },
 		{ "pgrefill", STAT_PGREFILL }, { "pgsteal_kswapd", STAT_PGSTEAL_KSWAPD },
 		{ "pgsteal_direct", STAT_PGSTEAL_DIRECT },
 		{ "pgscan_kswapd", STAT_PGSCAN_KSWAPD }, { "pgscan_direct", STAT_PGSCAN_DIRECT },
@@ -117,6 +116,7 @@ static int show_vmstat(struct seq *s, void *arg)
 		   mem_stat_read(STAT_FAULT), mem_stat_read(STAT_MAJFAULT),
 		   mem_stat_read(STAT_OOM));
 	show_reclaim_events(s);
+	thp_show_vmstat(s);
 	return 0;
 }
 

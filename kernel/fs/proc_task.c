@@ -105,8 +105,8 @@ static void status_mm(struct seq *s, struct mm *mm)
 	seq_printf(s, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n"
 		      "VmLib:\t%8lu kB\nVmPTE:\t%8lu kB\nVmSwap:\t%8lu kB\n",
 		   KB(m.data), KB(m.stack), KB(m.exec), KB(m.lib), KB(m.tables), 0ul);
-	seq_puts(s, "HugetlbPages:\t       0 "
-		    "kB\nCoreDumping:\t0\nTHP_enabled:\t0\nuntag_mask:\t0xffffffffffffff\n");
+	seq_printf(s, "HugetlbPages:\t       0 kB\nCoreDumping:\t0\nTHP_enabled:\t%d\n"
+		      "untag_mask:\t0xffffffffffffff\n", mm->thp_disable != THP_DISABLE_ALL);
 }
 
 static void status_signals(struct seq *s, struct task *t)
@@ -441,25 +441,30 @@ SHOW(wchan)
 /* What the thread sleeps in: number, arguments, stack pointer, program counter. */
 SHOW(syscall)
 {
-	const struct regs *r;
+	struct regs r;
+	bool dead;
 
-	if (READ_ONCE(t->dead) || t->flags & TF_KTHREAD) {
-		seq_puts(s, "0 0x0 0x0\n");
-		return 0;
-	}
 	if (t == current || READ_ONCE(t->sched.state) == TASK_RUNNING) {
 		seq_puts(s, "running\n");
 		return 0;
 	}
-	r = arch_user_regs(t->core.stack);
-	if (!regs_in_syscall(r)) {
-		seq_printf(s, "-1 0x%lx 0x%lx\n", regs_sp(r), regs_pc(r));
+	rcu_read_lock();	/* a thread that is not dead by now has its stack until we unlock */
+	dead = READ_ONCE(t->dead) || t->flags & TF_KTHREAD;
+	if (!dead)
+		r = *arch_user_regs(t->core.stack);
+	rcu_read_unlock();
+	if (dead) {
+		seq_puts(s, "0 0x0 0x0\n");
 		return 0;
 	}
-	seq_printf(s, "%lu", regs_syscall(r));
+	if (!regs_in_syscall(&r)) {
+		seq_printf(s, "-1 0x%lx 0x%lx\n", regs_sp(&r), regs_pc(&r));
+		return 0;
+	}
+	seq_printf(s, "%lu", regs_syscall(&r));
 	for (u32 i = 0; i < 6; i++)
-		seq_printf(s, " 0x%lx", regs_arg(r, i));
-	seq_printf(s, " 0x%lx 0x%lx\n", regs_sp(r), regs_pc(r));
+		seq_printf(s, " 0x%lx", regs_arg(&r, i));
+	seq_printf(s, " 0x%lx 0x%lx\n", regs_sp(&r), regs_pc(&r));
 	return 0;
 }
 

@@ -26,6 +26,7 @@
  */
 #include <linux/resource.h>
 #include <linux/capability.h>
+#include <mm/thp.h>
 #include "internal.h"
 
 #define FAULT_AROUND 16u	/* pages; a power of two */
@@ -76,15 +77,31 @@ void sync_icache(const struct vma *v, struct folio *f)
 	page_set(&f->page, PG_ICACHE);
 }
 
+/*
+ * A new folio of private memory for the naturally aligned range around the fault: all its pages are
+ * about to be mapped, once.
+ */
 static void init_anon(const struct site *s, struct folio *f)
 {
-	f->page.index = vma_lin(s->v, s->addr);
+	u32 n = folio_nr_pages(f);
+
+	f->page.index = vma_lin(s->v, align_down(s->addr, (u64)n << PAGE_SHIFT));
 	f->page.owner = s->mm->lineage;
 	lineage_get(s->mm->lineage, 1);	/* folio_free gives it back */
-	atomic_set(&f->page.mapcount, 1);
+	f->page.refcount.v = (i32)n;
+	atomic_set(&f->page.mapcount, (i32)n);
 	page_set(&f->page, PG_ANON);
-	mem_stat_add(STAT_ANON, 1ll << folio_order(f));	/* folio_free takes it off */
+	mem_stat_add(STAT_ANON, n);	/* folio_free takes it off */
+	if (n > 1)
+		thp_count(folio_order(f), THP_NR_ANON);
 	page_set(&f->page, PG_UPTODATE);
+}
+
+/* It was not mapped after all. */
+static void drop_anon(struct folio *f)
+{
+	atomic_set(&f->page.mapcount, 0);
+	folio_put_many(f, (i32)folio_nr_pages(f));
 }
 
 static pte_t anon_pte(const struct site *s, struct folio *f)
@@ -126,13 +143,97 @@ static enum fault_result map_new_anon(const struct site *s, struct folio *f)
 	init_anon(s, f);
 	if (unlikely(!s->v->has_anon))
 		s->v->has_anon = true;
-	if (likely(fill_empty(s, anon_pte(s, f)))) {
+	if (likely(fill_empty(s, anon_pte(s, f))))
 		rss_add(&s->mm->rss_anon, 1);
-	} else {
-		atomic_set(&f->page.mapcount, 0);
-		folio_put(f);
-	}
+	else
+		drop_anon(f);
 	return FAULT_OK;
+}
+
+/* --- large folios ---------------------------------------------------------------------------- */
+static bool all_none(pte_t *p, u32 n)
+{
+	u64 any = 0;
+
+	for (u32 i = 0; i < n; i++)
+		any |= pte_load(&p[i]).v;
+	return !any;
+}
+
+/* n entries from p become leaves of f if all are none. */
+static bool fill_run(const struct site *s, pte_t *p, pte_t first, u32 n, int level)
+{
+	struct page *node = pt_node(p);
+	bool ok;
+
+	spin_lock(&node->lock);
+	ok = all_none(p, n);
+	if (likely(ok)) {
+		set_ptes(p, first, n, level);
+		pt_count(node, (i32)n);
+	}
+	spin_unlock(&node->lock);
+	pte_publish();
+	return ok;
+}
+
+/* Memory of order, zeroed, if there is some without making room for it. */
+static struct folio *large_folio(u32 order)
+{
+	struct folio *f = folio_alloc(order, ALLOC_ZERO | ALLOC_USER | ALLOC_NORECLAIM);
+
+	thp_count(order, f ? THP_ALLOC : THP_FALLBACK);
+	return f;
+}
+
+/* Maps a folio of order around the fault at p, the first of its n entries. false: it cannot be. */
+static bool map_large(const struct site *s, u32 order, pte_t *p, u32 n, int level)
+{
+	struct folio *f;
+	pte_t e;
+
+	if (!all_none(p, n))
+		return false;
+	f = large_folio(order);
+	if (!f)
+		return false;
+	init_anon(s, f);
+	s->v->has_anon = true;
+	e = anon_pte(s, f);
+	if (!fill_run(s, p, level == 3 ? e : pte_as_block(e), n, level)) {
+		drop_anon(f);
+		return false;
+	}
+	rss_add(&s->mm->rss_anon, folio_nr_pages(f));
+	return true;
+}
+
+/* The first write to a hole without a leaf table: a 2 MiB block, if policy and memory allow. */
+static bool map_block(const struct site *s)
+{
+	pte_t *t;
+
+	if (!(thp_orders(&thp_policy, s->v) & (1u << THP_PMD_ORDER)) ||
+	    !thp_fits(s->addr, THP_PMD_ORDER, s->v->start, s->v->end))
+		return false;
+	t = pt_make_table(&s->mm->pt, s->addr, 2);
+	return t && map_large(s, THP_PMD_ORDER, &t[pt_index(s->addr, 2)], 1, 2);
+}
+
+/* The first write to a hole: a folio of several pages. The largest that fits where nothing is. */
+static bool map_run(const struct site *s)
+{
+	u32 orders = thp_orders(&thp_policy, s->v) & ((1u << THP_PMD_ORDER) - 1);
+
+	while (orders) {
+		u32 order = ilog2(orders), n = 1u << order;
+
+		if (thp_fits(s->addr, order, s->v->start, s->v->end) &&
+		    map_large(s, order, s->pte - pt_index(s->addr, 3) % n, n, 3))
+			return true;
+		orders &= ~n;
+	}
+	return false;
 }
 
 static enum fault_result anon_fault(const struct site *s)
@@ -141,6 +242,8 @@ static enum fault_result anon_fault(const struct site *s)
 
 	if (!s->write)
 		return map_zero_page(s);
+	if (s->v->end - s->v->start > PAGE_SIZE && map_run(s))
+		return FAULT_OK;
 	f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
 	return likely(f) ? map_new_anon(s, f) : no_memory();
 }
@@ -275,39 +378,38 @@ static enum fault_result pfn_fault(const struct site *s)
 static bool same_entry(pte_t a, pte_t b) { return pte_mkold(a).v == pte_mkold(b).v; }
 
 /*
- * Puts the private copy in the place of what was seen, if that is still there. Takes over copy's
- * reference.
+ * Puts the private copy in the place of what was seen, if that is still there: one page, or the
+ * contiguous block around it. Takes over copy's references.
  */
-static void replace_page(const struct site *s, struct folio *copy, struct folio *old)
+static void replace_pages(const struct site *s, struct folio *copy, struct folio *old)
 {
+	u32 n = folio_nr_pages(copy);
+	pte_t *p = s->pte - pt_index(s->addr, 3) % n;
+	u64 va = align_down(s->addr, (u64)n << PAGE_SHIFT);
+
 	init_anon(s, copy);
 	sync_icache(s->v, copy);
 	s->v->has_anon = true;
 	spin_lock(&s->node->lock);
 	if (!same_entry(pte_load(s->pte), s->seen)) {
 		spin_unlock(&s->node->lock);
-		atomic_set(&copy->page.mapcount, 0);
-		folio_put(copy);
+		drop_anon(copy);
 		return;
 	}
-	pte_store(s->pte, pte_none());
-	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
-	pte_store(s->pte, anon_pte(s, copy));
+	(void)get_and_clear_ptes(p, n);
+	tlb_inval_range(pt_asid(&s->mm->pt), va, va + ((u64)n << PAGE_SHIFT), PAGE_SIZE,
+			TLB_LAST_LEVEL);
+	set_ptes(p, anon_pte(s, copy), n, 3);
 	spin_unlock(&s->node->lock);
 	pte_publish();
 	if (!old || !page_test(&old->page, PG_ANON)) {
 		if (old)
-			rss_add(rss_counter(s->mm, old), -1);
-		rss_add(&s->mm->rss_anon, 1);
+			rss_add(rss_counter(s->mm, old), -(i64)n);
+		rss_add(&s->mm->rss_anon, n);
 	}
-	if (old) {
-		if (page_test(&old->page, PG_ANON))
-			atomic_dec(&old->page.mapcount);
-		else
-			file_unmapped(old, 1);
-		folio_put(old);
-	}
-	mem_stat_add(STAT_COW, 1);
+	if (old)
+		folios_unmapped(&old, &n, 1);
+	mem_stat_add(STAT_COW, n);
 }
 
 /* The pages of f that leaves of this table map, where the fault's page would be the at-th of f. */
@@ -339,7 +441,7 @@ static bool is_ours(const struct site *s, struct folio *f, struct page *p)
 		return false;
 	if (s->level < 3)
 		return refs == pt_pages(s->level);
-	return refs <= folio_nr_pages(f) && refs == mapped_here(s, f, (u32)(p - &f->page));
+	return refs <= folio_nr_pages(f) && refs == mapped_here(s, f, (u32)(page_to_pfn(p) - folio_pfn(f)));
 }
 
 /* Entry, or the contiguous block around it, becomes writable. Unlocks the node. */
@@ -367,7 +469,30 @@ static enum fault_result replace_zero_page(const struct site *s)
 	f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
 	if (!f)
 		return no_memory();
-	replace_page(s, f, NULL);
+	replace_pages(s, f, NULL);
+	return FAULT_OK;
+}
+
+/*
+ * Pages that one copy takes: a contiguous block as a whole, where policy and VMA allow, so that
+ * what fork shares in blocks stays in blocks; else one.
+ */
+static u32 copies(const struct site *s)
+{
+	if (pte_cont(s->seen) && (thp_orders(&thp_policy, s->v) & (1u << THP_CONT_ORDER)) &&
+	    thp_fits(s->addr, THP_CONT_ORDER, s->v->start, s->v->end))
+		return CONT_PTES;
+	return 1;
+}
+
+/* No memory for a copy of the block: it is taken apart, and the next fault copies a page. */
+static enum fault_result unfold_for_copy(const struct site *s, struct folio *old)
+{
+	spin_lock(&s->node->lock);
+	if (same_entry(pte_load(s->pte), s->seen))
+		pt_unfold(&s->mm->pt, s->pte, s->addr, PT_COW);
+	spin_unlock(&s->node->lock);
+	folio_put(old);
 	return FAULT_OK;
 }
 
@@ -375,6 +500,7 @@ static enum fault_result copy_on_write(const struct site *s)
 {
 	struct folio *old, *copy;
 	struct page *p;
+	u32 n;
 
 	spin_lock(&s->node->lock);
 	if (!same_entry(pte_load(s->pte), s->seen)) {
@@ -393,17 +519,27 @@ static enum fault_result copy_on_write(const struct site *s)
 		spin_unlock(&s->node->lock);
 		return pt_split(&s->mm->pt, s->addr, PT_COW) ? no_memory() : FAULT_OK;
 	}
-	if (pte_cont(s->seen)) {
+	n = copies(s);
+	if (n == 1 && pte_cont(s->seen)) {
 		pt_unfold(&s->mm->pt, s->pte, s->addr, PT_COW);
 		spin_unlock(&s->node->lock);
 		return FAULT_OK;
 	}
 	folio_get(old);
 	spin_unlock(&s->node->lock);
-	copy = folio_alloc(0, ALLOC_USER);
+	copy = NULL;
+	if (n > 1) {
+		copy = folio_alloc(ilog2(n), ALLOC_USER | ALLOC_NORECLAIM);
+		thp_count(ilog2(n), copy ? THP_COW_COPY : THP_FALLBACK);
+	}
+	if (!copy && pte_cont(s->seen))
+		return unfold_for_copy(s, old);
+	if (!copy)
+		copy = folio_alloc(0, ALLOC_USER);
 	if (copy) {
-		copy_page(folio_address(copy), page_address(p));
-		replace_page(s, copy, old);
+		copy_pages(folio_address(copy), (void *)align_down((u64)page_address(p),
+								  (u64)n * PAGE_SIZE), n);
+		replace_pages(s, copy, old);
 	}
 	folio_put(old);
 	return copy ? FAULT_OK : no_memory();
@@ -434,8 +570,11 @@ enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 	s.pte = pt_entry(&v->mm->pt, addr, &s.level);
 	s.seen = pte_load(s.pte);
 	if (unlikely(s.level < 3) && pte_is_none(s.seen)) {
-		pte_t *table = pt_make_table(&v->mm->pt, addr, 3);
+		pte_t *table;
 
+		if (write && vma_is_anon(v) && map_block(&s))
+			return FAULT_OK;
+		table = pt_make_table(&v->mm->pt, addr, 3);
 		if (!table)	/* or a block has just come: then nothing is missing */
 			return pte_is_none(pte_load(s.pte)) ? no_memory() : FAULT_OK;
 		s.level = 3;

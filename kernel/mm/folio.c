@@ -10,6 +10,7 @@
 #include <base/assert.h>
 #include <base/string.h>
 #include <mm/lineage.h>
+#include <mm/thp.h>
 #include "alloc.h"
 
 #define PCP_ORDERS 5
@@ -187,8 +188,7 @@ struct folio *folio_alloc(u32 order, u32 flags)
 	}
 	prepare(p, order);
 	if (flags & ALLOC_ZERO)
-		for (u32 n = 0; n < 1u << order; n++)
-			clear_page((char *)page_address(p) + n * PAGE_SIZE);
+		clear_pages(page_address(p), 1ull << order);
 	return (struct folio *)p;
 }
 
@@ -285,6 +285,8 @@ static inline void wipe(struct page *p, struct anon_gone *g)
 	}
 	if (p->flags & (1u << PG_ANON)) {
 		g->pages += 1ull << p->order;
+		if (unlikely(p->order))
+			thp_count_add(p->order, THP_NR_ANON, -1);
 		if (unlikely(p->owner != g->owner)) {
 			if (g->owner)
 				lineage_put(g->owner, g->folios);

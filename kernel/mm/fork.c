@@ -137,7 +137,7 @@ static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level
 	return i;
 }
 
-static int copy_pages(struct fork *k)
+static int copy_leaves(struct fork *k)
 {
 	struct pt_walk w;
 
@@ -172,7 +172,7 @@ static int copy_vma(struct fork *k)
 	if (v->vm_flags & VM_WIPEONFORK)
 		n->has_anon = false;
 	vma_link(k->child, n);
-	return n->has_anon ? copy_pages(k) : 0;
+	return n->has_anon ? copy_leaves(k) : 0;
 }
 
 static void copy_fields(struct mm *c, const struct mm *p)

@@ -101,6 +101,7 @@ struct zap {
 	 * writing)
 	 */
 	bool beside_faults;
+	bool cut;		/* beside faults, a block that the range cuts was left as it was */
 	i64 anon, file, shmem;	/* pages */
 	i32 cleared;		/* entries of the current stretch */
 };

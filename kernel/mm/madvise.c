@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * madvise(2). Advice that changes VMAs takes the lock for writing, advice about pages for reading.
- * Holes are skipped and reported as ENOMEM at the end. What is about the age of pages is in
- * advise_age.c.
+ * Holes are skipped and reported as ENOMEM at the end. There is no swap and no reclaim by page age
+ * yet: COLD and PAGEOUT check and do nothing; FREE gives the pages back at once, which it may.
  */
 #include <linux/mman.h>
-#include "advise.h"
+#include "internal.h"
 #include "populate.h"
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -114,30 +114,40 @@ static int populate_for(struct vma *v, u64 start, u64 end, bool write)
 	return populate_vma(v, start, end, write);
 }
 
-static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
+/*
+ * Takes the pages of [start, end) away. Blocks of private memory that the range cuts are taken
+ * apart first; a fault of another thread may make one again before zap comes, which tells.
+ * 0 or -ENOMEM.
+ */
+static int zap_advised(struct vma *v, u64 start, u64 end)
 {
+	struct pt_tree *pt = &v->mm->pt;
 	struct zap z;
 
+	do {
+		if (pt_split_at(pt, start, PT_ADVISE) || pt_split_at(pt, end, PT_ADVISE))
+			return -ENOMEM;
+		zap_begin(&z, v->mm, false);
+		z.beside_faults = true;
+		zap_vma(&z, v, start, end);
+		zap_end(&z);
+	} while (z.cut);
+	return 0;
+}
+
+static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
+{
 	switch (advice) {
 	case MADV_POPULATE_READ: return populate_for(v, start, end, false);
 	case MADV_POPULATE_WRITE: return populate_for(v, start, end, true);
 	case MADV_REMOVE: return remove_pages(v, start, end);
-	case MADV_WILLNEED:
-		if (v->vm_flags & VM_PFN)
-			return -EBADF;
-		advise_willneed(v, start, end);
-		return 0;
+	case MADV_WILLNEED: return v->vm_flags & VM_PFN ? -EBADF : 0;
 	case MADV_COLD:
-	case MADV_PAGEOUT:
-		if (v->vm_flags & (VM_LOCKED | VM_PFN))
-			return -EINVAL;
-		advise_cold(v, start, end, advice == MADV_PAGEOUT);
-		return 0;
+	case MADV_PAGEOUT: return v->vm_flags & (VM_LOCKED | VM_PFN) ? -EINVAL : 0;
 	case MADV_FREE:
-		if (!vma_is_anon(v) || (v->vm_flags & VM_LOCKED))
+		if (!vma_is_anon(v))
 			return -EINVAL;
-		advise_free(v, start, end);
-		return 0;
+		/* fall through */
 	case MADV_DONTNEED:
 		if (v->vm_flags & VM_LOCKED)
 			return -EINVAL;
@@ -146,11 +156,7 @@ static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 		if (v->vm_flags & VM_PFN)
 			return -EINVAL;
 	}
-	zap_begin(&z, v->mm, false);
-	z.beside_faults = true;
-	zap_vma(&z, v, start, end);
-	zap_end(&z);
-	return 0;
+	return zap_advised(v, start, end);
 }
 
 static int advise_pages(struct mm *mm, u64 start, u64 end, int advice)

@@ -114,6 +114,8 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 	}
 	if ((r->flags & MAP_NORESERVE) && mm_overcommit_memory != OVERCOMMIT_NEVER)
 		f |= VM_NORESERVE;
+	if (r->flags & MAP_STACK)	/* touched at one end: no large folios (Linux 6.7) */
+		f |= VM_NOHUGEPAGE;
 	if (r->flags & MAP_GROWSDOWN) {
 		if (b || type != MAP_PRIVATE)
 			return -EINVAL;
@@ -174,18 +176,15 @@ static struct vma *extend_neighbour(struct mm *mm, u64 addr, u64 len, u32 vm_fla
 	return NULL;
 }
 
-/* Everything is checked and the range is free. */
-static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr, u64 len,
-		     u32 vm_flags)
+/* The VMA for a request that has been checked, not linked; ERR_PTR. */
+static struct vma *make_vma(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr,
+			    u64 len, u32 vm_flags)
 {
-	struct vma *v;
+	struct vma *v = vma_new(mm);
 	int err = 0;
 
-	if (!b && !r->name && !(vm_flags & VM_PFN) && extend_neighbour(mm, addr, len, vm_flags))
-		return 0;
-	v = vma_new(mm);
 	if (!v)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	v->start = addr;
 	v->end = addr + len;
 	v->vm_flags = vm_flags;
@@ -196,10 +195,43 @@ static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b,
 		err = attach_backing(v, b);
 	if (err) {
 		vma_free(v);
-		return err;
+		return ERR_PTR(err);
 	}
 	if (vma_is_anon(v))
 		v->pgoff = addr >> PAGE_SHIFT;
+	return v;
+}
+
+/* Everything is checked and the range is free. */
+static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr, u64 len,
+		     u32 vm_flags)
+{
+	struct vma *v;
+
+	if (!b && !r->name && !(vm_flags & VM_PFN) && extend_neighbour(mm, addr, len, vm_flags))
+		return 0;
+	v = make_vma(mm, r, b, addr, len, vm_flags);
+	if (IS_ERR(v))
+		return (int)PTR_ERR(v);
+	vma_link(mm, v);
+	vma_merge(mm, v);
+	return 0;
+}
+
+/* As map_range in the place of what is there, which stays if that fails. */
+static int replace_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr,
+			 u64 len, u32 vm_flags, struct vma **dead)
+{
+	struct vma *v = make_vma(mm, r, b, addr, len, vm_flags);
+	int err;
+
+	if (IS_ERR(v))
+		return (int)PTR_ERR(v);
+	err = munmap_locked(mm, addr, addr + len, dead);
+	if (err) {
+		vma_free(v);
+		return err;
+	}
 	vma_link(mm, v);
 	vma_merge(mm, v);
 	return 0;
@@ -241,12 +273,10 @@ static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *
 		return -ENOMEM;
 	if ((*flags & VM_ACCOUNT) && overcommits(mm, pages - min(pages, accounted)))
 		return -ENOMEM;
-	if (r->flags & MAP_FIXED) {
-		err = munmap_locked(mm, (u64)addr, (u64)addr + len, dead);
-		if (err)
-			return err;
-	}
-	err = map_range(mm, r, b, (u64)addr, len, *flags);
+	if (replaced)
+		err = replace_range(mm, r, b, (u64)addr, len, *flags, dead);
+	else
+		err = map_range(mm, r, b, (u64)addr, len, *flags);
 	return err ? err : addr;
 }
 

@@ -229,13 +229,6 @@ void rmap_wrprotect(struct folio *f) { rmap_walk(f, 0, protect_run, NULL); }
 /* --- unmapping ------------------------------------------------------------------------------- */
 struct unmap { u32 flags; bool refused; };
 
-/* Written through the linear map, or about to be: whoever does so marks it under the node lock. */
-static bool in_use(const struct folio *f)
-{
-	return page_test(&f->page, PG_DIRTY) ||
-	       ref_read(&f->page.refcount) > atomic_read(&f->page.mapcount) + 1;
-}
-
 static bool unmap_run(const struct rmap_run *r, void *arg)
 {
 	struct unmap *u = arg;
@@ -244,7 +237,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	struct zap z;
 
 	u->refused = ((r->v->vm_flags & VM_LOCKED) && !(u->flags & UNMAP_LOCKED)) ||
-		     ((u->flags & UNMAP_CLEAN) && (r->any_dirty || in_use(r->f)));
+		     ((u->flags & UNMAP_CLEAN) && r->any_dirty);
 	if (u->refused)
 		return false;
 	was = get_and_clear_ptes(r->pte, r->n);

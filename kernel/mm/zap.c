@@ -9,7 +9,7 @@
 void zap_begin(struct zap *z, struct mm *mm, bool full)
 {
 	z->mm = mm;
-	z->keep_private = z->beside_faults = false;
+	z->keep_private = z->beside_faults = z->cut = false;
 	z->anon = z->file = z->shmem = 0;
 	pt_gather_init(&z->g, &mm->pt, full);
 }
@@ -73,6 +73,14 @@ static inline bool keeps(const struct zap *z, const struct folio *f)
 	return unlikely(z->keep_private) && page_test(&f->page, PG_ANON);
 }
 
+/* Does the walk's range end inside the block at i? */
+static bool cut_by(const struct pt_walk *w, u32 i)
+{
+	u64 va = pt_walk_va(w, i);
+
+	return va < w->va || va + (1ul << pt_shift(w->level)) > w->end;
+}
+
 /* The entry at i, which maps a page of a large folio, and what follows alike. Entries done. */
 static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i)
 {
@@ -84,19 +92,22 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 	struct pt_run r;
 
 	max = run_limit(left, w->n - i, w->level);
+	if (keeps(z, f))
+		return pt_run_of(p, max, w->level, any).n;
+	/* A block of a file may go as a whole; one of private memory would lose what is around. */
+	if (unlikely(w->level != 3) && page_test(&f->page, PG_ANON) && cut_by(w, i)) {
+		BUG_ON(!z->beside_faults);	/* alone with the VMAs one splits before */
+		z->cut = true;
+		return 1;
+	}
 	if (z->g.full) {
 		r = pt_run_of(p, max, w->level, any);
 		clear_full_ptes(p, r.n);
 	} else {
 		r.n = pt_run_of(p, max, w->level, any).n;
-		if (keeps(z, f))
-			return r.n;
 		r = get_and_clear_ptes(p, r.n);
 		pt_gather_range(&z->g, va, va + ((u64)r.n << pt_shift(w->level)), w->level);
 	}
-	/* A block of a file may go as a whole; one of private memory would lose what is around. */
-	BUG_ON((va < w->va || va + ((u64)r.n << pt_shift(w->level)) > w->end) &&
-	       page_test(&f->page, PG_ANON));
 	z->cleared += r.n;
 	settle(z, v, f, r.n * pages, r.any_dirty, r.any_young);
 	return r.n;

@@ -46,10 +46,13 @@ static __always_inline void block_put(pte_t *p, pte_t old, pte_t new)
 	pte_store_run(p, new, CONT_PTES);
 }
 
-static inline void kept(u32 blocks)
+/* n entries, the first of which was first, have been edited as wholes; contiguous blocks of them. */
+static __always_inline void kept(pte_t first, u32 n, u32 blocks)
 {
 	if (blocks)
 		mem_stat_add(STAT_CONT_KEPT, blocks);
+	else if (unlikely(pte_block(first)))
+		mem_stat_add(STAT_BLOCK_KEPT, n);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -123,11 +126,13 @@ u32 pt_blocks_of(const pte_t *p, pte_t first, u32 n, int level)
 
 static void set_singles(pte_t *p, pte_t first, u32 n, int level)
 {
-	if (level == 3)
+	if (level == 3) {
 		pte_store_run(p, first, n);
-	else
-		for (u32 i = 0; i < n; i++)
-			pte_store(&p[i], pte_advance(first, (u64)i * pt_pages(level)));
+		return;
+	}
+	for (u32 i = 0; i < n; i++)
+		pte_store(&p[i], pte_advance(first, (u64)i * pt_pages(level)));
+	mem_stat_add(STAT_BLOCK_MADE, n);
 }
 
 void set_ptes(pte_t *p, pte_t first, u32 n, int level)
@@ -153,6 +158,7 @@ static __always_inline pte_t protect(pte_t e, bool clear_exclusive)
 
 bool wrprotect_ptes(pte_t *p, u32 n, bool clear_exclusive)
 {
+	const pte_t first = pte_load(p);
 	bool any = false;
 	u32 blocks = 0;
 
@@ -173,12 +179,13 @@ bool wrprotect_ptes(pte_t *p, u32 n, bool clear_exclusive)
 		}
 		any |= pte_write(old);
 	}
-	kept(blocks);
+	kept(first, n, blocks);
 	return any;
 }
 
 struct pt_run get_and_clear_ptes(pte_t *p, u32 n)
 {
+	const pte_t first = pte_load(p);
 	struct pt_run r = { .n = n };
 	u32 blocks = 0;
 
@@ -192,7 +199,7 @@ struct pt_run get_and_clear_ptes(pte_t *p, u32 n)
 			note(&r, pte_take(&p[i], pte_load(&p[i])));
 			i++;
 		}
-	kept(blocks);
+	kept(first, n, blocks);
 	return r;
 }
 
@@ -215,6 +222,7 @@ static __noinline u32 modify_plain(pte_t *p, u32 n, pte_t perm)
 
 bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared)
 {
+	const pte_t first = pte_load(p);
 	bool any = false;
 	u32 blocks = 0;
 
@@ -248,34 +256,13 @@ bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared)
 		}
 		i += block ? CONT_PTES : 1;
 	}
-	kept(blocks);
+	kept(first, n, blocks);
 	return any;
-}
-
-void clean_ptes(pte_t *p, u32 n)
-{
-	u32 blocks = 0;
-
-	for (u32 i = 0; i < n;) {
-		if (at_block(&p[i], n - i)) {
-			pte_t old = block_take(&p[i]);
-
-			block_put(&p[i], old, pte_mkold(pte_mkclean(old)));
-			blocks++;
-			i += CONT_PTES;
-		} else {
-			pte_t old = pte_load(&p[i]);
-
-			while (!pte_replace(&p[i], &old, pte_mkold(pte_mkclean(old))))
-				;
-			i++;
-		}
-	}
-	kept(blocks);
 }
 
 bool clear_young_ptes(pte_t *p, u32 n)
 {
+	const pte_t first = pte_load(p);
 	bool any = false;
 	u32 blocks = 0;
 
@@ -295,12 +282,13 @@ bool clear_young_ptes(pte_t *p, u32 n)
 		}
 		any |= pte_young(old);
 	}
-	kept(blocks);
+	kept(first, n, blocks);
 	return any;
 }
 
 void allow_write_ptes(pte_t *p, u32 n, bool exclusive)
 {
+	const pte_t first = pte_load(p);
 	u32 blocks = 0;
 
 	for (u32 i = 0; i < n;) {
@@ -318,7 +306,7 @@ void allow_write_ptes(pte_t *p, u32 n, bool exclusive)
 		}
 		i += block ? CONT_PTES : 1;
 	}
-	kept(blocks);
+	kept(first, n, blocks);
 }
 
 bool touch_ptes(pte_t *p, u32 n, bool write)

@@ -7,6 +7,10 @@
 #include <sys/syscall.h>
 #include <task/task.h>
 
+#ifndef PR_THP_DISABLE_EXCEPT_ADVISED
+#define PR_THP_DISABLE_EXCEPT_ADVISED (1 << 1)	/* Linux 6.18 */
+#endif
+
 static bool none_of(const u64 *a, u32 from)
 {
 	for (u32 i = from; i < 5; i++)
@@ -135,10 +139,22 @@ static i64 set_no_new_privs(void)
 
 static i64 set_thp(const u64 *a)
 {
-	if (!none_of(a, 2))
+	if (!none_of(a, 3) || (a[2] & ~(u64)PR_THP_DISABLE_EXCEPT_ADVISED) || (!a[1] && a[2]))
 		return -EINVAL;
-	current_mm()->thp_disable = a[1];
+	current_mm()->thp_disable = !a[1] ? THP_ENABLED
+				    : a[2] ? THP_DISABLE_UNADVISED
+					   : THP_DISABLE_ALL;
 	return 0;
+}
+
+/* As it was set: 1, and the flag above it. */
+static i64 get_thp(void)
+{
+	u8 how = current_mm()->thp_disable;
+
+	if (how == THP_DISABLE_UNADVISED)
+		return 1 | PR_THP_DISABLE_EXCEPT_ADVISED;
+	return how;
 }
 
 SYSCALL(prctl)
@@ -196,7 +212,7 @@ SYSCALL(prctl)
 	case PR_SET_THP_DISABLE:
 		return set_thp(a);
 	case PR_GET_THP_DISABLE:
-		return none_of(a, 1) ? current_mm()->thp_disable : -EINVAL;
+		return none_of(a, 1) ? get_thp() : -EINVAL;
 	case PR_GET_TID_ADDRESS:
 		return put_user((u64)t->clear_child_tid, (u64 __user *)a[1]);
 	case PR_GET_TIMING:

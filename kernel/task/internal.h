@@ -23,6 +23,7 @@ void pid_count(int new_processes, int new_tasks);
 struct task *
 task_alloc(void) __must_check; /* ref 1, with a kernel stack; nothing else set. NULL: no memory */
 void task_free_new(struct task *t);		/* one that never ran and is in no list */
+void task_free_stack(struct task *t);		/* one that never runs again; any context */
 struct process *process_alloc(void) __must_check;
 int parts_clone(struct task *child, struct task *parent, u64 flags);
 void parts_exit(struct task *t);

@@ -22,6 +22,7 @@
 #include <base/string.h>
 #include <hal/rcu.h>
 #include <linux/sched.h>
+#include "internal.h"
 #include "rq.h"
 
 #define SLICE_NS	3000000ull	/* a fair task runs that long before an equal one */
@@ -374,7 +375,14 @@ static void put_prev(struct rq *rq, struct task *prev, bool preempted)
 		tree_insert(&rq->fair, &s->node, vruntime_less);
 }
 
-static void dead_task(struct rcu_head *h) { task_put(container_of(h, struct task, rcu)); }
+/* The stack goes however long others keep the structure: who reads it does so under RCU. */
+static void dead_task(struct rcu_head *h)
+{
+	struct task *t = container_of(h, struct task, rcu);
+
+	task_free_stack(t);
+	task_put(t);
+}
 
 /* In the next task, on its stack: lets go of the queue and of what the previous task left. */
 static void finish_switch(struct task *prev)

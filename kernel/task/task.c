@@ -103,8 +103,15 @@ struct task *task_alloc(void)
 
 void task_free_new(struct task *t)
 {
-	kstack_free(t->core.stack);
+	task_free_stack(t);
 	slab_free(task_cache, t);
+}
+
+void task_free_stack(struct task *t)
+{
+	if (t->core.stack)
+		kstack_free(t->core.stack);
+	t->core.stack = NULL;
 }
 
 void task_put(struct task *t)

@@ -570,6 +570,63 @@ TEST(timers_are_limited)
 	CHECK_EQ(errno, EAGAIN);
 }
 
+TEST(epoll_watches_are_limited)
+{
+	const char *limit = "/proc/sys/fs/epoll/max_user_watches";
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep = OK(epoll_create1(0)), fd[2], n = 0, err;
+	char old[32];
+
+	check_read_file(limit, old, sizeof old);
+	CHECK_GE(atol(old), 10000);
+	OK(pipe(fd));
+	check_write_file(limit, "20");
+	while (n < 100 && !epoll_ctl(ep, EPOLL_CTL_ADD, dup(fd[0]), &ev))
+		n++;
+	err = errno;
+	check_write_file(limit, old);
+	CHECK_LE(n, 20);
+	CHECK_EQ(err, ENOSPC);
+	close(ep);
+	ep = OK(epoll_create1(0));
+	OK(epoll_ctl(ep, EPOLL_CTL_ADD, fd[0], &ev));
+}
+
+static void *tell_and_wait(void *go)
+{
+	int tid = gettid();
+
+	CHECK_EQ(write(((int *)go)[1], &tid, sizeof tid), sizeof tid);
+	CHECK_EQ(read(((int *)go)[2], &tid, 1), 1);
+	return NULL;
+}
+
+/* An open directory of a thread that is gone keeps a structure, not its kernel stack. */
+TEST(stacks_of_the_dead)
+{
+	enum { DEAD = 300 };
+	int go[4], tid;
+	char name[64];
+	long before, after;
+	pthread_t t;
+
+	check_sleep_ms(100);
+	before = meminfo("\nKernelStack:");
+	OK(pipe(go));
+	OK(pipe(go + 2));
+	for (int i = 0; i < DEAD; i++) {
+		CHECK(!pthread_create(&t, NULL, tell_and_wait, go));
+		CHECK_EQ(read(go[0], &tid, sizeof tid), sizeof tid);
+		snprintf(name, sizeof name, "/proc/self/task/%d", tid);
+		OK(open(name, O_RDONLY));
+		CHECK_EQ(write(go[3], "", 1), 1);
+		pthread_join(t, NULL);
+	}
+	check_sleep_ms(200);
+	after = meminfo("\nKernelStack:");
+	CHECK_LE(after - before, DEAD * 16 / 2);
+}
+
 /* Who looks on does not keep a dead process's memory. */
 TEST(memory_of_the_dead)
 {

@@ -65,7 +65,7 @@ paddr_t virt_to_phys(const void *v)
 	return (u64)((const char *)v - fake_ram) + FAKE_RAM_BASE;
 }
 
-void clear_page(void *page) { memset(page, 0, PAGE_SIZE); }
+void clear_pages(void *page, u64 n) { memset(page, 0, n * PAGE_SIZE); }
 
 static void *host_map(void *at, u64 size, paddr_t pa)
 {
@@ -130,9 +130,8 @@ size_t copy_to_user(void *dst, const void *src, size_t n) { return n; }
 size_t copy_from_user(void *dst, const void *src, size_t n) { return n; }
 size_t clear_user(void *dst, size_t n) { return n; }
 void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow) { }
-void folio_age(struct folio *f, struct lru_age *a) { }
-bool folio_unmap(struct folio *f, bool clean) { return true; }
-bool folio_written(struct folio *f) { return false; }
+void mapping_age_folio(struct folio *f, struct lru_age *a) { }
+void mapping_unmap_folio(struct folio *f) { }
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	size_t n = strlen(src);

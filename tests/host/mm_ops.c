@@ -221,7 +221,7 @@ static void model_left(struct proc *p, const struct move *v, u32 k)
 
 	if (!v->keep)
 		unmap_model(p, v->i + k, 1);
-	m->copied = m->given = false;
+	m->copied = false;
 	m->val = 0;
 	m->flags &= ~LOCK_FLAGS;
 }
@@ -234,7 +234,7 @@ static void model_arrived(struct proc *p, const struct move *v, u32 k)
 	*d = v->old[v->i + min(k, v->same ? 0 : v->n - 1)];
 	if (k < v->n && !v->same)
 		return;
-	d->copied = d->given = false;
+	d->copied = false;
 	d->val = 0;
 	d->off = (u16)(d->kind == ANON ? 0 : v->old[v->i].off + k);
 }
@@ -362,7 +362,7 @@ static bool op_mremap_here(struct proc *p)
 		struct mpage *d = &p->page[i + k];
 
 		*d = p->page[i + n - 1];
-		d->copied = d->given = false;
+		d->copied = false;
 		d->val = 0;
 		d->off = (u16)(d->kind == ANON ? 0 : p->page[i].off + k);
 	}
@@ -377,17 +377,14 @@ static bool op_mremap_here(struct proc *p)
 /* Each gives the result for one page, and brings it up to date: an error ends the call. */
 static int drop(struct mpage *m)
 {
-	m->copied = m->given = false;
+	m->copied = false;
 	m->val = 0;
 	return 0;
 }
 static int page_dontneed(struct mpage *m) { return m->flags & VM_LOCKED ? -EINVAL : drop(m); }
 static int page_free_(struct mpage *m)
 {
-	if (m->kind != ANON || (m->flags & VM_LOCKED))
-		return -EINVAL;
-	m->given = true;
-	return 0;
+	return m->kind != ANON || (m->flags & VM_LOCKED) ? -EINVAL : drop(m);
 }
 static int page_quiet(struct mpage *m) { return 0; }
 static int page_cold(struct mpage *m) { return m->flags & VM_LOCKED ? -EINVAL : 0; }
@@ -490,28 +487,6 @@ static bool op_madvise(struct proc *p)
 	if (r != want)
 		panic("madvise(%d) gives %d, expected %d", a->advice, r, want);
 	return !r;
-}
-
-/* Memory that has contents is given up; what is left of a write or a fork between is reclaim's. */
-static bool op_free(struct proc *p)
-{
-	static const struct advice free_it = { MADV_FREE, 0, 0, page_free_, false };
-	u32 i = choose(window), n = 0, most = 1 + choose(choose(2) ? 600 : 16);
-	int r;
-
-	while (i < window && (page_free_(&(struct mpage){ .kind = p->page[i].kind,
-							  .flags = p->page[i].flags }) ||
-			      !p->page[i].val))
-		i++;
-	while (i + n < window && n < most && p->page[i + n].kind == ANON &&
-	       !(p->page[i + n].flags & VM_LOCKED))
-		n++;
-	if (!n)
-		return false;
-	r = mm_madvise(p->mm, va_of(i), size_of(n), MADV_FREE);
-	trace("%u: free(%u +%u) = %d\n", number(p), i, n, r);
-	BUG_ON(r || advise_model(p, i, n, &free_it));
-	return true;
 }
 
 /* --- mlock ----------------------------------------------------------------------------------- */
@@ -641,7 +616,7 @@ static bool op_fork(struct proc *p)
 		if (m->flags & VM_DONTFORK)
 			unmap_model(c, i, 1);
 		else if (m->flags & VM_WIPEONFORK)
-			drop(m);
+			m->val = 0;
 	}
 	be(c);
 	return true;
@@ -704,10 +679,11 @@ static bool op_outside(struct proc *p)
 	if (!r)
 		return false;
 	if (!write) {
-		BUG_ON(!may_hold(m, word_of(page)));
+		BUG_ON(word_of(page) != *model_word(m));
 		return true;
 	}
-	model_write(m, ++stamp);
+	own_page(m);
+	*model_word(m) = ++stamp;
 	return true;
 }
 
@@ -745,7 +721,6 @@ static const struct op {
 	{ "mremap", 4, op_mremap },
 	{ "mremap_here", 1, op_mremap_here },
 	{ "madvise", 5, op_madvise },
-	{ "free", 4, op_free },
 	{ "mlock", 1, op_mlock },
 	{ "munlock", 2, op_munlock },
 	{ "mlockall", 1, op_mlockall },
@@ -758,7 +733,7 @@ static const struct op {
 	{ "punch", 1, op_punch },
 	{ "file_write", 2, op_file_write },
 	{ "file_read", 1, op_file_read },
-	{ "reclaim", 3, op_reclaim },
+	{ "reclaim", 1, op_reclaim },
 	{ "rmap", 2, op_rmap },
 };
 _Static_assert(ARRAY_SIZE(table) <= MM_OPS_MAX, "room in the statistics");

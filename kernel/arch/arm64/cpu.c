@@ -12,6 +12,7 @@
 #include "internal.h"
 
 bool arch_hw_af, arch_hw_dbm, cpu_has_tlbi_range, cpu_has_pan, cpu_at_el2;
+bool cpu_has_mops;
 int arch_bbm_level;
 static u32 asid_bits;
 static bool has_rndr;
@@ -23,6 +24,7 @@ static bool has_rndr;
 #define MMFR2_BBM	FIELD(52, 4)
 #define ISAR0_TLB	FIELD(56, 4)
 #define ISAR0_RNDR	FIELD(60, 4)
+#define ISAR2_MOPS	FIELD(16, 4)	/* ID_AA64ISAR2_EL1: unknown to older assemblers */
 #define DCZID_BS	FIELD(0, 4)
 #define DCZID_DZP	FIELD(4, 1)
 
@@ -37,6 +39,7 @@ void cpu_features_init(void)
 	cpu_has_pan = field_get(MMFR1_PAN, mmfr1) != 0;
 	arch_bbm_level = (int)field_get(MMFR2_BBM, read_sysreg(id_aa64mmfr2_el1));
 	cpu_has_tlbi_range = field_get(ISAR0_TLB, isar0) >= 2;
+	cpu_has_mops = field_get(ISAR2_MOPS, read_sysreg(s3_0_c0_c6_2)) != 0;
 	has_rndr = field_get(ISAR0_RNDR, isar0) != 0;
 	asid_bits = field_get(MMFR0_ASIDBITS, read_sysreg(id_aa64mmfr0_el1)) == 2 ? 16 : 8;
 	if (dczid & DCZID_DZP || field_get(DCZID_BS, dczid) != 4)

@@ -32,6 +32,7 @@ __noreturn void panic_regs(struct regs *r, u64 esr, u64 far, const char *why);
 void cpu_features_init(void);
 extern u64 cpu_hwid[MAX_CPUS];
 extern bool cpu_has_tlbi_range, cpu_has_pan, cpu_at_el2;
+extern bool cpu_has_mops;	/* for lib.S */
 /* idregs.c: emulates MRS of an ID register at r->pc; esr tells the register, or is of class
  * "unknown". True if done. */
 bool emulate_mrs(struct regs *r, u64 esr);

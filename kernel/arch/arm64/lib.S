@@ -11,25 +11,44 @@
 	.size \name, . - \name
 	.endm
 
-/* void clear_page(void *) */
-FUNC clear_page
-	add	x1, x0, #4096
-1:	dc	zva, x0
-	add	x2, x0, #64
-	dc	zva, x2
-	add	x2, x0, #128
-	dc	zva, x2
-	add	x2, x0, #192
-	dc	zva, x2
-	add	x0, x0, #256
+/*
+ * The FEAT_MOPS forms are for CPUs that have it all alike: a sequence that goes on, after an
+ * interrupt, on a CPU that does it another way would take an exception (Arm ARM C6.1.4), which the
+ * kernel does not repair for itself.
+ */
+	.arch_extension mops
+
+/* void clear_pages(void *, u64 pages) */
+FUNC clear_pages
+	lsl	x1, x1, #12
+	adrp	x3, cpu_has_mops
+	ldrb	w3, [x3, :lo12:cpu_has_mops]
+	cbz	w3, 2f
+	setp	[x0]!, x1!, xzr
+	setm	[x0]!, x1!, xzr
+	sete	[x0]!, x1!, xzr
+	ret
+2:	add	x1, x0, x1
+1:	.rept	16			/* each address is an instruction of its own */
+	dc	zva, x0
+	add	x0, x0, #64
+	.endr
 	cmp	x0, x1
 	b.ne	1b
 	ret
-END clear_page
+END clear_pages
 
-/* void copy_page(void *dst, const void *src) */
-FUNC copy_page
-	add	x2, x1, #4096
+/* void copy_pages(void *dst, const void *src, u64 pages) */
+FUNC copy_pages
+	lsl	x2, x2, #12
+	adrp	x3, cpu_has_mops
+	ldrb	w3, [x3, :lo12:cpu_has_mops]
+	cbz	w3, 2f
+	cpyfp	[x0]!, [x1]!, x2!
+	cpyfm	[x0]!, [x1]!, x2!
+	cpyfe	[x0]!, [x1]!, x2!
+	ret
+2:	add	x2, x1, x2
 1:	ldp	x4, x5, [x1]
 	ldp	x6, x7, [x1, #16]
 	ldp	x8, x9, [x1, #32]
@@ -51,7 +70,7 @@ FUNC copy_page
 	cmp	x1, x2
 	b.ne	1b
 	ret
-END copy_page
+END copy_pages
 
 /* void *memcpy(void *dst, const void *src, size_t n): small sizes by overlapping loads, no byte loop */
 FUNC memcpy

@@ -18,7 +18,7 @@
 #include <mm/page.h>
 #include <mm/stat.h>
 
-bool lru_del(struct folio *f);	/* mm/lru.c */
+void lru_del(struct folio *f);	/* mm/lru.c */
 
 char *fake_ram, *fake_vmemmap;
 u64 fake_ram_size;
@@ -65,10 +65,10 @@ paddr_t virt_to_phys(const void *v)
 	BUG_ON((const char *)v < fake_ram || (const char *)v >= fake_ram + fake_ram_size);
 	return (u64)((const char *)v - fake_ram) + FAKE_RAM_BASE;
 }
-void clear_page(void *page) { memset(page, 0, PAGE_SIZE); }
-void copy_page(void *dst, const void *src)
+void clear_pages(void *page, u64 n) { memset(page, 0, n * PAGE_SIZE); }
+void copy_pages(void *dst, const void *src, u64 n)
 {
-	for (int i = 0; i < 4; i++) {	/* other CPUs may write between */
+	for (u64 i = 0; i < n * 4; i++) {	/* other CPUs may write between */
 		memcpy((char *)dst + i * 1024, (const char *)src + i * 1024, 1024);
 		fake_switch_point();
 	}
@@ -227,7 +227,7 @@ void mem_totals(struct mem_totals *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->total = fake_ram_size >> PAGE_SHIFT;
-	t->free = t->available = nr_free;
+	t->free = nr_free;
 }
 
 /* --- objects --------------------------------------------------------------------------------- */

@@ -52,6 +52,9 @@ struct vma {
 	struct list moved;		/* in mm->moved if lin is not start >> PAGE_SHIFT */
 };
 
+/* prctl(PR_SET_THP_DISABLE): no large folios; or only where MADV_HUGEPAGE asks. */
+enum thp_disable { THP_ENABLED, THP_DISABLE_ALL, THP_DISABLE_UNADVISED };
+
 struct mm {
 	ref_t users;			/* tasks; at 0 all mappings go */
 	ref_t count;			/* users (together one) and others who keep the struct */
@@ -80,7 +83,8 @@ struct mm {
 	u64 def_flags;			/* MCL_FUTURE: VM_LOCKED ... */
 	u32 oom_score_adj;
 	u64 oom_killed_at;		/* clock_ns, atomic; 0: its users were not killed for memory */
-	bool thp_disable, cow_tables;	/* prctl; inherited */
+	u8 thp_disable;			/* enum thp_disable; inherited */
+	bool cow_tables;		/* prctl; inherited */
 	bool dumpable;			/* may be looked into by its user: prctl(2), PR_SET_DUMPABLE */
 };
 

@@ -31,7 +31,7 @@ static inline paddr_t virt_to_phys(const void *v)
 
 	return va >= KIMAGE_VA ? va - kimage_voffset : va - LINEAR_BASE;
 }
-void clear_page(void *page);
-void copy_page(void *dst, const void *src);
+void clear_pages(void *page, u64 n);
+void copy_pages(void *dst, const void *src, u64 n);
 #endif
 #endif

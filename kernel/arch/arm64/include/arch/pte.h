@@ -54,6 +54,8 @@ static inline enum pte_kind pte_kind(pte_t p, int level)
 		return PTE_NONE;
 	return level < 3 && (p.v & PTE_TYPE) ? PTE_TABLE : PTE_LEAF;
 }
+/* A present leaf of level 1 or 2. */
+static inline bool pte_block(pte_t p) { return pte_present(p) && !(p.v & PTE_TYPE); }
 static inline bool pte_young(pte_t p) { return p.v & PTE_AF; }
 static inline bool pte_write(pte_t p) { return p.v & PTE_DBM; }
 static inline bool pte_dirty(pte_t p)

@@ -14,6 +14,6 @@ extern char *fake_vmalloc;	/* only where kernel virtual memory is tested */
 
 void *phys_to_virt(paddr_t pa);		/* checks that pa is RAM */
 paddr_t virt_to_phys(const void *v);
-void clear_page(void *page);
-void copy_page(void *dst, const void *src);
+void clear_pages(void *page, u64 n);
+void copy_pages(void *dst, const void *src, u64 n);
 #endif

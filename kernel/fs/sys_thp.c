@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Large folios as Linux shows them: /sys/kernel/mm/transparent_hugepage (Documentation/admin-guide/
+ * mm/transhuge of Linux), and their lines of /proc/vmstat.
+ *
+ * A word that would have no effect is refused (EINVAL), and not shown as one that can be chosen:
+ * memory for large folios is never waited for (defrag), there is no zero page of 2 MiB, and memory
+ * of tmpfs comes in single pages.
+ */
+#include <base/init.h>
+#include <base/string.h>
+#include <fs/sysctl.h>
+#include <lib/format.h>
+#include <mm/stat.h>
+#include <mm/thp.h>
+#include "internal.h"
+#include "proc.h"
+
+#define THP_DIR "kernel/mm/transparent_hugepage"
+
+/* buf is word, with or without the newline of echo. */
+static bool is_word(const char *buf, const char *word)
+{
+	size_t n = strlen(word);
+
+	return !strncmp(buf, word, n) && (!buf[n] || !strcmp(buf + n, "\n"));
+}
+
+/* --- the words of the policy ------------------------------------------------------------------ */
+
+/* As Linux orders them. */
+static const u8 words_of_all[] = { THP_ALWAYS, THP_MADVISE, THP_NEVER };
+static const u8 words_of_order[] = { THP_ALWAYS, THP_INHERIT, THP_MADVISE, THP_NEVER };
+
+/* arg: the order, 0: the word of the whole. */
+static const u8 *words_for(u64 order, u32 *n)
+{
+	*n = order ? ARRAY_SIZE(words_of_order) : ARRAY_SIZE(words_of_all);
+	return order ? words_of_order : words_of_all;
+}
+
+static int show_enabled(struct seq *s, void *arg)
+{
+	u64 order = (u64)arg;
+	u8 now = order ? READ_ONCE(thp_policy.order[order]) : READ_ONCE(thp_policy.all);
+	u32 n;
+	const u8 *words = words_for(order, &n);
+
+	for (u32 i = 0; i < n; i++)
+		seq_printf(s, words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
+			   thp_mode_name[words[i]]);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static ssize_t store_enabled(const char *buf, size_t len, void *arg)
+{
+	u64 order = (u64)arg;
+	u32 n;
+	const u8 *words = words_for(order, &n);
+
+	for (u32 i = 0; i < n; i++)
+		if (is_word(buf, thp_mode_name[words[i]])) {
+			thp_policy_set((u32)order, words[i]);
+			return (ssize_t)len;
+		}
+	return -EINVAL;
+}
+
+/* --- what cannot be chosen -------------------------------------------------------------------- */
+
+static int show_only_never(struct seq *s, void *arg)
+{
+	seq_puts(s, "[never]\n");
+	return 0;
+}
+static ssize_t store_only_never(const char *buf, size_t len, void *arg)
+{
+	return is_word(buf, "never") ? (ssize_t)len : -EINVAL;
+}
+static int show_zero(struct seq *s, void *arg)
+{
+	seq_puts(s, "0\n");
+	return 0;
+}
+static ssize_t store_zero(const char *buf, size_t len, void *arg)
+{
+	u64 v;
+
+	return sysctl_parse(buf, &v) || v ? -EINVAL : (ssize_t)len;
+}
+static int show_pmd_size(struct seq *s, void *arg)
+{
+	seq_printf(s, "%lu\n", (u64)PMD_SIZE);
+	return 0;
+}
+
+/* --- statistics ------------------------------------------------------------------------------- */
+
+static const struct { const char *name; u8 event; } stats[] = {
+	{ "anon_fault_alloc", THP_ALLOC },   { "anon_fault_fallback", THP_FALLBACK },
+	{ "anon_cow_alloc", THP_COW_COPY },  { "split", THP_SPLIT },
+	{ "split_deferred", THP_DEFERRED },  { "nr_anon", THP_NR_ANON },
+};
+
+static u64 event_count(u32 order, u32 event)
+{
+	return (u64)max(atomic_read(&thp_events[order][event]), (i64)0);
+}
+
+/* arg: order and event. */
+static int show_stat(struct seq *s, void *arg)
+{
+	u64 which = (u64)arg;
+
+	seq_printf(s, "%lu\n", event_count((u32)which / NR_THP_EVENT, (u32)which % NR_THP_EVENT));
+	return 0;
+}
+
+static const struct pseudo_ops enabled_ops = { .show = show_enabled, .store = store_enabled };
+static const struct pseudo_ops never_ops = { .show = show_only_never, .store = store_only_never };
+static const struct pseudo_ops zero_ops = { .show = show_zero, .store = store_zero };
+static const struct pseudo_ops pmd_size_ops = { .show = show_pmd_size };
+static const struct pseudo_ops stat_ops = { .show = show_stat };
+
+static void add_order(struct pseudo_node *thp, u32 order)
+{
+	char name[24];
+	struct pseudo_node *d;
+
+	snprintf(name, sizeof(name), "hugepages-%lukB", (u64)(PAGE_SIZE >> 10) << order);
+	d = pseudo_dir(thp, name);
+	pseudo_file(d, "enabled", 0644, &enabled_ops, (void *)(u64)order);
+	d = pseudo_dir(d, "stats");
+	for (u32 i = 0; i < ARRAY_SIZE(stats); i++)
+		pseudo_file(d, stats[i].name, 0444, &stat_ops,
+			    (void *)(u64)(order * NR_THP_EVENT + stats[i].event));
+}
+
+static int thp_files(void)
+{
+	struct pseudo_node *d = pseudo_dir(sysfs_root, THP_DIR);
+
+	pseudo_file(d, "enabled", 0644, &enabled_ops, NULL);
+	pseudo_file(d, "defrag", 0644, &never_ops, NULL);
+	pseudo_file(d, "shmem_enabled", 0644, &never_ops, NULL);
+	pseudo_file(d, "use_zero_page", 0644, &zero_ops, NULL);
+	pseudo_file(d, "hpage_pmd_size", 0444, &pmd_size_ops, NULL);
+	for (u32 order = THP_MIN_ORDER; order <= THP_PMD_ORDER; order++)
+		add_order(d, order);
+	return 0;
+}
+INITCALL(late, thp_files);
+
+/* --- /proc/vmstat ----------------------------------------------------------------------------- */
+
+/* kind_made, kind_kept, and kind_apart_CAUSE for each cause; their counters follow one another. */
+static void show_blocks(struct seq *s, const char *kind, u32 made)
+{
+	static const char *const cause[NR_PT_CAUSE] = {
+		[PT_UNMAP] = "unmap",	[PT_PROTECT] = "protect", [PT_COW] = "cow",
+		[PT_FORK] = "fork",	[PT_MOVE] = "move",	  [PT_ADVISE] = "advise",
+		[PT_MIGRATE] = "migrate", [PT_CUT] = "cut",
+	};
+
+	seq_printf(s, "%s_made %lu\n%s_kept %lu\n", kind, mem_stat_read(made), kind,
+		   mem_stat_read(made + 1));
+	for (u32 i = 0; i < NR_PT_CAUSE; i++)
+		seq_printf(s, "%s_apart_%s %lu\n", kind, cause[i], mem_stat_read(made + 2 + i));
+}
+
+void thp_show_vmstat(struct seq *s)
+{
+	u64 apart = 0;
+
+	for (u32 i = 0; i < NR_PT_CAUSE; i++)
+		apart += mem_stat_read(STAT_BLOCK_APART + i);
+	seq_printf(s, "nr_anon_transparent_hugepages %lu\nthp_fault_alloc %lu\n"
+		      "thp_fault_fallback %lu\nthp_split_page %lu\nthp_deferred_split_page %lu\n"
+		      "thp_split_pmd %lu\n",
+		   event_count(THP_PMD_ORDER, THP_NR_ANON), event_count(THP_PMD_ORDER, THP_ALLOC),
+		   event_count(THP_PMD_ORDER, THP_FALLBACK), event_count(THP_PMD_ORDER, THP_SPLIT),
+		   event_count(THP_PMD_ORDER, THP_DEFERRED), apart);
+	show_blocks(s, "cont_pte", STAT_CONT_MADE);
+	show_blocks(s, "pmd_block", STAT_BLOCK_MADE);
+}
+
+u64 thp_anon_pages(void) { return event_count(THP_PMD_ORDER, THP_NR_ANON) << THP_PMD_ORDER; }

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Private memory in large pieces: whatever is done to a part of one, the rest stays as it was. */
+#include "check.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
+
+#define BLOCK (2ul << 20)
+#define LEN (4 * BLOCK)
+
+#ifndef MADV_HUGEPAGE
+#define MADV_HUGEPAGE 14
+#endif
+
+/* LEN bytes, aligned to BLOCK, advised to be huge where huge, every page told from the others. */
+static uint64_t *filled(int huge)
+{
+	char *p = mmap(NULL, LEN + BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	p = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
+	if (huge)
+		madvise(p, LEN, MADV_HUGEPAGE);	/* EINVAL where a kernel has none */
+	for (size_t i = 0; i < LEN; i += PAGE)
+		*(uint64_t *)(p + i) = i + 1;
+	return (uint64_t *)p;
+}
+
+/* Pages of p outside [from, to) are as filled() left them, those inside hold zero if gone. */
+static void check_pages(const uint64_t *p, size_t from, size_t to, int gone)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < LEN; i += PAGE) {
+		int in = i >= from && i < to;
+
+		if (in && gone < 0)
+			continue;
+		wrong += p[i / 8] != (in && gone ? 0 : i + 1);
+	}
+	CHECK_EQ(wrong, 0);
+}
+
+static const struct { size_t from, to; } cuts[] = {
+	{ 0, PAGE }, { 3 * PAGE, 5 * PAGE }, { 15 * PAGE, 17 * PAGE }, { BLOCK - PAGE, BLOCK + PAGE },
+	{ BLOCK + 16 * PAGE, BLOCK + 32 * PAGE }, { PAGE, LEN - PAGE }, { BLOCK, 2 * BLOCK },
+	{ BLOCK / 2, 2 * BLOCK + BLOCK / 2 }, { LEN - PAGE, LEN },
+};
+#define CUTS (sizeof cuts / sizeof cuts[0])
+
+static void each_cut(int huge, void (*fn)(uint64_t *p, size_t from, size_t to))
+{
+	for (size_t i = 0; i < CUTS; i++) {
+		uint64_t *p = filled(huge);
+
+		fn(p, cuts[i].from, cuts[i].to);
+		munmap(p, LEN);
+	}
+}
+
+static void drop(uint64_t *p, size_t from, size_t to)
+{
+	OK(madvise((char *)p + from, to - from, MADV_DONTNEED));
+	check_pages(p, from, to, 1);
+}
+
+static void unmap(uint64_t *p, size_t from, size_t to)
+{
+	OK(munmap((char *)p + from, to - from));
+	check_pages(p, from, to, -1);
+}
+
+static void protect(uint64_t *p, size_t from, size_t to)
+{
+	OK(mprotect((char *)p + from, to - from, PROT_READ));
+	check_pages(p, 0, 0, 0);
+	p[(from ? from - PAGE : to) % LEN / 8] += 0;	/* still writable outside */
+	OK(mprotect((char *)p + from, to - from, PROT_READ | PROT_WRITE));
+	for (size_t i = 0; i < LEN; i += PAGE)
+		*(volatile uint64_t *)&p[i / 8] = i + 1;
+	check_pages(p, 0, 0, 0);
+}
+
+static void move(uint64_t *p, size_t from, size_t to)
+{
+	char *other = mmap(NULL, LEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *at;
+	size_t wrong = 0;
+
+	CHECK(other != MAP_FAILED);
+	at = mremap((char *)p + from, to - from, to - from, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    other + PAGE);
+	CHECK(at == (uint64_t *)(other + PAGE));
+	for (size_t i = from; i < to; i += PAGE)
+		wrong += at[(i - from) / 8] != i + 1;
+	CHECK_EQ(wrong, 0);
+	check_pages(p, from, to, -1);
+	munmap(other, LEN);
+}
+
+/* The child writes a part; the parent sees nothing of it, then writes what the child never sees. */
+static void share(uint64_t *p, size_t from, size_t to)
+{
+	CHILD_OK(
+		check_pages(p, 0, 0, 0);
+		for (size_t i = from; i < to; i += PAGE)
+			p[i / 8] = 0;
+		check_pages(p, from, to, 1););
+	check_pages(p, 0, 0, 0);
+	for (size_t i = from; i < to; i += PAGE)
+		p[i / 8] = 0;
+	check_pages(p, from, to, 1);
+}
+
+static void lock(uint64_t *p, size_t from, size_t to)
+{
+	if (to - from > 32 * PAGE)
+		to = from + 32 * PAGE;
+	OK(mlock((char *)p + from, to - from));
+	check_pages(p, 0, 0, 0);
+	OK(munlock((char *)p + from, to - from));
+}
+
+#define BOTH(name, fn)                              \
+	TEST(name##_pages) { each_cut(0, fn); }     \
+	TEST(name##_blocks) { each_cut(1, fn); }
+
+BOTH(dropped_parts_of, drop)
+BOTH(unmapped_parts_of, unmap)
+BOTH(protected_parts_of, protect)
+BOTH(moved_parts_of, move)
+BOTH(shared_parts_of, share)
+BOTH(locked_parts_of, lock)
