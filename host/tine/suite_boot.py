@@ -23,7 +23,8 @@ class Case:
     machine: qemu.Machine
     init: bool = True			# whether init has to run
     expect: str = ""			# a pattern that a line of the console has to match
-    reserve: bool = True
+    hvc: str = ""			# the same of a virtio console's output; the machine then has one
+    hvc_file: str = ""
 
 
 def matrix():
@@ -86,6 +87,33 @@ def broken(files):
     yield Case("restart ends QEMU", qemu.Machine(cpu="max", memory=256, append="boot.restart"))
 
 
+def consoles():
+    """console= words: the last is /dev/console, messages go to all; and a panic that others keep still in."""
+    both = "console=ttyAMA0 console=hvc0"
+    yield Case("console: the last word is /dev/console", qemu.Machine(cpu="max", memory=64, append=both),
+               init=False, hvc=r"boot-ok")
+    yield Case("console: the serial line named last", qemu.Machine(cpu="max", memory=64, append="console=hvc0 console=ttyAMA0,115200 boot.kmsg"),
+               hvc=r"boot-kmsg")
+    yield Case("console: messages go to all", qemu.Machine(cpu="max", memory=64, append=both + " boot.kmsg"),
+               init=False, expect=r"boot-kmsg", hvc=r"boot-kmsg")
+    yield Case("console: messages go to those named only", qemu.Machine(cpu="max", memory=64, append="console=hvc0 boot.kmsg"),
+               init=False, expect=r"\A\s*\Z", hvc=r"(?s)boot-ok.*boot-kmsg")
+    yield Case("console: a panic is shown on all", qemu.Machine(cpu="max", memory=64, cpus=2, append=both + " boot.exit"),
+               init=False, expect=r"end of kernel panic", hvc=r"(?s)boot-ok.*Kernel panic.*end of kernel panic")
+    yield Case("console that is not there", qemu.Machine(cpu="max", memory=64, append="console=ttyAMA0 console=hvc0"),
+               expect=r"boot-ok")
+    yield Case("a panic stops the other CPUs", qemu.Machine(cpu="max", memory=64, cpus=4, append="boot.busy panic=2"),
+               init=False, expect=r"(?s)busy.*end of kernel panic[^\n]*\s*\Z")
+
+
+def add_hvc(case):
+    """A virtio console whose output becomes a file; the file's name."""
+    path = write("%s.hvc" % re.sub(r"\W", "-", case.name), b"")
+    case.machine.extra += ("-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device",
+                           "-chardev", "file,id=hvc,path=" + path, "-device", "virtconsole,chardev=hvc")
+    return path
+
+
 def why_not(case, outcome):
     """The reason why CASE failed, empty if it passed."""
     text = outcome.text()
@@ -93,6 +121,12 @@ def why_not(case, outcome):
         return "QEMU did not end in %d s%s" % (LIMIT, shown(outcome))
     if case.expect and not re.search(case.expect, text):
         return "no line like %s%s" % (case.expect, shown(outcome))
+    if case.hvc:
+        with open(case.hvc_file, encoding="utf-8", errors="replace") as f:
+            text = f.read()
+        if not re.search(case.hvc, text):
+            return "no line like %s on hvc0, but %r%s" % (case.hvc, text[-300:], shown(outcome))
+        text = outcome.text()
     if not case.init:
         return ""
     found = re.search(r"boot-ok cpus=(\d+) mib=(\d+) date=(\d+)", text)
@@ -116,20 +150,24 @@ def boot(case):
     if machine.memory > 2048 and not machine.extra:	# more than this machine may have: reserve nothing
         machine.extra = ("-object", "memory-backend-ram,id=ram,size=%dM,reserve=off" % machine.memory)
         machine.machine = ",memory-backend=ram"
+    if case.hvc:
+        case.hvc_file = add_hvc(case)
     return case, vm.boot(machine, LIMIT)
 
 
 def suite_boot(o, report):
     deps.need(deps.QEMU)
     kernel, files = kernel_of(o), archives()
-    cases = list(matrix()) + list(extremes()) + list(broken(files))
+    cases = list(matrix()) + list(extremes()) + list(broken(files)) + list(consoles())
     cases.append(Case("initrd gzip", qemu.Machine(cpu="max", memory=256, initrd=files["gzip"])))
     if o.only:
         cases = [c for c in cases if any(w in c.name for w in o.only.split(","))]
     for case in cases:
         case.machine.kernel = kernel
         case.machine.initrd = case.machine.initrd or files["plain"]
-        case.machine.append = " ".join(("console=ttyAMA0 quiet panic=-1", case.machine.append or "rdinit=/init")).strip()
+        words = case.machine.append or "rdinit=/init"
+        console = "" if "console=" in words else "console=ttyAMA0 "
+        case.machine.append = console + "quiet panic=-1 " + words
     with concurrent.futures.ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
         for case, outcome in pool.map(boot, cases):
             report.result("boot: %s" % case.name, why_not(case, outcome))

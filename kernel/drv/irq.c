@@ -4,6 +4,7 @@
 #include <base/alloc.h>
 #include <base/errno.h>
 #include <base/printk.h>
+#include <drv/klog.h>
 #include <drv/machine.h>
 #include <hal/cpu.h>
 #include <hal/irq.h>
@@ -51,7 +52,9 @@ void irq_dispatch(void)
 		if (irq < 16) {
 			handlers[0].count[cpu_id()]++;
 			gic->end(irq);
+			arch_stop_if_panic();
 			ipi_handler();
+			klog_wake();
 			continue;
 		}
 		if (irq < MAX_IRQS && handlers[irq].fn) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The kernel log: a ring of fixed records. Any context may write, under one irq-safe lock that
- * nothing else is taken inside of. Readers are woken by a timer tick later, not from printk: a
- * caller may hold the scheduler's locks.
+ * nothing else is taken inside of. Readers are not woken from printk, whose caller may hold the
+ * scheduler's locks, but by an interrupt that the CPU sends itself: it comes when they are dropped.
  */
 #include <base/string.h>
 #include <drv/klog.h>
@@ -19,14 +19,40 @@ static struct spinlock lock = SPINLOCK_INIT;
 static u32 holder;		/* number of the CPU that prints, plus 1 */
 struct wait_queue klog_wait = WAIT_QUEUE_INIT(klog_wait);
 int klog_console_level = 7;
+bool klog_serial = true;
+static bool news;		/* for readers; atomic */
 
-static void to_console(const struct klog_record *r)
+size_t klog_line(const struct klog_record *r, char *text)
 {
-	char line[300];
-	int n = snprintf(line, sizeof(line), "[%5lu.%06lu] %.*s\r\n", r->ns / 1000000000,
+	int n = snprintf(text, KLOG_LINE, "[%5lu.%06lu] %.*s\r\n", r->ns / 1000000000,
 			 r->ns / 1000 % 1000000, r->len, r->text);
 
-	arch_early_puts(line, (size_t)min(n, (int)sizeof(line) - 1));
+	return (size_t)min(n, KLOG_LINE - 1);
+}
+
+static void to_serial(const struct klog_record *r)
+{
+	char text[KLOG_LINE];
+
+	arch_early_puts(text, klog_line(r, text));
+}
+
+/* A reader looks for records after it has queued itself: it sees this one, or is seen here. */
+static void call_readers(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!wait_queue_active(&klog_wait))
+		return;
+	WRITE_ONCE(news, true);
+	arch_send_ipi(cpu_id());
+}
+
+void klog_wake(void)
+{
+	if (unlikely(READ_ONCE(news))) {
+		WRITE_ONCE(news, false);
+		wake_up_all(&klog_wait);
+	}
 }
 
 void vprintk(enum log_level level, const char *fmt, va_list ap)
@@ -51,10 +77,12 @@ void vprintk(enum log_level level, const char *fmt, va_list ap)
 	r->len = (u16)min(n, (int)sizeof(r->text) - 1);
 	while (r->len && r->text[r->len - 1] == '\n')
 		r->len--;
-	if ((int)level < klog_console_level)
-		to_console(r);
+	if ((int)level < klog_console_level && (klog_serial || level == LOG_EMERG))
+		to_serial(r);
 	holder = 0;
-	spin_unlock_irqrestore(&lock, flags);
+	spin_unlock(&lock);
+	call_readers();
+	irq_restore(flags);
 }
 
 void printk(enum log_level level, const char *fmt, ...)

@@ -4,13 +4,12 @@
 #include <base/init.h>
 #include <base/printk.h>
 #include <base/string.h>
+#include <drv/console.h>
 #include <drv/tty.h>
 #include <task/task.h>
 
 #define ring(i) ((i) & (TTY_RING - 1))
 #define CTRL(c) ((c) & 31)
-
-static struct tty *console;
 
 static const struct termios2 default_termios = {
 	.c_iflag = ICRNL | IXON | IUTF8,
@@ -77,12 +76,12 @@ void tty_put(struct tty *t)
 
 int tty_register(struct tty *t)
 {
-	if (!console)
-		console = t;
-	return chrdev_register(dev_major(t->dev), dev_minor(t->dev), t->name, 0620, &tty_fops, t);
-}
+	int err = chrdev_register(dev_major(t->dev), dev_minor(t->dev), t->name, 0620, &tty_fops, t);
 
-struct tty *tty_console(void) { return console; }
+	if (!err)
+		console_add(t);
+	return err;
+}
 
 /* --- the line's side
  * -------------------------------------------------------------------------------- */
@@ -284,7 +283,7 @@ static size_t put_output(struct tty *t, const u8 *buf, size_t n)
 }
 
 /* Writes a chunk whole, waiting for room. Returns bytes written before an error, and the error. */
-static size_t write_chunk(struct tty *t, struct file *f, const u8 *buf, size_t n, i64 *err)
+static size_t write_chunk(struct tty *t, bool nonblock, const u8 *buf, size_t n, i64 *err)
 {
 	size_t done = 0;
 
@@ -297,7 +296,7 @@ static size_t write_chunk(struct tty *t, struct file *f, const u8 *buf, size_t n
 		done += put_output(t, buf + done, n - done);
 		if (done == n)
 			break;
-		if (f->flags & O_NONBLOCK)
+		if (nonblock)
 			*err = -EAGAIN;
 		else
 			*err = wait_event_interruptible(&t->write_wait,
@@ -330,10 +329,19 @@ static ssize_t tty_write(struct file *f, struct uio *u, u64 *pos)
 			err = -EFAULT;
 			break;
 		}
-		done += write_chunk(t, f, buf, n, &err);
+		done += write_chunk(t, f->flags & O_NONBLOCK, buf, n, &err);
 	}
 	mutex_unlock(&t->write_lock);
 	return done ? (ssize_t)done : err;
+}
+
+void tty_print(struct tty *t, const char *text, size_t n)
+{
+	i64 err;
+
+	mutex_lock(&t->write_lock);
+	write_chunk(t, false, (const u8 *)text, n, &err);
+	mutex_unlock(&t->write_lock);
 }
 
 /* --- the rest of the file
@@ -381,11 +389,12 @@ static int tty_open(struct inode *i, struct file *f)
 
 static int console_open(struct inode *i, struct file *f)
 {
-	if (!console)
+	struct tty *t = tty_console();
+
+	if (!t)
 		return -ENODEV;
-	f->private = console;
-	return open_tty(f,
-			console); /* /dev/console never becomes a controlling terminal by itself */
+	f->private = t;
+	return open_tty(f, t);	/* it never becomes a controlling terminal by itself */
 }
 
 static int current_tty_open(struct inode *i, struct file *f)

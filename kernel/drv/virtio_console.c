@@ -187,7 +187,42 @@ static void hvc_start(struct tty *t)
 	}
 }
 
-static const struct tty_ops hvc_ops = { .start = hvc_start };
+/* Waits for the device by looking at what it used: up to limit ns until b is free again, or (NULL)
+ * any buffer. lock held. */
+static bool poll_sent(struct port *p, struct buffer *b, u64 limit)
+{
+	for (u64 end = clock_ns() + limit; clock_ns() < end; cpu_relax()) {
+		reclaim_sent(p);
+		if (b ? !list_empty(&b->link) : !list_empty(&p->tx_free))
+			return true;
+	}
+	return false;
+}
+
+static void hvc_emergency(struct tty *t, const char *s, size_t n)
+{
+	const u64 limit = 100000000;
+	struct port *p = t->private;
+	struct virtq_seg seg;
+	struct buffer *b;
+
+	if (!spin_trylock(&p->lock))
+		return;		/* the panic came from inside */
+	if (poll_sent(p, NULL, limit)) {
+		b = list_first(&p->tx_free, struct buffer, link);
+		list_del(&b->link);
+		list_init(&b->link);
+		memcpy(b->data, s, n);
+		seg = (struct virtq_seg){ virt_to_phys(b->data), (u32)n };
+		if (virtq_add(p->txq, &seg, 1, 0, b) == 0) {
+			virtq_kick(p->txq);
+			poll_sent(p, b, limit);
+		}
+	}
+	spin_unlock(&p->lock);
+}
+
+static const struct tty_ops hvc_ops = { .start = hvc_start, .emergency = hvc_emergency };
 
 /* --- interrupts
  * ------------------------------------------------------------------------------------------- */

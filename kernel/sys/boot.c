@@ -5,6 +5,7 @@
 #include <base/errno.h>
 #include <base/printk.h>
 #include <base/string.h>
+#include <drv/console.h>
 #include <drv/klog.h>
 #include <drv/machine.h>
 #include <hal/cpu.h>
@@ -109,6 +110,7 @@ void boot_read_machine(const struct boot_info *bi)
 	early_reserve(bi->image_start, bi->image_end);
 	early_reserve(bi->fdt_pa, bi->fdt_pa + size);
 	read_chosen(bi->fdt);
+	console_read_words();
 	read_cpus(bi->fdt);
 	read_psci(bi->fdt);
 	slab_debug = cmdline_word("slab_debug") != NULL;
@@ -121,13 +123,15 @@ void boot_read_machine(const struct boot_info *bi)
 /* --- command line
  * ----------------------------------------------------------------------------------------- */
 
-const char *cmdline_word(const char *name)
+/* The n-th such word, or the last if there are not so many. *left: how many are missing to n + 1. */
+static const char *find_word(const char *name, u32 nth, u32 *left)
 {
 	static char value[256];
 	const char *found = NULL;
 	size_t n = strlen(name);
 
-	for (const char *p = cmdline; *p;) {
+	*left = nth + 1;
+	for (const char *p = cmdline; *p && *left;) {
 		size_t len = 0;
 
 		while (*p == ' ')
@@ -140,10 +144,26 @@ const char *cmdline_word(const char *name)
 			memcpy(value, p + skip, m);
 			value[m] = 0;
 			found = value;
+			--*left;
 		}
 		p += len;
 	}
 	return found;
+}
+
+const char *cmdline_word(const char *name)
+{
+	u32 left;
+
+	return find_word(name, ~0u - 1, &left);
+}
+
+const char *cmdline_word_nth(const char *name, u32 n)
+{
+	u32 left;
+	const char *found = find_word(name, n, &left);
+
+	return left ? NULL : found;
 }
 
 /* Words that the kernel takes for itself; all others go to init (kernel-parameters, "init="). */

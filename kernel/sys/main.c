@@ -7,6 +7,7 @@
 #include <base/init.h>
 #include <base/printk.h>
 #include <base/string.h>
+#include <drv/console.h>
 #include <drv/machine.h>
 #include <fs/fd.h>
 #include <fs/vfs.h>
@@ -49,8 +50,10 @@ static void unpack_initrd(void)
 /* Descriptors 0, 1 and 2 of process 1. */
 static void open_console(void)
 {
-	struct file *f = file_open(AT_FDCWD, "/dev/console", O_RDWR, 0);
+	struct file *f;
 
+	console_wait();
+	f = file_open(AT_FDCWD, "/dev/console", O_RDWR, 0);
 	if (IS_ERR(f)) {
 		pr_err("boot: cannot open /dev/console: error %ld\n", -PTR_ERR(f));
 		return;

@@ -3,6 +3,7 @@
  * numbers, debugfs. */
 #include <base/init.h>
 #include <base/string.h>
+#include <drv/console.h>
 #include <drv/machine.h>
 #include <drv/random.h>
 #include <drv/tty.h>
@@ -234,9 +235,11 @@ static void tty_info(struct process *p, u32 *dev, i32 *pgid)
 
 static int show_console(struct seq *s, void *arg)
 {
-	struct tty *t = tty_console();
+	struct tty *t;
 
-	seq_printf(s, "%s\n", t ? t->name : "");
+	for (u32 n = 0; (t = console_nth(n)); n++)
+		seq_printf(s, "%s%s", n ? " " : "", t->name);
+	seq_putc(s, '\n');
 	return 0;
 }
 static int show_midr(struct seq *s, void *arg)

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
@@ -812,6 +813,32 @@ TEST(kmsg)
 		if (strstr(buf, "guest test says hello\n"))
 			break;
 	}
+}
+
+/* Readers that wait are woken by what is logged. */
+TEST_TIMEOUT(log_readers_wake, 20)
+{
+	int fd = OK(open("/dev/kmsg", O_RDWR));
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	pid_t reader;
+
+	OK(lseek(fd, 0, SEEK_END));
+	SPAWN(check_sleep_ms(200); CHECK_EQ(write(fd, "<6>wake poll\n", 13), 13));
+	CHECK_EQ(poll(&p, 1, -1), 1);
+	CHECK(p.revents & POLLIN);
+	do
+		buf[OK(read(fd, buf, 8192))] = 0;
+	while (!strstr(buf, "wake poll"));
+	SPAWN(check_sleep_ms(200); CHECK_EQ(write(fd, "<6>wake read\n", 13), 13));
+	do
+		buf[OK(read(fd, buf, 8192))] = 0;
+	while (!strstr(buf, "wake read"));
+	while (klogctl(9, NULL, 0) > 0)
+		OK(klogctl(2, buf, 8192));
+	reader = SPAWN(do buf[OK(klogctl(2, buf, 8192))] = 0; while (!strstr(buf, "wake taker")));
+	check_wait_state(reader, "S");
+	CHECK_EQ(write(fd, "<6>wake taker\n", 14), 14);
+	CHECK_EQ(check_wait(reader), 0);
 }
 
 /* syslog(2) type 2 takes what it reads. */

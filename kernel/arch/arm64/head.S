@@ -157,7 +157,11 @@ enter_mmu:
 	cmp	x2, #2
 	b.lo	2f
 	orr	x0, x0, #TCR_HD
-2:	msr	tcr_el1, x0
+2:	mrs	x2, id_aa64mmfr2_el1
+	ubfx	x2, x2, #60, #4			/* E0PD: no walks of the kernel half for EL0 */
+	cbz	x2, 4f
+	orr	x0, x0, #TCR_E0PD1
+4:	msr	tcr_el1, x0
 	mov_q	x0, SCTLR_ON
 	ubfx	x2, x1, #20, #4			/* PAN: set on exception entry */
 	cbz	x2, 3f

@@ -77,25 +77,53 @@ static void print_regs(const struct regs *r)
 			       r->sp, r->pstate);
 }
 
-/* One CPU tells the story; another that comes here meanwhile stops, and so does a second panic
- * inside the first. */
-static bool begin(void)
-{
-	static u32 cpu_in_panic;	/* number + 1 */
-	u32 none = 0, me = cpu_id() + 1;
+static u32 cpu_in_panic;	/* number + 1, atomic */
+static u64 stopped_cpus;	/* atomic */
 
+static __noreturn void stop(void)
+{
 	irq_disable();
-	if (__atomic_compare_exchange_n(&cpu_in_panic, &none, me, false, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE))
-		return true;
-	if (none == me)
-		arch_power_off();
+	atomic_or(&stopped_cpus, BIT(cpu_id()));
 	for (;;)
 		asm volatile("wfi");
 }
 
+void arch_stop_if_panic(void)
+{
+	if (unlikely(READ_ONCE(cpu_in_panic)))
+		stop();
+}
+
+/* Those that have interrupts off for long are not waited for. */
+static void stop_others(void)
+{
+	u64 others = READ_ONCE(online_cpus) & ~BIT(cpu_id()), until = clock_ns() + 100000000;
+
+	for_each_cpu(n)
+		if (others & BIT(n))
+			arch_send_ipi(n);
+	while ((others & ~__atomic_load_n(&stopped_cpus, __ATOMIC_ACQUIRE)) && clock_ns() < until)
+		cpu_relax();
+}
+
+/* One CPU tells the story, the others stop; a second panic inside the first ends it. */
+static void begin(void)
+{
+	u32 none = 0, me = cpu_id() + 1;
+
+	irq_disable();
+	if (!__atomic_compare_exchange_n(&cpu_in_panic, &none, me, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE)) {
+		if (none == me)
+			arch_power_off();
+		stop();
+	}
+	stop_others();
+}
+
 static __noreturn void end(void)
 {
+	panic_flush();
 	if (panic_timeout == 0)
 		arch_power_off();
 	for (u64 until = clock_ns() + (u64)max(panic_timeout, 0) * 1000000000ull;

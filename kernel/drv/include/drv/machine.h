@@ -12,5 +12,7 @@ bool irq_stats(u32 irq, u32 cpu, const char **name, u64 *count);
 /* Words of the kernel command line: the value of NAME=value, or "" for NAME alone, or NULL. The
  * last one wins. */
 const char *cmdline_word(const char *name);
+/* The same of the n-th such word from 0 on. */
+const char *cmdline_word_nth(const char *name, u32 n);
 extern const char *machine_cmdline;
 #endif

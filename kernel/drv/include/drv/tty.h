@@ -26,6 +26,9 @@ struct tty_ops {
 	void (*start)(struct tty *t);
 	/* The last open file is gone. May be NULL. */
 	void (*closed)(struct tty *t);
+	/* Writes n bytes, a page at most, and waits until they are out, or gives up; after a panic:
+	 * interrupts are off, other CPUs stopped. NULL: a serial line, which klog.c writes to. */
+	void (*emergency)(struct tty *t, const char *s, size_t n);
 };
 
 struct winsize_abi { u16 row, col, xpixel, ypixel; };
@@ -60,10 +63,10 @@ struct tty {
 /* Allocates rings and default termios; ref 1. NULL: no memory. */
 struct tty *tty_new(const char *name, u32 dev, const struct tty_ops *ops, void *private);
 void tty_put(struct tty *t);
-/* Makes /dev/NAME. */
+/* Makes /dev/NAME, and it may become a console. Thread context. */
 int tty_register(struct tty *t);
-/* The terminal behind /dev/console: the first registered. */
-struct tty *tty_console(void);
+/* Writes text for the kernel; sleeps until there is room for it. */
+void tty_print(struct tty *t, const char *text, size_t n);
 
 void tty_receive(struct tty *t, const u8 *buf, size_t n);
 size_t tty_receive_room(struct tty *t);

@@ -41,4 +41,7 @@ const char *arch_symbol(u64 addr, u64 *offset);
 /* What panic does at its end, Linux's panic= word: 0 powers off, n restarts after n seconds,
  * negative at once. */
 extern i32 panic_timeout;
+/* Called at the end of a panic with interrupts off: writes out what consoles have not got of the
+ * log yet (drv/console.c). */
+void panic_flush(void);
 #endif

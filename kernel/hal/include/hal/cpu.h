@@ -56,6 +56,8 @@ static inline void cpu_relax(void) { arch_cpu_relax(); }
 /* waits for an interrupt, entered and left with interrupts off; wakes if one is pending */
 void arch_idle(void);
 void arch_send_ipi(u32 cpu);		/* the target runs ipi_handler(); drv/irq.c */
+/* That interrupt comes here first: once a CPU has panicked, all others stop. */
+void arch_stop_if_panic(void);
 u64 arch_mpidr(void);			/* this CPU's affinity fields */
 /* The GICv3 CPU interface of this CPU (system registers); cpu is a number, its affinity is arch's
  * knowledge. */

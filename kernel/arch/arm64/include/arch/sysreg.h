@@ -22,6 +22,7 @@
 #define TCR_AS		(1 << 36)
 #define TCR_HA		(1 << 39)
 #define TCR_HD		(1 << 40)
+#define TCR_E0PD1	(1 << 56)
 /* By index: 0 normal write-back, 1 normal non-cacheable, 2 device nGnRE. arch/pte.h names them. */
 #define MAIR_VALUE	0x0444ff
 #define CPACR_FPEN	(3 << 20)
