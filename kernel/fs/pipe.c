@@ -15,6 +15,7 @@
 #include <fs/vfs.h>
 #include <hal/uaccess.h>
 #include <linux/fcntl.h>
+#include <mm/gup.h>
 #include <asm/ioctls.h>
 #include <task/task.h>
 #include "pipe_ring.h"
@@ -107,7 +108,12 @@ static void drop_page(struct pipe *p, void *page)
 
 static void drop_tail(struct pipe *p)
 {
-	drop_page(p, slot(p, p->tail)->page);
+	struct pipe_buf *b = slot(p, p->tail);
+
+	if (b->pinned)
+		gup_unpin(b->pinned, false);
+	else
+		drop_page(p, b->page);
 	WRITE_ONCE(p->tail, p->tail + 1);
 }
 
@@ -249,7 +255,7 @@ static ssize_t append_to_last(struct pipe *p, struct uio *u)
 	size_t odd = u->left & (PAGE_SIZE - 1), n;
 	struct pipe_buf *b = slot(p, p->head - 1);
 
-	if (!odd || pipe_empty(p) || b->packet || b->off + b->len + odd > PAGE_SIZE)
+	if (!odd || pipe_empty(p) || b->packet || b->pinned || b->off + b->len + odd > PAGE_SIZE)
 		return 0;
 	n = uio_read(u, (char *)b->page + b->off + b->len, odd);
 	if (n != odd)
@@ -271,7 +277,7 @@ static ssize_t fill_slot(struct pipe *p, struct uio *u, bool packet)
 		drop_page(p, page);
 		return -EFAULT;
 	}
-	*slot(p, p->head) = (struct pipe_buf){ page, 0, (u32)n, packet };
+	*slot(p, p->head) = (struct pipe_buf){ page, 0, (u32)n, packet, NULL };
 	WRITE_ONCE(p->head, p->head + 1);
 	return (ssize_t)n;
 }
@@ -339,6 +345,74 @@ static ssize_t pipe_write(struct file *f, struct uio *u, u64 *pos)
 	if (slept)
 		wake_up_key(&p->wr_wait, 1, KEY_OUT);
 	return done ?: ret;
+}
+
+/* --- vmsplice --------------------------------------------------------------------------------- */
+
+/* Pages of [addr, addr + len) fill slots until the pipe is full; bytes, or negative errno if none. */
+static ssize_t splice_range(struct pipe *p, struct mm *mm, u64 addr, size_t len)
+{
+	ssize_t done = 0;
+
+	while (len && !pipe_full(p)) {
+		u32 off = (u32)(addr & ~PAGE_MASK), n = (u32)min(len, PAGE_SIZE - off);
+		struct page *page;
+		ssize_t got = gup_pin(mm, addr - off, 1, 0, &page);
+
+		if (got < 0)
+			return done ?: got;
+		*slot(p, p->head) = (struct pipe_buf){ page_address(page), off, n, false, page };
+		WRITE_ONCE(p->head, p->head + 1);
+		done += n;
+		addr += n;
+		len -= n;
+	}
+	return done;
+}
+
+static ssize_t splice_in(struct pipe *p, struct uio *u)
+{
+	ssize_t done = 0;
+
+	for (u32 i = 0; i < u->nr_seg && !pipe_full(p); i++) {
+		ssize_t n = splice_range(p, current->mm, (u64)u->seg[i].base, u->seg[i].len);
+
+		if (n < 0)
+			return done ?: n;
+		done += n;
+		if ((size_t)n < u->seg[i].len)
+			break;
+	}
+	return done;
+}
+
+ssize_t pipe_vmsplice(struct file *f, struct uio *u, bool nonblock)
+{
+	struct pipe *p = f->private;
+	ssize_t ret = 0;
+
+	if (f->ops != &fifo_file_ops)
+		return -EBADF;
+	if (!u->left)
+		return 0;
+	if (!(f->mode & FMODE_WRITE))
+		return f->mode & FMODE_READ ? pipe_read(f, u, NULL) : -EBADF;
+	mutex_lock(&p->lock);
+	while (p->readers && pipe_full(p) && !ret) {
+		mutex_unlock(&p->lock);
+		ret = nonblock ? -EAGAIN : pipe_sleep(p, &p->wr_wait, can_write);
+		mutex_lock(&p->lock);
+	}
+	if (!p->readers) {
+		send_sigpipe();
+		ret = -EPIPE;
+	}
+	if (!ret)
+		ret = splice_in(p, u);
+	mutex_unlock(&p->lock);
+	if (ret > 0)
+		wake_up_key(&p->rd_wait, 1, KEY_IN);
+	return ret;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */

@@ -8,7 +8,9 @@
 #define PIPE_SLOTS	16u
 #define PIPE_SLOTS_FEW	2u	/* of a user who has many: pipe(7), pipe-user-pages-soft */
 
-struct pipe_buf { void *page; u32 off, len; bool packet; };
+struct page;
+/* pinned: of a program's memory (vmsplice), else the pipe's own and NULL. */
+struct pipe_buf { void *page; u32 off, len; bool packet; struct page *pinned; };
 
 struct pipe {
 	struct mutex lock; /* all below but the queues; head, tail and the counts are also read

@@ -37,7 +37,8 @@ static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 	return NULL;
 }
 
-ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
+/* need: what the VMA must have one of. */
+static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool write, u32 need)
 {
 	size_t done = 0;
 
@@ -50,7 +51,7 @@ ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
 		pfn_t pfn;
 		char *k;
 
-		if (!v || !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_MAYREAD)))
+		if (!v || !(v->vm_flags & need))
 			break;
 		f = page_of(v, at, write, &pfn);
 		if (!f)
@@ -65,4 +66,14 @@ ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
 	}
 	read_unlock(&mm->lock);
 	return (ssize_t)done;
+}
+
+ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
+{
+	return access_as(mm, addr, buf, len, write, write ? VM_WRITE : VM_READ | VM_MAYREAD);
+}
+
+ssize_t mm_access_as_user(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
+{
+	return access_as(mm, addr, buf, len, write, write ? VM_WRITE : VM_READ);
 }

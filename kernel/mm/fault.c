@@ -85,16 +85,10 @@ static void init_anon(const struct site *s, struct folio *f)
 {
 	u32 n = folio_nr_pages(f);
 
-	f->page.index = vma_lin(s->v, align_down(s->addr, (u64)n << PAGE_SHIFT));
-	f->page.owner = s->mm->lineage;
-	lineage_get(s->mm->lineage, 1);	/* folio_free gives it back */
-	f->page.refcount.v = (i32)n;
-	atomic_set(&f->page.mapcount, (i32)n);
-	page_set(&f->page, PG_ANON);
-	mem_stat_add(STAT_ANON, n);	/* folio_free takes it off */
 	if (n > 1)
-		thp_count(folio_order(f), THP_NR_ANON);
-	page_set(&f->page, PG_UPTODATE);
+		folio_get_many(f, (i32)n - 1);
+	anon_folio_init(f, s->mm->lineage, vma_lin(s->v, align_down(s->addr, (u64)n << PAGE_SHIFT)),
+			n);
 }
 
 /* It was not mapped after all. */
@@ -454,7 +448,10 @@ static enum fault_result reuse(const struct site *s, struct folio *f)
 	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* after the last other owner's release */
 	if (shared)
 		page_set(&f->page, PG_DIRTY);
-	allow_write_ptes(p, n, !shared);
+	if (s->v->vm_flags & VM_WRITE)
+		allow_write_ptes(p, n, !shared);
+	else
+		own_ptes(p, n);		/* a pin for reading: ours alone is all it wants */
 	spin_unlock(&s->node->lock);
 	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
 	return FAULT_OK;

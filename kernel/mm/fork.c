@@ -4,15 +4,19 @@
  * faults or maps meanwhile; those that run on may still write through TLB entries until the
  * invalidation at the end, which comes before the child can run. Private pages become read-only and
  * lose their exclusive mark on both sides. What a fault can bring back from the file (no private
- * page in the VMA) is not copied.
+ * page in the VMA) is not copied. A pinned page (gup.c) stays the parent's own, and the child gets
+ * a copy at once.
  */
 #include <base/string.h>
+#include <mm/gup.h>
 #include "internal.h"
 
 struct fork {
 	struct mm *parent, *child;
 	struct vma *v;		/* the parent's VMA */
 	bool wrprotected;	/* an entry that could be written no longer can */
+	struct folio *spare;	/* for the copy of a pinned page */
+	bool want_spare;
 	i64 anon, file, shmem;
 };
 
@@ -95,8 +99,69 @@ static void copy_one(struct fork *k, pte_t *from, pte_t *to, pte_t e, struct fol
 	pte_store(to, n);
 }
 
-/* Entries done: fewer than n where a block has become a table meanwhile. */
-static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level)
+static bool is_pinned(pte_t e)
+{
+	return !pte_special(e) && pte_exclusive(e) &&
+	       folio_pinned(page_folio(pfn_to_page(pte_pfn(e))));
+}
+
+/* The child's own copy of the pinned page that e, the leaf of va, maps; k->spare is used up. */
+static void copy_pinned(struct fork *k, pte_t *to, pte_t e, u64 va)
+{
+	struct folio *f = k->spare;
+	struct leaf l = vma_leaf(k->v, folio_pfn(f) << PAGE_SHIFT);
+
+	k->spare = NULL;
+	copy_page(folio_address(f), page_address(pfn_to_page(pte_pfn(e))));
+	anon_folio_init(f, k->child->lineage, vma_lin(k->v, va), 1);
+	sync_icache(k->v, f);
+	l.young = l.exclusive = true;
+	l.write = l.dirty = k->v->vm_flags & VM_WRITE;
+	pte_store(to, pte_make_leaf(&l));
+	k->anon++;
+}
+
+/*
+ * As copy_stretch, where pages are pinned, one by one; at the first that needs k->spare and has
+ * none it ends. Both nodes locked.
+ */
+static __noinline u32 copy_marked(struct fork *k, pte_t *from, pte_t *to, u32 n, u64 va, i32 *set)
+{
+	u32 i;
+
+	k->want_spare = false;
+	for (i = 0; i < n; i++) {
+		pte_t e = pte_load(&from[i]);
+
+		if (pte_is_none(e))
+			continue;
+		++*set;
+		if (pte_special(e)) {
+			pte_store(&to[i], e);
+		} else if (!is_pinned(e)) {
+			u32 unit;
+
+			if (pt_unit(&from[i], &unit) == &from[i] && unit <= n - i && unit > 1) {
+				copy_run(k, &from[i], &to[i], unit, 3);
+				i += unit - 1;
+				*set += (i32)unit - 1;
+			} else {
+				copy_one(k, &from[i], &to[i], e,
+					 page_folio(pfn_to_page(pte_pfn(e))));
+			}
+		} else if (k->spare) {
+			copy_pinned(k, &to[i], e, va + ((u64)i << PAGE_SHIFT));
+		} else {
+			--*set;
+			k->want_spare = true;
+			break;
+		}
+	}
+	return i;
+}
+
+/* Entries done: fewer than n where a block has become a table meanwhile, or a spare is wanted. */
+static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level, u64 va)
 {
 	struct page *a = pt_node(from), *b = pt_node(to);
 	i32 set = 0;
@@ -104,7 +169,8 @@ static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level
 
 	spin_lock(&a->lock);
 	spin_lock(&b->lock);
-	for (i = 0; i < n;) {
+	i = unlikely(a->pinned_below) && level == 3 ? copy_marked(k, from, to, n, va, &set) : 0;
+	while (i < n && !k->want_spare) {
 		pte_t e = pte_load(&from[i]);
 		struct page *p;
 		u32 run = 1;
@@ -146,12 +212,27 @@ static int copy_leaves(struct fork *k)
 		pte_t *from = w.pte, *to;
 		u32 n = w.n;
 
+		if (unlikely(w.level < 3 && w.node->pinned_below)) {
+			n = 1;
+			if (is_pinned(pte_load(from))) {
+				pt_walk_stop(&w);	/* the walk looks there again */
+				if (pt_split(&k->parent->pt, w.va, PT_FORK))
+					return -ENOMEM;
+				continue;
+			}
+		}
 		pt_walk_stop(&w); /* making a table sleeps; the lock held for writing keeps ours */
 		to = pt_make_table(&k->child->pt, w.va, w.level);
 		if (!to)
 			return -ENOMEM;
-		n = copy_stretch(k, from, &to[pt_index(w.va, w.level)], n, w.level);
+		n = copy_stretch(k, from, &to[pt_index(w.va, w.level)], n, w.level, w.va);
 		w.va = pt_walk_va(&w, n);
+		if (unlikely(k->want_spare)) {
+			k->want_spare = false;
+			k->spare = folio_alloc(0, ALLOC_USER);
+			if (!k->spare)
+				return -ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -220,6 +301,8 @@ struct mm *mm_fork(struct mm *parent)
 			tlb_inval_asid(asid);
 	}
 	write_unlock(&parent->lock);
+	if (k.spare)
+		folio_put(k.spare);
 	rss_add(&k.child->rss_anon, k.anon);
 	rss_add(&k.child->rss_file, k.file);
 	rss_add(&k.child->rss_shmem, k.shmem);

@@ -6,6 +6,7 @@
 #include <mm/mapping.h>
 #include <mm/mm.h>
 #include <mm/stat.h>
+#include <mm/thp.h>
 
 #define STACK_GUARD_PAGES 256ul
 #define GUARD_GAP (STACK_GUARD_PAGES << PAGE_SHIFT)
@@ -186,6 +187,22 @@ static inline void folio_unmap_put(struct folio *f, u32 n)
 
 	if (!(u32)left)
 		folio_free(f);
+}
+/*
+ * A new folio becomes anonymous memory of owner from page lin of the lineage on, of which leaves
+ * map (or are about to) mapped pages. Its references are the caller's business.
+ */
+static inline void anon_folio_init(struct folio *f, struct lineage_node *owner, u64 lin, u32 mapped)
+{
+	f->page.index = lin;
+	f->page.owner = owner;
+	lineage_get(owner, 1);		/* freeing it gives that back, and takes it off the sum */
+	mem_stat_add(STAT_ANON, 1ll << folio_order(f));
+	if (unlikely(folio_order(f)))
+		thp_count(folio_order(f), THP_NR_ANON);
+	atomic_set(&f->page.mapcount, (i32)mapped);
+	/* whoever comes by the frame's number and sees that it is anonymous may look at the rest */
+	__atomic_fetch_or(&f->page.flags, 1u << PG_ANON | 1u << PG_UPTODATE, __ATOMIC_RELEASE);
 }
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);

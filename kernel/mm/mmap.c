@@ -177,8 +177,8 @@ static struct vma *extend_neighbour(struct mm *mm, u64 addr, u64 len, u32 vm_fla
 }
 
 /* The VMA for a request that has been checked, not linked; ERR_PTR. */
-static struct vma *make_vma(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr,
-			    u64 len, u32 vm_flags)
+static __always_inline struct vma *make_vma(struct mm *mm, const struct mmap_req *r,
+					    struct backing *b, u64 addr, u64 len, u32 vm_flags)
 {
 	struct vma *v = vma_new(mm);
 	int err = 0;
@@ -206,15 +206,17 @@ static struct vma *make_vma(struct mm *mm, const struct mmap_req *r, struct back
 static int map_range(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 addr, u64 len,
 		     u32 vm_flags)
 {
+	bool plain = !b && !r->name && !(vm_flags & VM_PFN);
 	struct vma *v;
 
-	if (!b && !r->name && !(vm_flags & VM_PFN) && extend_neighbour(mm, addr, len, vm_flags))
+	if (plain && extend_neighbour(mm, addr, len, vm_flags))
 		return 0;
 	v = make_vma(mm, r, b, addr, len, vm_flags);
 	if (IS_ERR(v))
 		return (int)PTR_ERR(v);
 	vma_link(mm, v);
-	vma_merge(mm, v);
+	if (!plain)
+		vma_merge(mm, v);
 	return 0;
 }
 

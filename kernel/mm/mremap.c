@@ -45,8 +45,8 @@ static i32 move_runs(pte_t *from, pte_t *to, u32 n, int level)
 	return moved;
 }
 
-/* The leaves of [old, old + size), of one table of level, go to their places in table to. */
-static void move_entries(struct vma *v, u64 old, u64 size, pte_t *to, int level)
+/* The leaves of [old, old + size), of one table of level, go to new, whose place in its table is to. */
+static void move_entries(struct vma *v, u64 old, u64 new, u64 size, pte_t *to, int level)
 {
 	struct page *b = pt_node(to);
 	struct pt_walk w;
@@ -65,6 +65,8 @@ static void move_entries(struct vma *v, u64 old, u64 size, pte_t *to, int level)
 		pt_count(b, moved);
 		if (moved)
 			invalidate_user(v->mm, old, old + size);
+		if (moved && a->pinned_below)
+			pt_mark_pinned(&v->mm->pt, new);
 		if (a != b)
 			spin_unlock(&b->lock);
 		pt_walk_stop(&w);
@@ -106,7 +108,7 @@ static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
 		to = pt_make_table(pt, at, level);
 		if (!to)
 			return -ENOMEM;
-		move_entries(v, from, part, &to[pt_index(at, level)], level);
+		move_entries(v, from, at, part, &to[pt_index(at, level)], level);
 	}
 	return 0;
 }

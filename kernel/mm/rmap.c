@@ -15,6 +15,7 @@
  * needs no mm->lock.
  */
 #include <hal/rcu.h>
+#include <mm/gup.h>
 #include "rmap.h"
 
 struct walk {
@@ -217,14 +218,25 @@ u32 rmap_referenced(struct folio *f, bool try)
 }
 
 /* --- write protection ------------------------------------------------------------------------ */
+/* Who pins a page of f through these leaves has counted it before we have their node. */
 static bool protect_run(const struct rmap_run *r, void *arg)
 {
+	if (folio_pinned(r->f)) {
+		*(bool *)arg = false;
+		return false;
+	}
 	if (wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON)))
 		invalidate_run(r);
 	return true;
 }
 
-void rmap_wrprotect(struct folio *f) { rmap_walk(f, 0, protect_run, NULL); }
+bool rmap_wrprotect(struct folio *f)
+{
+	bool done = true;
+
+	rmap_walk(f, 0, protect_run, &done);
+	return done;
+}
 
 /* --- unmapping ------------------------------------------------------------------------------- */
 struct unmap { u32 flags; bool refused; };

@@ -46,9 +46,10 @@ u32 rmap_count_page(struct page *p);
 u32 rmap_referenced(struct folio *f, bool try);
 /*
  * Write-protects every leaf; a private one is not exclusive any more. Afterwards nobody can write
- * through user mappings until a fault allows it again. Sleeps.
+ * through user mappings until a fault allows it again. false: not done everywhere, the folio is
+ * private and pinned. Sleeps.
  */
-void rmap_wrprotect(struct folio *f);
+bool rmap_wrprotect(struct folio *f);
 
 enum unmap_flag {
 	UNMAP_CLEAN = 1,	/* stop at a dirty leaf (it stays): for pages freed lazily */

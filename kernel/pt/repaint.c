@@ -90,6 +90,7 @@ static void replace_block(struct pt_tree *pt, pte_t *e, u64 va, pte_t *child)
 {
 	pte_t old = pte_load(e), table = pte_make_table(virt_to_phys(child));
 
+	pt_node(child)->pinned_below = pt_node(e)->pinned_below;
 	if (arch_bbm_level >= 2) {
 		do {
 			fill_child(child, old);

@@ -309,6 +309,16 @@ void allow_write_ptes(pte_t *p, u32 n, bool exclusive)
 	kept(first, n, blocks);
 }
 
+void own_ptes(pte_t *p, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		pte_t e = pte_load(&p[i]);
+
+		while (!pte_replace(&p[i], &e, pte_mkexclusive(e)))
+			;
+	}
+}
+
 bool touch_ptes(pte_t *p, u32 n, bool write)
 {
 	bool changed = false;

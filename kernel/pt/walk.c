@@ -109,6 +109,22 @@ pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level)
 	return t;
 }
 
+void pt_mark_pinned(const struct pt_tree *pt, u64 va)
+{
+	pte_t *t = pt->root;
+
+	for (int level = 0;; level++) {
+		struct page *node = pt_node(t);
+		pte_t e = pte_load(&t[pt_index(va, level)]);
+
+		if (!READ_ONCE(node->pinned_below))
+			WRITE_ONCE(node->pinned_below, 1);
+		if (pte_kind(e, level) != PTE_TABLE)
+			return;
+		t = pt_table_of(e);
+	}
+}
+
 /* The first address after va that another entry of this level maps. */
 static u64 next_entry(u64 va, int level) { return align_down(va, pt_span(level)) + pt_span(level); }
 

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pipe2(2). */
+/* pipe2(2), vmsplice(2). */
 #include <fs/pipe.h>
 #include <fs/vfs.h>
 #include <linux/fcntl.h>
 #include <sys/syscall.h>
+#include "rw.h"
 
 #define O_NOTIFICATION_PIPE O_EXCL
+/* splice(2); the ABI headers have no values */
+#define SPLICE_F_MOVE		1
+#define SPLICE_F_NONBLOCK	2
+#define SPLICE_F_MORE		4
+#define SPLICE_F_GIFT		8	/* ignored: the pages stay the program's */
 
 /* The two descriptors reach the caller's memory before anybody else can use them. */
 static i64 publish_pair(struct file *f[2], int flags, int __user *user)
@@ -50,4 +56,25 @@ SYSCALL(pipe2)
 		file_put(f[1]);
 	}
 	return err;
+}
+
+SYSCALL(vmsplice)
+{
+	u32 flags = (u32)a[3];
+	struct uio_vec v;
+	struct fdref r;
+	i64 ret;
+
+	if (flags & ~(SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT))
+		return -EINVAL;
+	r = fdref_get((int)a[0]);
+	if (!r.file)
+		return -EBADF;
+	ret = uio_vec_get(&v, (const void __user *)a[1], a[2]);
+	if (!ret) {
+		ret = pipe_vmsplice(r.file, &v.u, flags & SPLICE_F_NONBLOCK);
+		uio_vec_free(&v);
+	}
+	fdref_put(r);
+	return ret;
 }

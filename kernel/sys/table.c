@@ -84,7 +84,7 @@
 	X(72, pselect6, "") \
 	X(73, ppoll, "") \
 	X(74, signalfd4, "a later part") \
-	X(75, vmsplice, "a later part") \
+	X(75, vmsplice, "") \
 	X(76, splice, "a later part") \
 	X(77, tee, "a later part") \
 	X(78, readlinkat, "") \
@@ -261,8 +261,8 @@
 	X(267, syncfs, "") \
 	X(268, setns, "no namespaces") \
 	X(269, sendmmsg, "") \
-	X(270, process_vm_readv, "part 5 or later") \
-	X(271, process_vm_writev, "part 5 or later") \
+	X(270, process_vm_readv, "") \
+	X(271, process_vm_writev, "") \
 	X(272, kcmp, "part 5 or later") \
 	X(273, finit_module, "no modules") \
 	X(274, sched_setattr, "") \

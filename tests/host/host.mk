@@ -12,12 +12,12 @@ HOST_RENAME := --rename-section .percpu=percpu --rename-section .initcall.core=i
 
 # Linked into every test that needs address spaces.
 HOST_MM := $(addprefix kernel/,base/ports.c pt/asid.c pt/gather.c pt/repaint.c pt/run.c pt/walk.c mm/vma.c mm/vma_edit.c mm/mm.c mm/mmap.c mm/commit.c \
-	mm/fault.c mm/thp.c mm/fork.c mm/zap.c mm/rmap.c mm/lineage.c mm/populate.c mm/mprotect.c mm/mremap.c mm/madvise.c mm/mlock.c mm/msync.c \
+	mm/fault.c mm/thp.c mm/fork.c mm/zap.c mm/rmap.c mm/lineage.c mm/gup.c mm/populate.c mm/mprotect.c mm/mremap.c mm/madvise.c mm/mlock.c mm/msync.c \
 	mm/access.c mm/usage.c mm/oom.c mm/shanon.c arch/fake/sched.c arch/fake/mmu.c arch/fake/mem.c mm/mapping.c mm/lru.c mm/lru_plan.c \
 	mm/workingset.c mm/shrink.c mm/age.c mm/mapping_rw.c mm/folio_lock.c mm/uio.c lib/radix.c)
 HOST_MM += kernel/arch/fake/mmu_rules.c
 # The flat model that address spaces are compared with.
-MM_MODEL := tests/host/mm_model.c tests/host/mm_ops.c tests/host/mm_ops_file.c tests/host/mm_tree.c tests/host/mm_rmap.c
+MM_MODEL := tests/host/mm_model.c tests/host/mm_ops.c tests/host/mm_ops_file.c tests/host/mm_tree.c tests/host/mm_rmap.c tests/host/mm_pin.c
 
 # $(call host_test,name,sources): build/host/name from the sources, run by host-test. Other makefiles here use it too.
 define host_test

@@ -188,7 +188,7 @@ static void grow_stack_model(struct proc *p, u32 i)
 		return;
 	for (; i < top; i++) {
 		p->page[i] = p->page[top];
-		p->page[i].val = 0;
+		p->page[i].val = p->page[i].pin = 0;
 	}
 }
 
@@ -219,10 +219,13 @@ void check_access(struct proc *p, u32 i, enum fake_access_kind kind)
 		panic("page %u of process %u (kind %d) holds %lx, expected %lx", i, number(p),
 		      m->kind, *w, *model_word(m));
 	stats->reads++;
-	if (kind != FAKE_WRITE)
+	if (kind != FAKE_WRITE) {
+		check_pin(p, i);
 		return;
+	}
 	own_page(m);
 	w[0] = w[LAST_WORD] = *model_word(m) = ++stamp;
+	check_pin(p, i);
 	stats->writes++;
 }
 
@@ -450,6 +453,7 @@ static void tear_down(void)
 	for (struct proc *p = procs; p < procs + PROCS; p++)
 		if (p->mm)
 			check_process(p);
+	unpin_all();
 	fake_check_tlbs();
 	for (struct proc *p = procs; p < procs + PROCS; p++)
 		if (p->mm) {

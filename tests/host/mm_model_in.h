@@ -16,6 +16,7 @@
 #define OBJECTS 64u		/* the first FILES are the files' */
 #define OBJ_PAGES MAX_PAGES
 #define FILE_PAGES 64u
+#define MM_PINS 5u
 
 /*
  * FILE_MEMORY keeps its pages (tmpfs); FILE_READONLY, too, but is opened for reading only; FILE_DISK
@@ -31,6 +32,7 @@ enum kind { NONE, ANON, SHARED_ANON, FILE_PRIVATE, FILE_SHARED };
 /* One page of a process's window: what maps it, and its own contents where it has some. */
 struct mpage {
 	u8 kind, prot;
+	u8 pin;			/* its page is pinned: 1 + which pin */
 	u16 obj, off;		/* page off of objects[obj]; not ANON */
 	bool copied;		/* FILE_PRIVATE: has contents of its own */
 	u32 flags;		/* of TRACKED */
@@ -92,6 +94,12 @@ void check_access(struct proc *p, u32 i, enum fake_access_kind kind);
 /* The words that a page holds: both of one value. */
 u64 word_of(const u64 *page);
 void fill_page(u64 *page, u64 val);
+
+/* --- mm_pin.c -------------------------------------------------------------------------------- */
+bool op_pin(struct proc *p);
+bool op_unpin(struct proc *p);
+void check_pin(const struct proc *p, u32 i);	/* if page i is pinned: the pin shows what it holds */
+void unpin_all(void);
 
 /* --- mm_ops.c: the table --------------------------------------------------------------------- */
 /* Chooses an operation and runs it for p. */

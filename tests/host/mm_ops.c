@@ -17,6 +17,14 @@ static bool is_shared(const struct mpage *m)
 }
 static bool locks_now(u32 flags) { return (flags & LOCK_FLAGS) == VM_LOCKED; }
 
+/* The page has nothing of its own any more. */
+static int drop(struct mpage *m)
+{
+	m->copied = false;
+	m->val = m->pin = 0;
+	return 0;
+}
+
 /* --- mmap, munmap, brk ----------------------------------------------------------------------- */
 struct choice { struct mmap_req r; u32 i, n, kind, obj, off, flags; };
 
@@ -221,8 +229,7 @@ static void model_left(struct proc *p, const struct move *v, u32 k)
 
 	if (!v->keep)
 		unmap_model(p, v->i + k, 1);
-	m->copied = false;
-	m->val = 0;
+	drop(m);
 	m->flags &= ~LOCK_FLAGS;
 }
 
@@ -234,8 +241,7 @@ static void model_arrived(struct proc *p, const struct move *v, u32 k)
 	*d = v->old[v->i + min(k, v->same ? 0 : v->n - 1)];
 	if (k < v->n && !v->same)
 		return;
-	d->copied = false;
-	d->val = 0;
+	drop(d);
 	d->off = (u16)(d->kind == ANON ? 0 : v->old[v->i].off + k);
 }
 
@@ -362,8 +368,7 @@ static bool op_mremap_here(struct proc *p)
 		struct mpage *d = &p->page[i + k];
 
 		*d = p->page[i + n - 1];
-		d->copied = false;
-		d->val = 0;
+		drop(d);
 		d->off = (u16)(d->kind == ANON ? 0 : p->page[i].off + k);
 	}
 	if (m > n && locks_now(p->page[i].flags))
@@ -375,12 +380,6 @@ static bool op_mremap_here(struct proc *p)
 
 /* --- madvise --------------------------------------------------------------------------------- */
 /* Each gives the result for one page, and brings it up to date: an error ends the call. */
-static int drop(struct mpage *m)
-{
-	m->copied = false;
-	m->val = 0;
-	return 0;
-}
 static int page_dontneed(struct mpage *m) { return m->flags & VM_LOCKED ? -EINVAL : drop(m); }
 static int page_free_(struct mpage *m)
 {
@@ -612,6 +611,7 @@ static bool op_fork(struct proc *p)
 	for (u32 i = 0; i < window; i++) {
 		struct mpage *m = &c->page[i];
 
+		m->pin = 0;
 		m->flags &= ~LOCK_FLAGS;
 		if (m->flags & VM_DONTFORK)
 			unmap_model(c, i, 1);
@@ -734,7 +734,9 @@ static const struct op {
 	{ "file_write", 2, op_file_write },
 	{ "file_read", 1, op_file_read },
 	{ "reclaim", 1, op_reclaim },
-	{ "rmap", 2, op_rmap },
+	{ "rmap", 3, op_rmap },
+	{ "pin", 6, op_pin },
+	{ "unpin", 2, op_unpin },
 };
 _Static_assert(ARRAY_SIZE(table) <= MM_OPS_MAX, "room in the statistics");
 

@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <linux/mman.h>
+#include <base/errno.h>
+#include <fake/fake.h>
+#include <mm/gup.h>
 #include "mm_model.h"
 
 static u64 number_of(const char *name, u64 otherwise)
@@ -53,9 +57,49 @@ static void sequences_wide_failing(void **state)
 	run((struct mm_model_config){ .wide = true, .fail_rate = 100 }, 20);
 }
 
+static u64 at_outside(struct mm *mm, u64 va)
+{
+	u64 word = 0;
+
+	assert_int_equal(mm_access(mm, va, &word, sizeof(word), false), sizeof(word));
+	return word;
+}
+
+static void write_outside(struct mm *mm, u64 va, u64 word)
+{
+	assert_int_equal(mm_access(mm, va, &word, sizeof(word), true), sizeof(word));
+}
+
+/* What is pinned stays the process's own in the table that mremap moves it to. */
+static void pin_moves_along(void **state)
+{
+	const u64 from = 5 * GIB, to = 700 * GIB;	/* no table in common but the root */
+	struct mmap_req r = { .addr = from, .len = PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
+			      .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
+	struct mm *mm, *child;
+	struct page *page;
+
+	fake_init(8 * MIB, 1);
+	mm = mm_create();
+	assert_int_equal(mm_mmap(mm, &r), from);
+	write_outside(mm, from, 1);
+	assert_int_equal(gup_pin(mm, from, 1, 0, &page), 1);
+	assert_int_equal(mm_mremap(mm, from, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, to),
+			 to);
+	child = mm_fork(mm);
+	write_outside(mm, to, 2);
+	assert_int_equal(*(u64 *)page_address(page), 2);
+	assert_int_equal(at_outside(child, to), 1);
+	gup_unpin(page, false);
+	mm_put(child);
+	mm_put(mm);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pin_moves_along),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
 		cmocka_unit_test(sequences_software_bits),

@@ -184,6 +184,8 @@ u64 mm_rss(const struct mm *mm);				/* pages */
  * first bad page. Breaks COW for writing.
  */
 ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
+/* As above, but memory that the process itself may not read is not read. */
+ssize_t mm_access_as_user(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
 /* bytes */
 struct vma_usage {
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;

@@ -114,6 +114,13 @@ static inline pte_t *pt_entry(const struct pt_tree *pt, u64 va, int *level)
  */
 pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level);
 
+/*
+ * A page that the leaf of va maps is pinned: the tables on the way to it, its own included, say so
+ * from now on. The node of the leaf is locked. Who moves leaves or makes tables for them passes the
+ * mark on.
+ */
+void pt_mark_pinned(const struct pt_tree *pt, u64 va);
+
 /* Entries in use of the table whose node is locked. */
 static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
 
@@ -246,6 +253,8 @@ bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared);
 bool clear_young_ptes(pte_t *p, u32 n);
 /* n leaves become writable, dirty, accessed and (if exclusive) exclusive. */
 void allow_write_ptes(pte_t *p, u32 n, bool exclusive);
+/* n leaves become exclusive. */
+void own_ptes(pte_t *p, u32 n);
 /* n leaves become accessed; dirty too, where write and they may be written. Whether any changed. */
 bool touch_ptes(pte_t *p, u32 n, bool write);
 /* The unit that p belongs to: the contiguous block's first entry and CONT_PTES, or p and 1. */
