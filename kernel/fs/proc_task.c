@@ -4,6 +4,7 @@
 #include <base/alloc.h>
 #include <base/string.h>
 #include <fs/fd.h>
+#include <hal/boot.h>
 #include <hal/cpu.h>
 #include <linux/sched.h>
 #include <task/clock.h>
@@ -434,7 +435,17 @@ SHOW(oom_score)
 
 SHOW(wchan)
 {
-	seq_putc(s, '0');
+	const char *name = NULL;
+	u64 pc = 0, off;
+
+	if (t != current && READ_ONCE(t->sched.state) != TASK_RUNNING && task_may_inspect(t)) {
+		rcu_read_lock();	/* see SHOW(syscall) */
+		if (!READ_ONCE(t->dead))
+			pc = arch_sleeps_at(&t->arch, t->core.stack);
+		rcu_read_unlock();
+		name = pc ? arch_symbol(pc - 4, &off) : NULL;
+	}
+	seq_puts(s, name ? name : "0");
 	return 0;
 }
 

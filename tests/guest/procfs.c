@@ -954,6 +954,26 @@ TEST(meminfo_mapped)
 	CHECK_LE(atol(strstr(buf, "\nMapped:") + 8), base + 1024);
 }
 
+/* The function of the kernel that a thread sleeps in. */
+TEST(wchan)
+{
+	pid_t pid = SPAWN(for (;;) pause());
+	char path[64];
+
+	check_wait_state(pid, "S");
+	snprintf(path, sizeof path, "/proc/%d/wchan", pid);
+	slurp(path);
+	CHECK(strlen(buf) > 3);
+	CHECK_EQ(strspn(buf, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.0123456789"),
+		 strlen(buf));
+	CHECK(!strstr(buf, "__schedule") && strcmp(buf, "schedule"));
+	CHILD_OK(check_become(4321, 4321); slurp(path); CHECK_STR(buf, "0"));
+	slurp("/proc/self/wchan");
+	CHECK_STR(buf, "0");
+	kill(pid, SIGKILL);
+	check_wait(pid);
+}
+
 TEST(fd_link_size)
 {
 	struct stat st;

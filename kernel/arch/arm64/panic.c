@@ -66,6 +66,24 @@ static void backtrace(u64 fp)
 	}
 }
 
+u64 arch_sleeps_at(const struct arch_task *a, const void *stack)
+{
+	extern char _sched_text_start[], _sched_text_end[];
+	u64 low = (u64)stack, high = (u64)kstack_top((void *)stack) - 16;
+	u64 fp = READ_ONCE(a->x19_x30[10]), pc = READ_ONCE(a->x19_x30[11]);
+
+	while (pc >= (u64)_sched_text_start && pc < (u64)_sched_text_end) {
+		const u64 *rec = (const u64 *)fp;
+
+		if (fp & 7 || fp < low || fp > high)
+			return 0;
+		low = fp + 16;		/* upward only: a chain that changes under us ends */
+		fp = READ_ONCE(rec[0]);
+		pc = READ_ONCE(rec[1]);
+	}
+	return pc;
+}
+
 static void print_regs(const struct regs *r)
 {
 	for (u32 i = 0; i < 31; i += 3)

@@ -35,6 +35,12 @@ void arch_task_init_kernel(struct arch_task *a, void *stack_top, void (*fn)(void
 /* A user task: its frame lies at the stack's top (arch_user_regs); first switch to it returns to
  * user mode through the exit path. */
 void arch_task_init_user(struct arch_task *a, void *stack_top);
+/*
+ * Where a task that is switched out sleeps: the innermost return address on its kernel stack that is
+ * not the scheduler's or a lock's; 0: none found. Its stack must stay; should the task run
+ * meanwhile, the answer means nothing.
+ */
+u64 arch_sleeps_at(const struct arch_task *a, const void *stack);
 /* The user frame of a task with kernel stack stack. */
 struct regs *arch_user_regs(void *stack);
 /* Copies FP state and TLS for fork: from the current task into child. */
