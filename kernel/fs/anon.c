@@ -93,7 +93,7 @@ struct file *shm_file(const char *name, u64 size, u32 mode)
 	f->mode = (f->mode & ~(u32)FMODE_STREAM) | FMODE_SEEK | FMODE_LOCKED_POS;
 	f->backing.mapping = &i->mapping;
 	f->backing.may_exec = true;
-	atomic_inc(&i->writers);
+	BUG_ON(file_take_writer(f));	/* new, on a mount that is nobody's */
 	return f;
 }
 

@@ -13,9 +13,13 @@
  */
 struct hardlink { struct hardlink *next; u32 ino, major, minor; char name[]; };
 
+/* Directories get their times when everything is in them. */
+struct dir_time { struct dir_time *next; struct inode *dir; u32 mtime; };
+
 struct unpack {
 	struct cpio cpio;
 	struct hardlink *links;
+	struct dir_time *dirs;		/* each references its directory */
 	struct inode *file;		/* whose contents come; referenced */
 	u32 files;
 	int failed;			/* the first error of making a file */
@@ -90,6 +94,35 @@ static void set_attributes(struct inode *i, const struct cpio_entry *e)
 	i->mtime = (struct time64){ .sec = e->mtime };
 }
 
+static int note_dir(struct unpack *u, struct inode *dir, u32 mtime)
+{
+	struct dir_time *t = kmalloc(sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	*t = (struct dir_time){ u->dirs, inode_get(dir), mtime };
+	u->dirs = t;
+	return 0;
+}
+
+/* In the order they came: the last entry of a name holds. */
+static void set_dir_times(struct unpack *u)
+{
+	struct dir_time *t, *in_order = NULL;
+
+	while ((t = u->dirs)) {
+		u->dirs = t->next;
+		t->next = in_order;
+		in_order = t;
+	}
+	while ((t = in_order)) {
+		t->dir->mtime = (struct time64){ .sec = t->mtime };
+		inode_put(t->dir);
+		in_order = t->next;
+		kfree(t);
+	}
+}
+
 static void close_file(struct unpack *u)
 {
 	if (u->file)
@@ -113,8 +146,10 @@ static int begin_file(struct unpack *u, const struct cpio_entry *e)
 	set_attributes(p.dentry->inode, e);
 	if (S_ISREG(e->mode) && S_ISREG(p.dentry->inode->mode))
 		u->file = inode_get(p.dentry->inode);
+	if (is_dir(p.dentry->inode))
+		err = note_dir(u, p.dentry->inode, e->mtime);
 	path_put(&p);
-	return 0;
+	return err;
 }
 
 /* One file that cannot be made does not keep the others from being there; running out of memory
@@ -220,6 +255,7 @@ int initramfs_unpack(const void *data, size_t len)
 		vfs_unlink(AT_FDCWD, u->cpio.e.name);
 	}
 	close_file(u);
+	set_dir_times(u);
 	while ((h = u->links)) {
 		u->links = h->next;
 		kfree(h);

@@ -98,6 +98,9 @@ static inline bool mount_readonly(const struct mount *m)
 bool mount_crossed(struct mount **m,
 		   struct dentry **d); /* RCU: down through what is mounted on *d */
 bool dentry_is_mountpoint(struct dentry *d);
+/* A file of m is opened for writing: m does not become read-only until mount_write_end. -EROFS. */
+int mount_write_begin(struct mount *m);
+static inline void mount_write_end(struct mount *m) { atomic_dec(&m->writers); }
 
 /* --- fs_ctx.c -------------------------------------------------------------------------- */
 struct fs_ctx {
@@ -131,12 +134,22 @@ int may_create(struct mount *m, struct dentry *dir);	/* dir's inode->lock held *
 struct dentry *create_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev);
 struct file *fd_peek(int fd);		/* borrowed; NULL also where the table is shared */
 
+/* --- protect.c: fs.protected_* --------------------------------------------------------- */
+extern u32 protected_symlinks;		/* not 0: may_follow_link is to be asked */
+/* link in dir, whose target's name has rest behind it. Any context. */
+bool may_follow_link(const struct inode *dir, const struct inode *link, const char *rest);
+bool may_make_link(struct inode *i);		/* another name for i */
+/* i was there when dir/NAME was opened with O_CREAT. */
+bool may_open_for_create(const struct inode *dir, const struct inode *i);
+
 /* --- open.c
  * ------------------------------------------------------------------------------------------------
  */
 extern const struct backing_ops file_backing_ops;
 struct file *file_alloc(int flags); /* ref 1; ops, inode and path unset. NULL: no memory */
 void file_free_unopened(struct file *f);
+/* f, a regular file, writes: it cannot be run, its mount not become read-only. -ETXTBSY, -EROFS. */
+int file_take_writer(struct file *f);
 int file_bind(struct file *f);		/* path and inode are set: ops, modes, ops->open */
 
 /* --- tmpfs.c

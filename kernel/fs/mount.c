@@ -254,19 +254,65 @@ int vfs_umount(const struct path *p, bool lazy)
 	return err;
 }
 
+/*
+ * A writer counts itself, then (after a full barrier) looks at hold and flags; who makes the mount
+ * read-only sets hold, then (after a full barrier) looks at the count. So one sees the other, and
+ * the writer waits for what becomes of it.
+ */
+int mount_write_begin(struct mount *m)
+{
+	atomic_inc(&m->writers);
+	smp_mb();
+	while (unlikely(load_acquire(&m->hold)))
+		cpu_relax();
+	if (likely(!mount_readonly(m)))
+		return 0;
+	mount_write_end(m);
+	return -EROFS;
+}
+
+/* mount_mutex held. */
+static int set_flags(struct mount *m, u32 flags)
+{
+	int err = 0;
+
+	if (!(flags & MS_RDONLY) || mount_readonly(m)) {
+		WRITE_ONCE(m->flags, flags);
+		return 0;
+	}
+	preempt_disable();
+	WRITE_ONCE(m->hold, true);
+	smp_mb();
+	if (atomic_read(&m->writers))
+		err = -EBUSY;
+	else
+		WRITE_ONCE(m->flags, flags);
+	store_release(&m->hold, false);
+	preempt_enable();
+	return err;
+}
+
 int vfs_remount(const struct path *p, u32 flags, const char *data)
 {
+	const u32 times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
+	bool super = data && !(flags & MS_BIND);
 	struct mount *m = p->mnt;
+	int err = 0;
 
 	if (p->dentry != m->root)
 		return -EINVAL;
 	mutex_lock(&mount_mutex);
+	if (super && m->sb->ops && m->sb->ops->remount)
+		err = m->sb->ops->remount(m->sb, data);
 	flags &= MOUNT_FLAGS;
-	if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+	if (!(flags & times))		/* as they are */
+		flags |= m->flags & times;
+	else if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
 		flags |= MS_RELATIME;
-	WRITE_ONCE(m->flags, flags);
+	if (!err)
+		err = set_flags(m, flags);
 	mutex_unlock(&mount_mutex);
-	return 0;
+	return err;
 }
 
 void path_statfs(const struct path *p, struct statfs64 *st)

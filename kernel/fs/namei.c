@@ -97,6 +97,8 @@ static const char *fast_follow(struct fast_links *l, const struct inode *i, cons
 	if (!(i->flags & IF_LINKTEXT) || l->followed++ == FAST_LINKS ||
 	    n + r + 1 >= FAST_LINK_BYTES)
 		return NULL;
+	if (unlikely(READ_ONCE(protected_symlinks)) && !may_follow_link(at->d->inode, i, rest))
+		return NULL;
 	memcpy(out, text, n);
 	memcpy(out + n, rest, r + 1);	/* rest is empty or begins with a slash */
 	if (*text == '/')
@@ -467,6 +469,9 @@ int walk_follow(struct walk *w, struct dentry *d, const char *rest)
 
 	if (w->flags & LOOKUP_NO_SYMLINKS || ++w->links > MAX_LINKS)
 		return -ELOOP;
+	if (unlikely(READ_ONCE(protected_symlinks)) &&
+	    !may_follow_link(w->cur.dentry->inode, i, rest))
+		return -EACCES;
 	if (i->ops && i->ops->follow)
 		return follow_magic(w, i, rest);
 	text = link_text(i, rest);

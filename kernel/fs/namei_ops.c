@@ -211,6 +211,8 @@ int vfs_link(const struct path *old, int dirfd, const char *name)
 	err = want_absent(&w, false);
 	if (!err && old->mnt != w.cur.mnt)
 		err = -EXDEV;
+	if (!err && !may_make_link(old->dentry->inode))
+		err = -EPERM;
 	if (!err) {
 		d = dentry_new(w.cur.dentry, w.last, w.last_len);
 		err = d ? link_locked(w.cur.dentry->inode, d, old->dentry->inode) : -ENOMEM;

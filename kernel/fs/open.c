@@ -109,6 +109,12 @@ static bool counts_as_writer(const struct file *f)
 	return f->mode & FMODE_WRITE && S_ISREG(f->inode->mode);
 }
 
+static void drop_writer(struct file *f)
+{
+	atomic_dec(&f->inode->writers);
+	mount_write_end(f->path.mnt);
+}
+
 static void __noinline file_last_put(struct file *f)
 {
 	if (f->watched)
@@ -116,7 +122,7 @@ static void __noinline file_last_put(struct file *f)
 	if (f->ops && f->ops->release && !(f->mode & FMODE_PATH))
 		f->ops->release(f);
 	if (counts_as_writer(f))
-		atomic_dec(&f->inode->writers);
+		drop_writer(f);
 	if (f->mode & FMODE_EXEC)	/* set by execve, which denied them */
 		file_allow_write(f);
 	file_free_unopened(f);
@@ -137,13 +143,19 @@ static const struct file_ops *ops_by_type(const struct inode *i)
 	return S_ISFIFO(i->mode) ? &fifo_file_ops : i->fops;
 }
 
-static int take_writer(struct inode *i)
+int file_take_writer(struct file *f)
 {
+	struct inode *i = f->inode;
 	i32 n = atomic_read(&i->writers);
+	int err = mount_write_begin(f->path.mnt);
 
+	if (err)
+		return err;
 	do {
-		if (n < 0)
+		if (n < 0) {
+			mount_write_end(f->path.mnt);
 			return -ETXTBSY;
+		}
 	} while (!__atomic_compare_exchange_n(&i->writers.v, &n, n + 1, true, __ATOMIC_ACQ_REL,
 					      __ATOMIC_RELAXED));
 	return 0;
@@ -205,13 +217,13 @@ int file_bind(struct file *f)
 	f->flags |= O_LARGEFILE;
 	writer = counts_as_writer(f);
 	if (writer)
-		err = take_writer(f->inode);
+		err = file_take_writer(f);
 	if (err)
 		return err;
 	err = open_by_type(f);
 	if (err) {
 		if (writer)
-			atomic_dec(&f->inode->writers);
+			drop_writer(f);
 		return err;
 	}
 	set_modes(f);
@@ -334,8 +346,10 @@ static int create_last(struct create *c, bool *again)
 		err = -EEXIST;
 	else if (c->w.trailing)
 		err = -EISDIR;
-	else if (d->flags & DF_SYMLINK && c->flags & O_NOFOLLOW)
-		err = -ELOOP;
+	else if (d->flags & DF_SYMLINK)
+		err = c->flags & O_NOFOLLOW ? -ELOOP : 0;
+	else if (!c->created && !may_open_for_create(di, d->inode))
+		err = -EACCES;
 	if (!err && d->flags & DF_SYMLINK) {
 		*again = true;
 		err = walk_follow(&c->w, d, c->w.last + c->w.last_len);

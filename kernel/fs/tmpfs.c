@@ -325,7 +325,8 @@ static void tmpfs_kill(struct super *s)
 }
 
 static const struct super_ops tmpfs_super_ops = {
-	.statfs = tmpfs_statfs, .kill = tmpfs_kill, .options = tmpfs_show_options};
+	.statfs = tmpfs_statfs, .kill = tmpfs_kill, .options = tmpfs_show_options,
+	.remount = tmpfs_remount};
 
 static struct super *fill(const struct fs_type *t, struct tmpfs_sb *ts, u64 magic)
 {

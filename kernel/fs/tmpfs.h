@@ -19,6 +19,8 @@ enum { TMPFS_UID = 1, TMPFS_GID = 2 };
 void tmpfs_defaults(struct tmpfs_sb *t, bool unlimited);
 /* "size=64m,mode=1777,…". -EINVAL names nothing: the caller's line is wrong. */
 int tmpfs_parse_options(struct tmpfs_sb *t, const char *data);
+/* Limits may change to what is in use at least, and not from none. */
+int tmpfs_remount(struct super *s, const char *data);
 int tmpfs_show_options(struct super *s, char *buf, size_t n);
 /* A new inode of sb for dir (NULL: root); ERR_PTR(-ENOSPC, -ENOMEM). */
 struct inode *tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, u32 rdev);

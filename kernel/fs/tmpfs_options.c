@@ -129,6 +129,33 @@ int tmpfs_parse_options(struct tmpfs_sb *t, const char *data)
 	return 0;
 }
 
+/* max: what is asked for, 0: nothing; now: what holds. ~0 is no limit. */
+static bool may_limit(u64 max, u64 now, const atomic64_t *used)
+{
+	return !max || max == ~0ull || (now != ~0ull && max >= (u64)atomic_read(used));
+}
+
+/* mode, uid and gid are of the root as it was made: accepted and ignored (tmpfs(5)). */
+int tmpfs_remount(struct super *s, const char *data)
+{
+	struct tmpfs_sb *t = s->private,
+			n = {.asked_blocks = t->asked_blocks, .asked_inodes = t->asked_inodes};
+	int err = tmpfs_parse_options(&n, data);
+
+	if (err)
+		return err;
+	if (!may_limit(n.max_blocks, t->max_blocks, &t->used_blocks) ||
+	    !may_limit(n.max_inodes, t->max_inodes, &t->used_inodes))
+		return -EINVAL;
+	if (n.max_blocks)
+		WRITE_ONCE(t->max_blocks, n.max_blocks);
+	if (n.max_inodes)
+		WRITE_ONCE(t->max_inodes, n.max_inodes);
+	t->asked_blocks = n.asked_blocks;
+	t->asked_inodes = n.asked_inodes;
+	return 0;
+}
+
 void tmpfs_defaults(struct tmpfs_sb *t, bool unlimited)
 {
 	struct mem_totals m;

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -703,6 +705,250 @@ TEST(mount_readonly)
 	OK(mount("tmpfs", "m", "tmpfs", MS_REMOUNT, NULL));
 	check_write_file("m/f", "x");
 	OK(umount("m"));
+}
+
+/* What is open for writing keeps a mount writable. */
+TEST(remount_readonly_busy)
+{
+	char *p;
+	int fd;
+
+	check_tmpdir();
+	OK(mkdir("m", 0755));
+	OK(mount("tmpfs", "m", "tmpfs", 0, NULL));
+	fd = OK(open("m/f", O_RDWR | O_CREAT, 0644));
+	OK(ftruncate(fd, PAGE));
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	close(fd);
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), EBUSY);
+	OK(munmap(p, PAGE));
+	fd = OK(open("m/f", O_RDONLY));
+	OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+	ERR(open("m/f", O_RDWR), EROFS);
+	OK(mount(NULL, "m", NULL, MS_REMOUNT, NULL));
+	close(OK(open("m/f", O_RDWR)));
+	close(fd);
+	OK(umount("m"));
+}
+
+static volatile int race_on = 1;
+
+static void *open_and_close(void *arg)
+{
+	while (race_on) {
+		int fd = open("m/f", O_WRONLY);
+
+		if (fd < 0)
+			CHECK_EQ(errno, EROFS);
+		else if (write(fd, arg, 1) != 1)	/* it was opened: nothing may refuse it */
+			FAIL("a file open for writing on a read-only mount");
+		if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+
+TEST(remount_races_open)
+{
+	struct statfs fs;
+	pthread_t th;
+	int done = 0;
+
+	check_tmpdir();
+	OK(mkdir("m", 0755));
+	OK(mount("tmpfs", "m", "tmpfs", 0, NULL));
+	check_write_file("m/f", "x");
+	CHECK_EQ(pthread_create(&th, NULL, open_and_close, "y"), 0);
+	for (int i = 0; i < 2000; i++) {
+		int err = mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL);
+
+		CHECK(!err || errno == EBUSY);
+		OK(statfs("m", &fs));
+		CHECK_EQ(!!(fs.f_flags & MS_RDONLY), !err);
+		done += !err;
+		OK(mount(NULL, "m", NULL, MS_REMOUNT, NULL));
+	}
+	race_on = 0;
+	CHECK_EQ(pthread_join(th, NULL), 0);
+	CHECK_GE(done, 1);
+	OK(umount("m"));
+}
+
+TEST(tmpfs_remount_options)
+{
+	char buf[PAGE] = "";
+	struct statfs fs;
+	struct stat st;
+	int fd;
+
+	check_tmpdir();
+	OK(mkdir("m", 0755));
+	OK(mount("tmpfs", "m", "tmpfs", MS_NOATIME, "size=64k,nr_inodes=100,mode=700"));
+	fd = OK(open("m/f", O_RDWR | O_CREAT, 0644));
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(write(fd, buf, PAGE), (ssize_t)PAGE);
+	ERR(write(fd, buf, PAGE), ENOSPC);
+	OK(mount(NULL, "m", NULL, MS_REMOUNT, "size=128k"));
+	CHECK_EQ(write(fd, buf, PAGE), (ssize_t)PAGE);
+	OK(statfs("m", &fs));
+	CHECK_EQ(fs.f_blocks, 32);
+	CHECK_EQ(fs.f_files, 100);
+	CHECK(fs.f_flags & MS_NOATIME);		/* as it was */
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT, "size=4k"), EINVAL);	/* more is in use */
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT, "size=banana"), EINVAL);
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT, "nr_inodes=1"), EINVAL);
+	OK(mount(NULL, "m", NULL, MS_REMOUNT, "nr_inodes=50,mode=755"));
+	OK(statfs("m", &fs));
+	CHECK_EQ(fs.f_files, 50);
+	CHECK_EQ(fs.f_blocks, 32);
+	OK(stat("m", &st));
+	CHECK_EQ(st.st_mode & 0777, 0700);	/* the root's, made once */
+	OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND, "size=4k"));	/* the mount's flags only */
+	OK(statfs("m", &fs));
+	CHECK_EQ(fs.f_blocks, 32);
+	OK(mount(NULL, "m", NULL, MS_REMOUNT, "size=0"));
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT, "size=1m"), EINVAL);	/* no limit, for good */
+	close(fd);
+	OK(umount("m"));
+}
+
+/* Sets fs.protected_NAME; returns what it was. */
+static int protect(const char *name, int value)
+{
+	char path[64], text[8];
+	int old;
+
+	snprintf(path, sizeof path, "/proc/sys/fs/protected_%s", name);
+	check_read_file(path, text, sizeof text);
+	old = atoi(text);
+	snprintf(text, sizeof text, "%d", value);
+	check_write_file(path, text);
+	return old;
+}
+
+/* A directory for everybody with things of user 4001 in it. */
+static void lay_traps(void)
+{
+	check_tmpdir();
+	OK(chmod(".", 0755));
+	check_write_file("target", "t");
+	OK(chmod("target", 0644));
+	OK(mkdir("sub", 0755));
+	OK(mkdir("t", 0755));
+	OK(chmod("t", 01777));
+	CHILD_OK(
+		umask(0);
+		check_become(4001, 4001);
+		OK(symlink("../target", "t/link"));
+		OK(symlink("../sub", "t/dirlink"));
+		check_write_file("t/file", "x");
+		OK(chmod("t/file", 0666));
+		check_write_file("t/readable", "x");
+		OK(chmod("t/readable", 0644));
+		OK(mkfifo("t/fifo", 0666));
+	);
+	check_write_file("sub/f", "x");
+	OK(chmod("sub/f", 0644));
+}
+
+TEST(protected_symlinks)
+{
+	int old;
+	struct stat st;
+
+	lay_traps();
+	old = protect("symlinks", 1);
+	CHILD_OK(
+		check_become(4002, 4002);
+		ERR(open("t/link", O_RDONLY), EACCES);
+		ERR(stat("t/link", &st), EACCES);
+		ERR(stat("t/dirlink/", &st), EACCES);
+		OK(lstat("t/link", &st));
+		OK(stat("t/dirlink/f", &st));		/* on the way only */
+		OK(stat("t/dirlink/.", &st));
+	);
+	CHILD_OK(check_become(4001, 4001); close(OK(open("t/link", O_RDONLY))));
+	ERR(open("t/link", O_RDONLY), EACCES);		/* for root, too */
+	ERR(open("t/link", O_RDONLY | O_CREAT, 0644), EACCES);
+	OK(chmod("t", 0777));
+	close(OK(open("t/link", O_RDONLY)));
+	OK(chmod("t", 01777));
+	OK(chown("t", 4001, 4001));			/* the directory's owner made it */
+	CHILD_OK(check_become(4002, 4002); close(OK(open("t/link", O_RDONLY))));
+	protect("symlinks", 0);
+	OK(chown("t", 0, 0));
+	CHILD_OK(check_become(4002, 4002); close(OK(open("t/link", O_RDONLY))));
+	protect("symlinks", old);
+}
+
+TEST(protected_hardlinks)
+{
+	int old;
+
+	lay_traps();
+	old = protect("hardlinks", 1);
+	CHILD_OK(
+		check_become(4002, 4002);
+		ERR(link("t/readable", "t/mine"), EPERM);	/* cannot be written */
+		ERR(link("t/fifo", "t/mine"), EPERM);
+		OK(link("t/file", "t/mine"));
+	);
+	CHILD_OK(check_become(4001, 4001); OK(link("t/readable", "t/theirs")));
+	OK(link("t/readable", "t/roots"));
+	OK(chmod("t/file", 04666));
+	CHILD_OK(check_become(4002, 4002); ERR(link("t/file", "t/suid"), EPERM));
+	protect("hardlinks", 0);
+	CHILD_OK(check_become(4002, 4002); OK(link("t/readable", "t/now")));
+	protect("hardlinks", old);
+}
+
+TEST(protected_regular_and_fifos)
+{
+	int old_r;
+	int old_f;
+
+	lay_traps();
+	old_r = protect("regular", 1);
+	old_f = protect("fifos", 1);
+	ERR(open("t/file", O_RDWR | O_CREAT, 0644), EACCES);	/* for root, too */
+	CHILD_OK(
+		check_become(4002, 4002);
+		ERR(open("t/file", O_RDWR | O_CREAT, 0644), EACCES);
+		close(OK(open("t/file", O_RDWR)));
+		ERR(open("t/fifo", O_RDWR | O_CREAT | O_NONBLOCK, 0644), EACCES);
+		close(OK(open("t/fifo", O_RDWR | O_NONBLOCK)));
+		close(OK(open("t/new", O_RDWR | O_CREAT, 0644)));
+		close(OK(open("t/new", O_RDWR | O_CREAT, 0644)));
+	);
+	OK(chown("t", 0, 4002));
+	OK(chmod("t", 01775));			/* a group's: guarded by 2 only */
+	CHILD_OK(check_become(4002, 4002); close(OK(open("t/file", O_RDWR | O_CREAT, 0644))));
+	protect("regular", 2);
+	protect("fifos", 2);
+	CHILD_OK(
+		check_become(4002, 4002);
+		ERR(open("t/file", O_RDWR | O_CREAT, 0644), EACCES);
+		ERR(open("t/fifo", O_RDWR | O_CREAT | O_NONBLOCK, 0644), EACCES);
+	);
+	protect("regular", old_r);
+	protect("fifos", old_f);
+}
+
+/* The archive's times, though files were made in the directories after they were. */
+TEST(initrd_directory_times)
+{
+	struct timespec now, up;
+	struct stat st;
+
+	if (stat("/tests", &st))
+		SKIP("the root is not the tests' archive");
+	OK(clock_gettime(CLOCK_REALTIME, &now));
+	OK(clock_gettime(CLOCK_BOOTTIME, &up));
+	CHECK_LE(st.st_mtime, now.tv_sec - up.tv_sec);
 }
 
 TEST(tmpfs_size_limit)

@@ -18,7 +18,9 @@ const struct fs_type *fs_find(const char *name);
 void filesystems_show(struct seq *s);
 /* Takes the mount at p away: -EINVAL if p is no mount's root, -EBUSY if used and not lazy. */
 int vfs_umount(const struct path *p, bool lazy);
-/* New MOUNT_FLAGS for the mount whose root is p (-EINVAL otherwise). */
+/* New MOUNT_FLAGS for the mount whose root is p, and options for its file system (data, may be
+ * NULL; not with MS_BIND). -EINVAL: p is no root, or the options are wrong; -EBUSY: files are open
+ * for writing. */
 int vfs_remount(const struct path *p, u32 flags, const char *data);
 void path_statfs(const struct path *p, struct statfs64 *st);
 /* The root mount, for boot: an empty tmpfs, and devtmpfs on /dev where /dev exists. */

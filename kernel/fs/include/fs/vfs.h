@@ -307,6 +307,8 @@ struct super_ops {
 	void (*statfs)(struct super *s, struct statfs64 *st);
 	void (*kill)(struct super *s);
 	int (*options)(struct super *s, char *buf, size_t n);
+	/* mount -o remount; NULL: options change nothing. 0, -EINVAL. */
+	int (*remount)(struct super *s, const char *data);
 };
 struct fs_type {
 	const char *name;
@@ -332,6 +334,8 @@ struct mount {
 	struct mount *parent;
 	struct dentry *at;
 	u32 flags;
+	bool hold;			/* becomes read-only perhaps: writers wait, briefly */
+	atomic_t writers;		/* files open for writing */
 	struct list link;
 	struct hnode hash;
 	char *source;
