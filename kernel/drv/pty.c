@@ -54,6 +54,7 @@ static void pty_free(struct pty *p)
 static int ptmx_open(struct inode *i, struct file *f)
 {
 	struct pty *p = kzalloc(sizeof(*p));
+	struct inode *inode;
 	char name[16];
 	int err;
 
@@ -69,12 +70,15 @@ static int ptmx_open(struct inode *i, struct file *f)
 	snprintf(name, sizeof(name), "pts/%u", p->index);
 	strlcpy(p->tty->name, name, sizeof(p->tty->name));
 	p->tty->pty_locked = true;
-	p->inode = devpts_new_inode(p);
-	if (!p->inode) {
+	inode = devpts_new_inode(p);
+	if (!inode) {
 		devpts_remove(p);
 		pty_free(p);
 		return -ENOMEM;
 	}
+	mutex_lock(&devpts_lock);	/* who finds p by number finds it whole */
+	p->inode = inode;
+	mutex_unlock(&devpts_lock);
 	f->private = p;
 	f->ops = &ptmx_fops;
 	return 0;

@@ -54,12 +54,11 @@ static bool in_background(struct tty *t)
 
 static bool ignores(int sig)
 {
-	struct sighand *h = current_proc()->sighand;
-	bool ign;
-	u64 flags = spin_lock_irqsave(&h->lock);
+	u64 flags;
+	struct sighand *h = sighand_lock(current_proc(), &flags);
+	bool ign = (current->blocked & SIGBIT(sig)) || h->action[sig - 1].handler == (u64)SIG_IGN;
 
-	ign = (current->blocked & SIGBIT(sig)) || h->action[sig - 1].handler == (u64)SIG_IGN;
-	spin_unlock_irqrestore(&h->lock, flags);
+	sighand_unlock(h, flags);
 	return ign;
 }
 

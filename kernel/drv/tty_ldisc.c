@@ -126,7 +126,15 @@ static void echo_newline(struct tty *t)
 
 static u8 last_char(const struct tty *t) { return (u8)t->in[ring(t->in_head - 1)]; }
 
-/* Columns that the text of the line being edited takes up to its end: needed to rub out a tab. */
+/* Columns that c, no tab, takes. */
+static u32 columns_of(const struct tty *t, u8 c)
+{
+	if (shown_as_caret(t, c))
+		return 2;
+	return c >= ' ' && !utf8_continuation(t, c);
+}
+
+/* The column behind the line being edited: needed to rub out a tab. */
 static u32 line_columns(const struct tty *t)
 {
 	u32 col = t->canon_column;
@@ -134,12 +142,7 @@ static u32 line_columns(const struct tty *t)
 	for (u32 i = t->in_ready; i != t->in_head; i++) {
 		u8 c = (u8)t->in[ring(i)];
 
-		if (c == '\t')
-			col = (col | 7) + 1;
-		else if (shown_as_caret(t, c))
-			col += 2;
-		else if (c >= ' ' && !utf8_continuation(t, c))
-			col++;
+		col = c == '\t' ? (col | 7) + 1 : col + columns_of(t, c);
 	}
 	return col;
 }
@@ -153,25 +156,27 @@ static void rub_out_columns(struct tty *t, u32 n)
 	}
 }
 
-/* Removes the last character of the line, with all bytes of a UTF-8 sequence, from ring and screen.
+/*
+ * Removes the last character of the line, with all bytes of a UTF-8 sequence, from ring and screen.
+ * Interrupts are off: a tab costs a look at the line only while what it rubs out still finds room,
+ * so that the longest line of tabs is erased in as many looks as the output ring has bytes for.
  */
 static void erase_one(struct tty *t)
 {
-	u32 before = line_columns(t);
-	u8 c = last_char(t);
+	u8 c;
 
 	do
 		c = last_char(t), t->in_head--;
 	while (utf8_continuation(t, c) && t->in_head != t->in_ready);
-	if (!L_FLAG(t, ECHO))
+	if (!L_FLAG(t, ECHO) || !tty_out_room(t))
 		return;
 	if (!L_FLAG(t, ECHOE)) {
 		echo(t, t->termios.c_cc[VERASE]);
 	} else if (c == '\t') {
-		for (u32 n = before - line_columns(t); n; n--)
+		for (u32 n = 8 - (line_columns(t) & 7); n; n--)
 			ldisc_output(t, '\b');
 	} else {
-		rub_out_columns(t, before - line_columns(t));
+		rub_out_columns(t, columns_of(t, c));
 	}
 }
 

@@ -164,8 +164,10 @@ static void dentry_free_rcu(struct rcu_head *h)
 	slab_free(dentry_cache, d);
 }
 
+/* d is dead. */
 static void lru_remove(struct dentry *d)
 {
+	smp_mb();	/* pairs with that of dentry_keep */
 	if (!(READ_ONCE(d->flags) & DF_LRU))
 		return;
 	spin_lock(&lru_lock);
@@ -265,10 +267,17 @@ static bool dentry_keep(struct dentry *d)
 		return true;
 	}
 	spin_lock(&lru_lock);
-	if (!(d->flags & DF_LRU) && atomic_read(&d->count) >= 0) {
+	if (!(d->flags & DF_LRU)) {
+		/* Somebody may have found, unhashed and killed it since: he sees the flag, or we the
+		 * count. */
 		atomic_or(&d->flags, DF_LRU);
-		list_add_tail(&lru, &d->lru);
-		lru_count++;
+		smp_mb();
+		if (atomic_read(&d->count) >= 0) {
+			list_add_tail(&lru, &d->lru);
+			lru_count++;
+		} else {
+			atomic_and(&d->flags, ~(u32)DF_LRU);
+		}
 	}
 	spin_unlock(&lru_lock);
 	return true;

@@ -281,7 +281,8 @@ static struct file *finish_open(struct file *f, const struct path *p, int flags,
 	if (flags & O_TRUNC && !created && S_ISREG(f->inode->mode)) {
 		struct iattr a = { .valid = ATTR_SIZE };
 
-		err = inode_setattr(f->inode, &a);
+		err = atomic_read(&f->inode->writers) < 0 ? -ETXTBSY	/* opened for reading */
+							  : inode_setattr(f->inode, &a);
 		if (err) {
 			file_put(f);
 			return ERR_PTR(err);

@@ -98,6 +98,8 @@ static int check(struct rename *r)
 		err = check_target(r);
 	if (!err && r->od != r->nd && is_dir(f))
 		err = inode_permission(f, MAY_WRITE);	/* its ".." changes */
+	if (!err && r->od != r->nd && exchange && is_dir(r->to->inode))
+		err = inode_permission(r->to->inode, MAY_WRITE);
 	return err;
 }
 

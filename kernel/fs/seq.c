@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Text that grows, and the files that show it. */
 #include <base/alloc.h>
+#include <base/init.h>
 #include <base/string.h>
 #include <fs/seq.h>
 #include <fs/vfs.h>
+#include <hal/sync.h>
 #include <lib/format.h>
+#include <mm/reclaim.h>
 
 #define SEQ_FIRST	1024u
 #define SEQ_HEAP_MAX	(256 * KIB)	/* beyond it contiguous pages are not to be hoped for */
@@ -105,7 +108,92 @@ void seq_pad(struct seq *s, size_t line_start, size_t col)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-struct text { struct mutex lock; struct seq s; bool made; text_make_fn make; };
+/*
+ * The text of an open file is a cache: it can be as large as a process has mappings or arguments,
+ * and there can be as many as descriptors, so it goes when memory is short, and the next read makes
+ * it anew. The shrinker takes texts whose lock is free, holding texts_lock from the look at the list
+ * to the unlock: a file that has left the list is seen by nobody else.
+ */
+struct text {
+	struct mutex lock;	/* what follows */
+	struct seq s;
+	bool made;
+	text_make_fn make;
+	struct list link;	/* texts_lock */
+};
+static struct list texts = LIST_INIT(texts);	/* the open ones; those looked at last at the end */
+static struct spinlock texts_lock = SPINLOCK_INIT;
+static u64 texts_kept;				/* buffers they have; atomic */
+
+/* A buffer on its way out; lies in it. */
+struct spent { struct spent *next; size_t size; };
+
+static void note_buffers(bool had, bool has)
+{
+	if (had != has)
+		__atomic_add_fetch(&texts_kept, has ? 1ull : ~0ull, __ATOMIC_RELAXED);
+}
+
+static u64 texts_count(void) { return READ_ONCE(texts_kept); }
+
+/* Takes t's buffer away if nobody reads from it just now. texts_lock held. */
+static struct spent *take_text(struct text *t)
+{
+	struct spent *p = NULL;
+
+	if (!mutex_trylock(&t->lock))
+		return NULL;
+	if (t->s.buf) {
+		p = (struct spent *)t->s.buf;
+		p->size = t->s.size;
+		t->s = (struct seq){ 0 };
+		t->made = false;
+		note_buffers(true, false);
+	}
+	mutex_unlock(&t->lock);
+	return p;
+}
+
+static u64 texts_shrink(u64 nr)
+{
+	struct spent *spent = NULL, *p;
+	struct list seen = LIST_INIT(seen);
+	u64 freed = 0;
+
+	spin_lock(&texts_lock);
+	for (u32 looked = 0; freed < nr && looked < 1024 && !list_empty(&texts); looked++) {
+		struct text *t = list_first(&texts, struct text, link);
+
+		list_del(&t->link);
+		list_add_tail(&seen, &t->link);
+		p = take_text(t);
+		if (!p)
+			continue;
+		p->next = spent;
+		spent = p;
+		freed++;
+	}
+	list_splice_tail(&texts, &seen);
+	spin_unlock(&texts_lock);
+	while ((p = spent)) {
+		struct seq s = { .buf = (char *)p, .size = p->size };
+
+		spent = p->next;
+		seq_release(&s);
+	}
+	return freed;
+}
+
+static struct shrinker texts_shrinker = {
+	.name = "texts", .count = texts_count, .shrink = texts_shrink,
+};
+
+static int texts_init(void)
+{
+	shrinker_register(&texts_shrinker);
+	return 0;
+}
+INITCALL(fs, texts_init);
 
 int text_open(struct file *f, text_make_fn make)
 {
@@ -116,16 +204,21 @@ int text_open(struct file *f, text_make_fn make)
 	mutex_init(&t->lock);
 	t->make = make;
 	f->private = t;
+	spin_lock(&texts_lock);
+	list_add_tail(&texts, &t->link);
+	spin_unlock(&texts_lock);
 	return 0;
 }
 
 static int text_remake(struct text *t, struct file *f)
 {
+	bool had = t->s.buf;
 	int err;
 
 	t->s.len = 0;
 	t->s.failed = false;
 	err = t->make(f, &t->s);
+	note_buffers(had, t->s.buf);
 	if (!err && t->s.failed)
 		err = -ENOMEM;
 	t->made = !err;
@@ -179,6 +272,10 @@ void text_release(struct file *f)
 {
 	struct text *t = f->private;
 
+	spin_lock(&texts_lock);
+	list_del(&t->link);
+	spin_unlock(&texts_lock);
+	note_buffers(t->s.buf, false);
 	seq_free(&t->s);
 	kfree(t);
 }

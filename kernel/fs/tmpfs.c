@@ -273,7 +273,11 @@ static bool emit_dots(struct dentry *d, struct dir_context *ctx)
 		ctx->pos = 1;
 	}
 	if (ctx->pos == 1) {
-		if (!ctx->emit(ctx, "..", 2, d->parent->inode->ino, S_IFDIR >> 12))
+		struct dentry *up = dget_parent(d);
+		bool room = ctx->emit(ctx, "..", 2, up->inode->ino, S_IFDIR >> 12);
+
+		dput(up);
+		if (!room)
 			return false;
 		ctx->pos = FIRST_POS;
 	}

@@ -171,6 +171,11 @@ int unix_dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbloc
 	}
 	mutex_lock(&u->ctl);
 	err = peer && u->s.passcred ? unix_autobind(u) : 0;
+	if (err) {
+		mutex_unlock(&u->ctl);
+		unix_put(peer);
+		return err;
+	}
 	spin_lock(&u->lock);
 	old = u->peer;
 	u->peer = peer;
@@ -180,7 +185,7 @@ int unix_dgram_connect(struct socket *s, const struct sock_addr *a, bool nonbloc
 	if (old)
 		unix_put(old);
 	wake_up_key(&u->wr_wait, 0, KEY_OUT);
-	return err;
+	return 0;
 }
 
 /* --- accept ----------------------------------------------------------------------------------- */

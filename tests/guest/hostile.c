@@ -18,6 +18,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <time.h>
 #include <ucontext.h>
 
@@ -149,6 +150,38 @@ TEST(terminal_that_hung_up_controls_nobody)
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
+
+/* Time that a terminal takes to erase a line of n characters; its echo is not read. */
+static long long time_to_erase(int m, int n, char c)
+{
+	char line[4096];
+	long long start, best = 0;
+
+	for (int i = 0; i < 5; i++) {
+		OK(tcflush(m, TCIOFLUSH));
+		memset(line, c, n);
+		CHECK_EQ(write(m, line, n), n);
+		OK(tcflush(m, TCOFLUSH));
+		start = check_now();
+		CHECK_EQ(write(m, "\025", 1), 1);
+		start = check_now() - start;
+		best = i && best < start ? best : start;
+	}
+	return best;
+}
+
+/* Interrupts are off meanwhile: it must not be as the square of the line. */
+TEST(long_lines_are_erased_soon)
+{
+	int m = OK(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK));
+	long long few, many;
+
+	few = time_to_erase(m, 400, 'x');
+	many = time_to_erase(m, 4000, 'x');
+	if (many > 40 * few + 2 * MSEC)
+		FAIL("400: %lld us, 4000: %lld us", few / 1000, many / 1000);
+}
+
 
 /* A thousand short calls, which a CPU that does nothing but take interrupts never gets through. */
 static void still_runs(void)
@@ -504,6 +537,20 @@ TEST(master_sends_what_keys_send)
 	OK(ioctl(m, TIOCSIG, SIGINT));
 }
 
+TEST(nobody_types_for_others)
+{
+	int m = OK(open("/dev/ptmx", O_RDWR | O_NOCTTY)), zero = 0, s;
+
+	OK(ioctl(m, TIOCSPTLCK, &zero));
+	s = OK(ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY));
+	CHILD_OK({
+		OK(setsid());
+		OK(ioctl(s, TIOCSCTTY, 0));
+		check_become(1000, 1000);
+		ERR(ioctl(s, TIOCSTI, "x"), EIO);
+	});
+}
+
 /* --- memory -------------------------------------------------------------------------------- */
 
 TEST(senders_that_closed_leave_nothing)
@@ -625,6 +672,43 @@ TEST(stacks_of_the_dead)
 	check_sleep_ms(200);
 	after = meminfo("\nKernelStack:");
 	CHECK_LE(after - before, DEAD * 16 / 2);
+}
+
+/* The inside of the next test: many open files, each with the text of this program's arguments. */
+__attribute__((constructor)) static void hold_texts(int argc, char **argv)
+{
+	enum { FILES = 500 };
+	static char rest[4 << 20];
+	int fd[FILES];
+	ssize_t n, got = 1;
+	char c;
+
+	if (argc < 2 || strcmp(argv[0], "hold-texts"))
+		return;
+	for (int i = 0; i < FILES; i++) {
+		fd[i] = open("/proc/self/cmdline", O_RDONLY);
+		if (fd[i] < 0 || read(fd[i], &c, 1) != 1)
+			_exit(1);
+	}
+	while ((n = read(fd[0], rest + got, 60000)) > 0)
+		got += n;
+	for (int i = 0, at = 0; i < argc; at += (int)strlen(argv[i++]) + 1)
+		if (n < 0 || at >= got || (i && strcmp(rest + at, argv[i])))
+			_exit(2);
+	_exit(0);
+}
+
+/* What open files show of a process goes when memory is short, and is made again. */
+TEST(texts_of_open_files)
+{
+	enum { STRINGS = 14, SIZE = 32 * PAGE };
+	char *argv[STRINGS + 2] = { "hold-texts" };
+
+	for (int i = 1; i <= STRINGS; i++) {
+		argv[i] = check_anon(SIZE);
+		memset(argv[i], 'a' + i, SIZE - 1);
+	}
+	CHILD_OK(execv("/proc/self/exe", argv); _exit(3));
 }
 
 /* Who looks on does not keep a dead process's memory. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Generated text files (proc, sysfs, debugfs). A file's text is made whole by a read at position 0
- * and kept for the reads that follow, so that one pass over the file sees one moment. The writers
- * of text may sleep (memory grows).
+ * and kept for the reads that follow, so that one pass over the file sees one moment, unless memory
+ * is short. The writers of text may sleep (memory grows).
  */
 #ifndef FS_SEQ_H
 #define FS_SEQ_H
