@@ -172,7 +172,7 @@ static bool kernel_word(const char *w)
 	static const char *const known[] = {
 		"console",    "rdinit",	    "init",	  "root",     "quiet", "panic",
 		"ro",	      "rw",	    "rootfstype", "loglevel", "debug", "earlycon",
-		"cow_tables", "slab_debug", "nokaslr",	  "maxcpus",
+		"cow_tables", "slab_debug", "nokaslr",	  "maxcpus", "hal_check",
 	};
 	size_t n = 0;
 
