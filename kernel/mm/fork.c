@@ -57,23 +57,22 @@ static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, 
 }
 
 /*
- * Leaves that hardware has nothing to add to, of private pages that are folios of their own: the
- * same, one after the other in a loop that holds nothing else (so that its constants stay in
- * registers). Both nodes locked; not none at from[0]. Entries done, perhaps 0; *any_write: one of
- * them could be written.
+ * Leaves that hardware has nothing to add to, of private pages, all of one size: in loops that hold
+ * nothing else, so that their constants stay in registers. Both nodes locked. Entries done, perhaps
+ * 0; *any_write: one of them could be written.
  */
-static __noinline u32 copy_plain(pte_t *from, pte_t *to, u32 n, bool *any_write)
+static __always_inline u32 copy_entries(pte_t *from, pte_t *to, u32 n, bool *any_write, u32 pages)
 {
 	pte_t *p = from, *end = from + n;
 	u64 written = 0;
 
 	for (; p < end; p++, to++) {
 		pte_t e = pte_load(p);
-		struct page *page = pfn_to_page(pte_pfn(e));
+		struct folio *f = plain_folio(e, 1, pages);
 
-		if (unlikely(!pte_plain(e)) || unlikely(!page_is_small_anon(page)))
+		if (!f)
 			break;
-		folio_map((struct folio *)page, 1);
+		folio_map(f, pages);
 		if (pte_write(e)) {
 			written |= e.v;
 			e = pte_dirty_to_read_only(e);
@@ -83,6 +82,56 @@ static __noinline u32 copy_plain(pte_t *from, pte_t *to, u32 n, bool *any_write)
 	}
 	*any_write |= written;
 	return (u32)(p - from);
+}
+static __noinline u32 copy_plain(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	return copy_entries(from, to, n, any_write, 1);
+}
+static __noinline u32 copy_blocks(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	u32 done = copy_entries(from, to, n, any_write, pt_pages(2));
+
+	mem_stat_add(STAT_BLOCK_KEPT, done);
+	mem_stat_add(STAT_BLOCK_MADE, done);
+	return done;
+}
+static __noinline u32 copy_conts(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	u32 i;
+
+	for (i = 0; i + CONT_PTES <= n; i += CONT_PTES) {
+		pte_t e = pte_load(&from[i]);
+		struct folio *f = plain_folio(e, CONT_PTES, CONT_PTES);
+
+		if (!f)
+			break;
+		folio_map(f, CONT_PTES);
+		if (pte_write(e)) {
+			*any_write = true;
+			pte_set_runs(&from[i], &to[i], pte_dirty_to_read_only(e), CONT_PTES);
+		} else {
+			pte_set_run(&to[i], e, CONT_PTES);
+		}
+	}
+	mem_stat_add(STAT_CONT_KEPT, i / CONT_PTES);
+	mem_stat_add(STAT_CONT_MADE, i / CONT_PTES);
+	return i;
+}
+/* What of the above fits the entry at from. */
+static inline u32 copy_easy(struct fork *k, pte_t *from, pte_t *to, u32 n, int level, pte_t e)
+{
+	u32 done, pages = 1;
+
+	if (level == 2) {
+		done = copy_blocks(from, to, n, &k->wrprotected);
+		pages = pt_pages(2);
+	} else if (pte_cont(e)) {
+		done = copy_conts(from, to, n, &k->wrprotected);
+	} else {
+		done = copy_plain(from, to, n, &k->wrprotected);
+	}
+	k->anon += (i64)done * pages;
+	return done;
 }
 
 /* Any one page that is a folio. */
@@ -173,7 +222,7 @@ static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level
 	while (i < n && !k->want_spare) {
 		pte_t e = pte_load(&from[i]);
 		struct page *p;
-		u32 run = 1;
+		u32 run;
 
 		if (pte_is_none(e)) {
 			i++;
@@ -182,17 +231,15 @@ static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level
 		if (unlikely(pte_kind(e, level) != PTE_LEAF))
 			break;
 		p = pfn_to_page(pte_pfn(e));
-		if (unlikely(pte_special(e)))
-			pte_store(&to[i], e);
-		else if (page_test(p, PG_TAIL) || p->order)
-			run = copy_run(k, &from[i], &to[i], n - i, level);
-		else {
-			run = copy_plain(&from[i], &to[i], n - i, &k->wrprotected);
-			k->anon += run;
-			if (!run) {
+		run = copy_easy(k, &from[i], &to[i], n - i, level, e);
+		if (!run) {
+			run = 1;
+			if (pte_special(e))
+				pte_store(&to[i], e);
+			else if (page_test(p, PG_TAIL) || p->order)
+				run = copy_run(k, &from[i], &to[i], n - i, level);
+			else
 				copy_one(k, &from[i], &to[i], e, (struct folio *)p);
-				run = 1;
-			}
 		}
 		set += (i32)run;
 		i += run;

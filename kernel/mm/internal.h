@@ -204,6 +204,21 @@ static inline void anon_folio_init(struct folio *f, struct lineage_node *owner, 
 	/* whoever comes by the frame's number and sees that it is anonymous may look at the rest */
 	__atomic_fetch_or(&f->page.flags, 1u << PG_ANON | 1u << PG_UPTODATE, __ATOMIC_RELEASE);
 }
+/*
+ * The folio of private memory that a plain leaf maps pages of: a whole contiguous block of them, if
+ * unit is CONT_PTES. NULL for anything else. For loops in which unit and pages are constants.
+ */
+static __always_inline struct folio *plain_folio(pte_t e, u32 unit, u32 pages)
+{
+	struct page *page = pfn_to_page(pte_pfn(e));
+
+	if (unlikely(!(unit > 1 ? pte_plain_block(e) : pte_plain(e))))
+		return NULL;
+	if (pages == 1)
+		return likely(page_is_small_anon(page)) ? (struct folio *)page : NULL;
+	page = &page_folio(page)->page;
+	return likely(page_test(page, PG_ANON)) ? (struct folio *)page : NULL;
+}
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);
 /*

@@ -114,44 +114,60 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 }
 
 /*
- * Leaves of private pages that are folios of their own, of a tree that nobody uses any more: in a
- * loop that holds nothing else. The entries stay for the caller to clear. Entries done, perhaps 0.
+ * Plain leaves of private pages, all of one size (see plain_folio), of a tree that nobody uses any
+ * more: in a loop that holds nothing else. The entries stay for the caller to clear. Entries done,
+ * perhaps 0.
  */
-static __noinline u32 drop_plain(pte_t *p, u32 n)
+static __always_inline u32 drop_alike(pte_t *p, u32 n, u32 unit, u32 pages)
 {
-	pte_t *at = p, *end = p + n;
+	pte_t *at = p, *end = p + (n & ~(unit - 1));
 
-	for (; at < end; at++) {
-		pte_t e = pte_load(at);
-		struct page *page = pfn_to_page(pte_pfn(e));
+	for (; at < end; at += unit) {
+		struct folio *f = plain_folio(pte_load(at), unit, pages);
 
-		if (unlikely(!pte_plain(e)) || unlikely(!page_is_small_anon(page)))
+		if (!f)
 			break;
-		folio_unmap_put((struct folio *)page, 1);
+		folio_unmap_put(f, pages);
 	}
 	return (u32)(at - p);
 }
-
-/* As above, while CPUs may use the tree: the pages wait for the TLB. Entries done. */
-static __noinline u32 gather_plain(struct pt_gather *g, pte_t *p, u32 n, u64 va)
+static __noinline u32 drop_plain(pte_t *p, u32 n) { return drop_alike(p, n, 1, 1); }
+static __noinline u32 drop_conts(pte_t *p, u32 n)
 {
-	u32 i, room = PT_GATHER_FOLIOS - g->nr;
+	return drop_alike(p, n, CONT_PTES, CONT_PTES);
+}
+static __noinline u32 drop_blocks(pte_t *p, u32 n) { return drop_alike(p, n, 1, pt_pages(2)); }
 
-	for (i = 0; i < n && i < room; i++) {
-		pte_t e = pte_load(&p[i]);
-		struct page *page = pfn_to_page(pte_pfn(e));
+/* As above, while CPUs may use the tree: the pages wait for the TLB. */
+static __always_inline u32 gather_alike(struct pt_gather *g, pte_t *p, u32 n, u32 unit, u32 pages)
+{
+	u32 i, room = (PT_GATHER_FOLIOS - g->nr) * unit;
 
-		if (unlikely(!pte_plain(e)) || unlikely(!page_is_small_anon(page)))
+	for (i = 0; i < (n & ~(unit - 1)) && i < room; i += unit) {
+		struct folio *f = plain_folio(pte_load(&p[i]), unit, pages);
+
+		if (!f)
 			break;
-		pte_set(&p[i], pte_none());
-		g->folio[g->nr] = (struct folio *)page;
-		g->refs[g->nr++] = 1;
+		if (unit > 1)
+			pte_clear_run(&p[i], unit);
+		else
+			pte_set(&p[i], pte_none());
+		g->folio[g->nr] = f;
+		g->refs[g->nr++] = pages;
 	}
-	if (i)
-		pt_gather_range(g, va, va + ((u64)i << PAGE_SHIFT), 3);
-	if (i == room)
-		pt_gather_flush(g);
 	return i;
+}
+static __noinline u32 gather_plain(struct pt_gather *g, pte_t *p, u32 n)
+{
+	return gather_alike(g, p, n, 1, 1);
+}
+static __noinline u32 gather_conts(struct pt_gather *g, pte_t *p, u32 n)
+{
+	return gather_alike(g, p, n, CONT_PTES, CONT_PTES);
+}
+static __noinline u32 gather_blocks(struct pt_gather *g, pte_t *p, u32 n)
+{
+	return gather_alike(g, p, n, 1, pt_pages(2));
 }
 
 /* One entry of any kind that is not of a large folio. */
@@ -173,19 +189,50 @@ static void zap_one(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i
 		settle(z, v, f, 1, pte_dirty(e), pte_young(e));
 }
 
-/* Plain entries from i on. Entries done. */
-static u32 zap_plain(struct zap *z, struct pt_walk *w, u32 i)
+/* Plain leaves of the size of e, the one at i. Entries done, perhaps 0. */
+static u32 drop_easy(struct pt_walk *w, u32 i, pte_t e)
+{
+	pte_t *p = &w->pte[i];
+	u32 n = w->n - i;
+
+	if (w->level == 2)
+		n = drop_blocks(p, n);
+	else
+		n = pt_at_block(p, e, n) ? drop_conts(p, n) : drop_plain(p, n);
+	clear_full_ptes(p, n);
+	return n;
+}
+static u32 gather_easy(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
+{
+	pte_t *p = &w->pte[i];
+	u32 n = w->n - i;
+	u64 va = pt_walk_va(w, i);
+
+	if (w->level == 2) {
+		if (cut_by(w, i) || (cut_by(w, w->n - 1) && !--n))
+			return 0;
+		n = gather_blocks(&z->g, p, n);
+		mem_stat_add(STAT_BLOCK_KEPT, n);
+	} else if (pt_at_block(p, e, n)) {
+		n = gather_conts(&z->g, p, n);
+		mem_stat_add(STAT_CONT_KEPT, n / CONT_PTES);
+	} else {
+		n = gather_plain(&z->g, p, n);
+	}
+	if (n)
+		pt_gather_range(&z->g, va, va + ((u64)n << pt_shift(w->level)), w->level);
+	if (z->g.nr == PT_GATHER_FOLIOS)
+		pt_gather_flush(&z->g);
+	return n;
+}
+static u32 zap_easy(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
 {
 	u32 n;
 
-	if (z->g.full) {
-		n = drop_plain(&w->pte[i], w->n - i);
-		clear_full_ptes(&w->pte[i], n);
-	} else {
-		n = z->keep_private ? 0
-				    : gather_plain(&z->g, &w->pte[i], w->n - i, pt_walk_va(w, i));
-	}
-	z->anon += n;
+	if (unlikely(z->keep_private))
+		return 0;
+	n = z->g.full ? drop_easy(w, i, e) : gather_easy(z, w, i, e);
+	z->anon += (i64)n * pt_pages(w->level);
 	z->cleared += (i32)n;
 	return n;
 }
@@ -198,13 +245,15 @@ static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 		struct page *p = pfn_to_page(pte_pfn(e));
 		u32 n = 1;
 
-		if (!pte_is_none(e)) {
-			if (!pte_special(e) && (page_test(p, PG_TAIL) || p->order)) {
-				n = zap_run(z, v, w, i);
-			} else if (!(n = zap_plain(z, w, i))) {
-				zap_one(z, v, w, i, e);
-				n = 1;
-			}
+		if (pte_is_none(e)) {
+			;
+		} else if ((n = zap_easy(z, w, i, e))) {
+			;
+		} else if (!pte_special(e) && (page_test(p, PG_TAIL) || p->order)) {
+			n = zap_run(z, v, w, i);
+		} else {
+			zap_one(z, v, w, i, e);
+			n = 1;
 		}
 		i += n;
 	}

@@ -19,8 +19,7 @@
 /* --- contiguous blocks ----------------------------------------------------------------------- */
 static __always_inline bool at_block(pte_t *p, u32 left)
 {
-	return left >= CONT_PTES && !((u64)p % (CONT_PTES * sizeof(pte_t))) &&
-	       pte_cont(pte_load(p));
+	return pt_at_block(p, pte_load(p), left);
 }
 
 static __noinline pte_t take_unsettled(pte_t *p)
@@ -220,43 +219,62 @@ static __noinline u32 modify_plain(pte_t *p, u32 n, pte_t perm)
 	return (u32)(at - p);
 }
 
+/* Contiguous blocks of such leaves. */
+static __noinline u32 modify_blocks(pte_t *p, u32 n, pte_t perm)
+{
+	pte_t *at = p, *end = p + (n & ~(CONT_PTES - 1));
+
+	for (; at < end; at += CONT_PTES) {
+		pte_t e = pte_load(at);
+
+		if (!pte_plain_block(e) || !pte_same_but_write(e, pte_modify_plain(e, perm)))
+			break;
+		pte_set_run(at, pte_modify_plain(e, perm), CONT_PTES);
+	}
+	mem_stat_add(STAT_CONT_KEPT, (u32)(at - p) / CONT_PTES);
+	return (u32)(at - p);
+}
+
+/* The one entry or block at p, which is e. Entries done. */
+static u32 modify_unit(pte_t *p, pte_t e, u32 left, pte_t perm, bool write, bool shared)
+{
+	bool block = pt_at_block(p, e, left);
+	pte_t old = block ? block_take(p) : e, new;
+
+	do {
+		new = pte_modify(old, perm);
+		if (write && (shared || pte_exclusive(old)))
+			new = pte_mkwrite(new);
+	} while (!block && unlikely(!pte_replace(p, &old, new)));
+	if (!block)
+		return 1;
+	block_put(p, old, new);
+	mem_stat_add(STAT_CONT_KEPT, 1);
+	return CONT_PTES;
+}
+
 bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared)
 {
 	const pte_t first = pte_load(p);
 	bool any = false;
-	u32 blocks = 0;
 
 	for (u32 i = 0; i < n;) {
-		u32 plain = write ? 0 : modify_plain(&p[i], n - i, perm);
-		pte_t old, new;
-		bool block;
+		pte_t e = pte_load(&p[i]);
+		u32 done = 0;
 
-		if (plain) {
-			any = true;
-			i += plain;
-			continue;
-		}
-		old = pte_load(&p[i]);
-		block = pte_cont(old) && at_block(&p[i], n - i);
-		if (pte_is_none(old)) {
+		if (pte_is_none(e)) {
 			i++;
 			continue;
 		}
 		any = true;
-		if (block)
-			old = block_take(&p[i]);
-		do {
-			new = pte_modify(old, perm);
-			if (write && (shared || pte_exclusive(old)))
-				new = pte_mkwrite(new);
-		} while (!block && unlikely(!pte_replace(&p[i], &old, new)));
-		if (block) {
-			block_put(&p[i], old, new);
-			blocks++;
-		}
-		i += block ? CONT_PTES : 1;
+		if (!write)
+			done = pt_at_block(&p[i], e, n - i) ? modify_blocks(&p[i], n - i, perm)
+							    : modify_plain(&p[i], n - i, perm);
+		if (!done)
+			done = modify_unit(&p[i], e, n - i, perm, write, shared);
+		i += done;
 	}
-	kept(first, n, blocks);
+	kept(first, n, 0);	/* contiguous blocks have been counted */
 	return any;
 }
 

@@ -48,7 +48,9 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *   bool pte_plain(pte_t), pte_modify_plain, pte_dirty_to_read_only
  *   void pte_set(pte_t *, pte_t): as pte_store, not a release
  *   pte_unite, pte_same_but_write, pte_as_page, pte_as_block; void pte_store_run(pte_t *, pte_t first,
- * u32 n), void pte_clear_run(pte_t *, u32 n): level-3 entries, each store single-copy atomic
+ * u32 n), void pte_clear_run(pte_t *, u32 n): level-3 entries, each store single-copy atomic;
+ *   pte_set_run, pte_set_runs(pte_t *, pte_t *, pte_t first, u32 n) in two tables: no releases
+ *   bool pte_plain_block(pte_t)
  *   bool pte_settled(pte_t)    hardware has no bit left to set in this leaf: with the node locked a
  * plain store may replace it void pte_publish(void)     orders stores of new valid entries before
  * later accesses (dsb ishst; isb where needed) CONT_PTES 16               entries of a contiguous

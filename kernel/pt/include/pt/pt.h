@@ -124,6 +124,12 @@ void pt_mark_pinned(const struct pt_tree *pt, u64 va);
 /* Entries in use of the table whose node is locked. */
 static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
 
+/* e, at p, with left entries until the caller's end, is the first of a whole contiguous block. */
+static inline bool pt_at_block(pte_t *p, pte_t e, u32 left)
+{
+	return pte_cont(e) && left >= CONT_PTES && !((u64)p % (CONT_PTES * sizeof(pte_t)));
+}
+
 /* --- taking blocks apart (pt/repaint.c) ------------------------------------------------------ */
 /* What made it necessary: counted (/proc/vmstat). */
 enum pt_cause {

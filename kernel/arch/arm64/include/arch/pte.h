@@ -218,7 +218,12 @@ static inline bool pte_plain(pte_t p)
 		return true;
 	return (p.v & (fixed | PTE_SW_EXCL)) == (PTE_VALID | PTE_AF | PTE_AP_RDONLY);
 }
-/* pte_modify of a plain leaf, in fewer steps. */
+/* The first entry of a contiguous block that is like a plain leaf otherwise: so are the others. */
+static inline bool pte_plain_block(pte_t p)
+{
+	return pte_plain((pte_t){ p.v ^ PTE_CONT_BIT });
+}
+/* pte_modify of a plain leaf or block, in fewer steps. */
 static inline pte_t pte_modify_plain(pte_t p, pte_t perm)
 {
 	const u64 mask = PTE_VALID | PTE_SW_NONE | PTE_AP_USER | PTE_PXN | PTE_UXN;
@@ -244,13 +249,14 @@ static inline bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 	return __atomic_compare_exchange_n(&p->v, &old->v, v.v, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE);
 }
-/* n level-3 entries of consecutive pages, by single-copy atomic stores, two in an instruction;
- * earlier stores are seen before any of them. */
-static inline void pte_store_run(pte_t *p, pte_t first, u32 n)
+/*
+ * n level-3 entries of consecutive pages, by single-copy atomic stores, two in an instruction; as
+ * pte_set, no release.
+ */
+static inline void pte_set_run(pte_t *p, pte_t first, u32 n)
 {
 	u64 v = first.v, step = field_put(PTE_OA, 1);
 
-	__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (n & 1) {
 		__atomic_store_n(&p->v, v, __ATOMIC_RELAXED);
 		v += step;
@@ -259,6 +265,28 @@ static inline void pte_store_run(pte_t *p, pte_t first, u32 n)
 #pragma GCC unroll 8
 	for (pte_t *end = p + (n & ~1u); p < end; p += 2, v += 2 * step)
 		arch_store_pair(&p->v, v, v + step);
+}
+/* The same in two tables. */
+static inline void pte_set_runs(pte_t *p, pte_t *q, pte_t first, u32 n)
+{
+	u64 v = first.v, step = field_put(PTE_OA, 1);
+
+	if (n & 1) {
+		pte_set(p++, first);
+		pte_set(q++, first);
+		v += step;
+	}
+#pragma GCC unroll 8
+	for (pte_t *end = p + (n & ~1u); p < end; p += 2, q += 2, v += 2 * step) {
+		arch_store_pair(&p->v, v, v + step);
+		arch_store_pair(&q->v, v, v + step);
+	}
+}
+/* pte_set_run; earlier stores are seen before any of these. */
+static inline void pte_store_run(pte_t *p, pte_t first, u32 n)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	pte_set_run(p, first, n);
 }
 static inline void pte_clear_run(pte_t *p, u32 n)
 {
