@@ -26,8 +26,11 @@ GROUPS = {	# name: (what, lines of the suite, MiB of memory, in the default set)
     "minmem": ("the smallest -m that boots", (), 0, True),
     "fork": ("fork of 64 MiB and 1 GiB with 4 KiB, 64 KiB and 2 MiB pages",
              tuple("fork %s %d" % (m, s) for m in ("4k", "64k", "2m") for s in (64, 1024)), 3072, False),
-    "protect": ("mprotect of 1 GiB", ("b mprotect 4k 1024",), 3072, False),
-    "vmas": ("many mappings; a fork server", ("vmas 1000", "afl 4k 32 10 500", "storm 4k 64"), 3072, False),
+    "large": ("faults, copies and unmapping with 4 KiB, 64 KiB and 2 MiB pages",
+              ("b fault 64k", "b fault 2m", "b mmap 4k", "b mmap 64k", "b mmap 2m", "storm 4k 64"), 2048, False),
+    "protect": ("mprotect of 1 GiB with 4 KiB, 64 KiB and 2 MiB pages",
+                tuple("b mprotect %s 1024" % m for m in ("4k", "64k", "2m")), 3072, False),
+    "vmas": ("many mappings; a fork server", ("vmas 1000", "afl 4k 32 10 500"), 3072, False),
 }
 # (group, the programs' name of the figure, ours, divisor, unit, at most (None: no promise), more is better)
 FIGURES = (
@@ -50,6 +53,23 @@ FIGURES = (
     ("boot", "boot.freeram", "free of 256 MiB", 1024, "MiB", -245),
     ("boot", "boot.image_size", "image", 1 << 20, "MiB", 4),
     ("minmem", "boot.min_memory", "smallest -m that boots", 1, "MiB", 16),
+    ("large", "fault.64k.write", "first touch of 4 KiB, 64 KiB folios", 1, "ns", 120),
+    ("large", "fault.2m.write", "first touch of 4 KiB, 2 MiB folios", 1, "ns", 25),
+    ("large", "cow.4k.64M.parent_storm", "copy-on-write after fork, 4 KiB", 1, "ns", 1500),
+    ("large", "cow.4k.64M.parent_rewrite_after_child_storm_and_exit", "taking 4 KiB back", 1, "ns", 600),
+    ("large", "mmap.4k.64MiB_munmap", "munmap of 64 MiB, 4 KiB", 1, "us", 2000),
+    ("large", "mmap.64k.64MiB_munmap", "munmap of 64 MiB, 64 KiB", 1, "us", 400),
+    ("large", "mmap.2m.64MiB_munmap", "munmap of 64 MiB, 2 MiB", 1, "us", 50),
+    ("protect", "mprotect.4k.1024MiB_whole_to_ro", "mprotect of 1 GiB, 4 KiB", 1, "us", 4000),
+    ("protect", "mprotect.64k.1024MiB_whole_to_ro", "mprotect of 1 GiB, 64 KiB", 1, "us", 1000),
+    ("protect", "mprotect.2m.1024MiB_whole_to_ro", "mprotect of 1 GiB, 2 MiB", 1, "us", 30),
+    ("protect", "mprotect.4k.1page_in_1024MiB", "mprotect of a page of 1 GiB", 1, "ns", 2000),
+    ("fork", "fork.4k.1024M.latency", "fork of 1 GiB, 4 KiB", 1, "us", 8000),
+    ("fork", "fork.64k.1024M.latency", "fork of 1 GiB, 64 KiB", 1, "us", 1500),
+    ("fork", "fork.2m.1024M.latency", "fork of 1 GiB, 2 MiB", 1, "us", 100),
+    ("fork", "fork.4k.1024M.fork_exit_wait", "with exit and wait, 4 KiB", 1, "us", 20000),
+    ("fork", "fork.64k.1024M.fork_exit_wait", "with exit and wait, 64 KiB", 1, "us", 4000),
+    ("fork", "fork.2m.1024M.fork_exit_wait", "with exit and wait, 2 MiB", 1, "us", 200),
 )	# a negative promise: at least
 HELP = """Runs the same static arm64 programs on Tine and on Debian's Linux in the same QEMU, with
 -icount: one instruction counts as one nanosecond, and runs repeat exactly. Caches, TLBs and
