@@ -20,10 +20,10 @@ INITCALL(core, vma_init);
 
 struct vma *vma_new(struct mm *mm)
 {
-	struct vma *v = slab_zalloc(vma_cache);
+	struct vma *v = slab_alloc(vma_cache);
 
 	if (v) {
-		v->mm = mm;
+		*v = (struct vma){ .mm = mm };
 		list_init(&v->share);
 		list_init(&v->moved);
 	}
