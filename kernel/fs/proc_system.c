@@ -81,6 +81,7 @@ static void show_reclaim_events(struct seq *s)
 {
 	static const struct { const char *name; u8 stat; } events[] = {
 		{ "pgactivate", STAT_PGACTIVATE }, { "pgdeactivate", STAT_PGDEACTIVATE },
+		{ "pglazyfree", STAT_PGLAZYFREE }, { "pglazyfreed", STAT_PGLAZYFREED },
 		{ "pgrefill", STAT_PGREFILL }, { "pgsteal_kswapd", STAT_PGSTEAL_KSWAPD },
 		{ "pgsteal_direct", STAT_PGSTEAL_DIRECT },
 		{ "pgscan_kswapd", STAT_PGSCAN_KSWAPD }, { "pgscan_direct", STAT_PGSCAN_DIRECT },

@@ -1,89 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * What reclaim learns of and does to a page-cache folio through the leaves that map it. The walk is
- * rmap.c's: the mapping's list of VMAs, under its vma_lock.
- */
-#include "internal.h"
+/* What reclaim learns of a folio through the leaves that map it. */
 #include "lru.h"
+#include "rmap.h"
 
-/* The part of v that maps f: false if none. */
-static bool part_of(const struct vma *v, const struct folio *f, u64 *start, u64 *end)
+struct ageing { struct lru_age *a; const struct vma *counted; };
+
+/* Runs of one VMA come one after the other; what it did counts once, however much of f it maps. */
+static bool age_run(const struct rmap_run *r, void *arg)
 {
-	u64 first = f->page.index, lo = max(first, v->pgoff);
-	u64 hi = min(first + folio_nr_pages(f), v->pgoff + vma_pages(v));
+	struct ageing *g = arg;
 
-	*start = v->start + ((lo - v->pgoff) << PAGE_SHIFT);
-	*end = v->start + ((hi - v->pgoff) << PAGE_SHIFT);
-	return lo < hi;
+	g->a->locked |= !!(r->v->vm_flags & VM_LOCKED);
+	if (!r->any_young || !clear_young_ptes(r->pte, r->n))
+		return true;
+	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
+	if (g->counted != r->v)
+		g->a->young++;
+	g->counted = r->v;
+	g->a->exec |= !!(r->v->vm_flags & VM_EXEC);
+	return true;
 }
 
-static bool maps(pte_t e, const struct folio *f)
+void folio_age(struct folio *f, struct lru_age *a)
 {
-	return !pte_is_none(e) && !pte_special(e) && page_folio(pfn_to_page(pte_pfn(e))) == f;
+	struct ageing g = { .a = a };
+
+	rmap_walk(f, RMAP_TRY, age_run, &g);
 }
 
-/* The leaves of [start, end) that map f become old; whether one was not. found: there is one. */
-static bool make_old(struct vma *v, u64 start, u64 end, const struct folio *f, bool *found)
+bool folio_unmap(struct folio *f, bool clean)
 {
-	const u32 any = PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL;
-	struct pt_walk w;
-	bool young = false;
-
-	pt_walk_init(&w, &v->mm->pt, start, end);
-	while (pt_walk_next(&w))
-		for (u32 i = 0, n; i < w.n; i += n) {
-			pte_t e = pte_load(&w.pte[i]);
-			u32 left;
-
-			n = 1;
-			if (!maps(e, f))
-				continue;
-			*found = true;
-			leaf_folio(e, &left);
-			n = pt_run_of(&w.pte[i], run_limit(left, w.n - i, w.level), w.level, any).n;
-			young |= clear_young_ptes(&w.pte[i], n);
-		}
-	if (young)
-		invalidate_user(v->mm, start, end);
-	return young;
+	return rmap_unmap(f, UNMAP_TRY | (clean ? UNMAP_CLEAN : 0));
 }
 
-void mapping_age_folio(struct folio *f, struct lru_age *a)
+static bool find_dirty(const struct rmap_run *r, void *arg)
 {
-	struct mapping *m = f->page.mapping;
-	struct vma *v;
-	u64 start, end;
-
-	spin_lock(&m->vma_lock);
-	list_for_each(v, &m->vmas, share) {
-		bool found = false;
-
-		if (!part_of(v, f, &start, &end))
-			continue;
-		if (make_old(v, start, end, f, &found)) {
-			a->young++;
-			a->exec |= !!(v->vm_flags & VM_EXEC);
-		}
-		a->locked |= found && (v->vm_flags & VM_LOCKED);
-	}
-	spin_unlock(&m->vma_lock);
+	*(bool *)arg |= r->any_dirty;
+	return !r->any_dirty;
 }
 
-void mapping_unmap_folio(struct folio *f)
+bool folio_written(struct folio *f)
 {
-	struct mapping *m = f->page.mapping;
-	struct vma *v;
-	u64 start, end;
-	struct zap z;
+	bool dirty = page_test(&f->page, PG_DIRTY);
 
-	spin_lock(&m->vma_lock);
-	list_for_each(v, &m->vmas, share) {
-		if (!part_of(v, f, &start, &end))
-			continue;
-		zap_begin(&z, v->mm, false);
-		z.keep_private = z.beside_faults = true;
-		zap_vma(&z, v, start, end);
-		zap_end(&z);
-	}
-	spin_unlock(&m->vma_lock);
+	if (!dirty)
+		rmap_walk(f, RMAP_TRY | RMAP_LOOK, find_dirty, &dirty);
+	return dirty;
 }

@@ -82,7 +82,7 @@ void slab_trim(void);	/* frees the empty slabs that caches keep */
 struct folio;
 /* A page-cache folio that can be dropped and read again; PG_ACTIVE says on which list. */
 void lru_add(struct folio *f);
-void lru_del(struct folio *f);			/* also if it is not on a list */
+bool lru_del(struct folio *f);			/* false: it is not on a list */
 u64 lru_pages(bool active);
 
 /* --- folio_lock.c

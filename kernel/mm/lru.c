@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The lists of folios that reclaim can free, by age: inactive and active, new ones in front.
+ * The lists of folios that reclaim can free, by age: inactive and active, new ones in front. They
+ * are page cache that can be read again, and anonymous memory given up by MADV_FREE (PG_LAZYFREE),
+ * which is always inactive.
  *
  * A list holds no reference. PG_LRU says that a folio is on the one that PG_ACTIVE names; both
  * change under lru_lock. Who wants to work on a folio takes it off (lru_isolate) with a reference,
  * which fails for one that is being freed; folio_free takes a folio off that is still on a list.
- * So a folio may be taken out of its mapping at any time, on a list or isolated.
+ * So a folio may be taken out of its mapping at any time, on a list or isolated. Who took page
+ * cache off puts it on again, and may change PG_ACTIVE in between; anonymous memory, never active,
+ * may be put on beside that (MADV_FREE).
  */
 #include <mm/mapping.h>
 #include "alloc.h"
@@ -39,22 +43,34 @@ u64 lru_pages(bool active)
 	return READ_ONCE(pages[active ? LRU_ACTIVE : LRU_INACTIVE]);
 }
 
+/* It may be on a list: page cache, as long as it is; anonymous memory that can be freed lazily. */
+static bool belongs(const struct folio *f)
+{
+	if (page_test(&f->page, PG_ANON))
+		return page_test(&f->page, PG_LAZYFREE);
+	return READ_ONCE(f->page.mapping);
+}
+
 void lru_add(struct folio *f)
 {
 	spin_lock(&lru_lock);
-	if (f->page.mapping && !page_test(&f->page, PG_LRU))
+	if (belongs(f) && !page_test(&f->page, PG_LRU))
 		put_on(f);
 	spin_unlock(&lru_lock);
 }
 
-void lru_del(struct folio *f)
+bool lru_del(struct folio *f)
 {
+	bool on;
+
 	if (!page_test(&f->page, PG_LRU))
-		return;
+		return false;
 	spin_lock(&lru_lock);
-	if (page_test(&f->page, PG_LRU))
+	on = page_test(&f->page, PG_LRU);
+	if (on)
 		take_off(f);
 	spin_unlock(&lru_lock);
+	return on;
 }
 
 /* Moves f to the front of the active or inactive list if it is on a list. */
@@ -106,47 +122,34 @@ static bool get_unless_zero(struct folio *f)
 	return false;
 }
 
-u64 lru_isolate(enum lru_list from, u32 n, struct list *out)
+u32 lru_isolate(enum lru_list from, u32 n, struct folio **out, u64 *looked)
 {
-	u64 got = 0;
+	u32 got = 0;
 
 	spin_lock(&lru_lock);
-	while (n && !list_empty(&lists[from])) {
+	for (; n && !list_empty(&lists[from]); n--) {
 		struct folio *f = (struct folio *)list_last(&lists[from], struct page, lru);
 
-		n--;
 		if (!get_unless_zero(f)) {	/* folio_free waits for our lock to take it off */
 			list_del(&f->page.lru);
 			list_add(&lists[from], &f->page.lru);
 			continue;
 		}
 		take_off(f);
-		list_add_tail(out, &f->page.lru);
-		got += folio_nr_pages(f);
+		*looked += folio_nr_pages(f);
+		out[got++] = f;
 	}
 	spin_unlock(&lru_lock);
 	return got;
 }
 
-#define PUT_BATCH 32
-
-void lru_putback(struct list *folios)
+void lru_putback(struct folio **f, u32 n)
 {
-	while (!list_empty(folios)) {
-		struct folio *put[PUT_BATCH];
-		u32 n = 0;
-
-		spin_lock(&lru_lock);
-		while (n < PUT_BATCH && !list_empty(folios)) {
-			struct folio *f = (struct folio *)list_first(folios, struct page, lru);
-
-			list_del(&f->page.lru);
-			if (READ_ONCE(f->page.mapping))
-				put_on(f);
-			put[n++] = f;
-		}
-		spin_unlock(&lru_lock);
-		while (n)
-			folio_put(put[--n]);
-	}
+	spin_lock(&lru_lock);
+	for (u32 i = 0; i < n; i++)
+		if (belongs(f[i]) && !page_test(&f[i]->page, PG_LRU))
+			put_on(f[i]);
+	spin_unlock(&lru_lock);
+	while (n)
+		folio_put(f[--n]);
 }

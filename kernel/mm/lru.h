@@ -12,15 +12,15 @@ enum lru_list { LRU_INACTIVE, LRU_ACTIVE, NR_LRU };
 
 /* --- lru.c ----------------------------------------------------------------------------------- */
 /*
- * Takes up to n folios off the old end of a list, with a reference to each, chained by page.lru
- * into out; returns how many pages they have.
+ * Takes up to n folios off the old end of a list into out, with a reference to each. Returns how
+ * many; *pages grows by what they have. Beside us somebody else may put one on a list again.
  */
-u64 lru_isolate(enum lru_list from, u32 n, struct list *out);
+u32 lru_isolate(enum lru_list from, u32 n, struct folio **out, u64 *pages);
 /*
- * Puts isolated folios back at the new end of the list that PG_ACTIVE says, and drops the
+ * Puts n isolated folios back at the new end of the list that PG_ACTIVE says, and drops the
  * references; those taken out of their mapping meanwhile go.
  */
-void lru_putback(struct list *folios);
+void lru_putback(struct folio **f, u32 n);
 
 /* --- workingset.c ---------------------------------------------------------------------------- */
 /* f, of m, is dropped: remembers its pages. f->mapping is not looked at. */
@@ -38,10 +38,15 @@ void workingset_start(void);
 void mapping_forget(struct mapping *m, struct folio *f);
 
 /* --- age.c ----------------------------------------------------------------------------------- */
-/* f is a locked page-cache folio. Adds to a what its leaves tell, and makes them old. */
-void mapping_age_folio(struct folio *f, struct lru_age *a);
-/* Unmaps f everywhere; a fault may map it again at once. Private copies stay. */
-void mapping_unmap_folio(struct folio *f);
+/* f is locked. Adds to a what its leaves tell, and makes them old. */
+void folio_age(struct folio *f, struct lru_age *a);
+/*
+ * Unmaps f everywhere but where it is locked in memory; a fault may map it again at once. clean: nor
+ * where it was written to, or where somebody else has a reference. true: no leaf was left.
+ */
+bool folio_unmap(struct folio *f, bool clean);
+/* An anonymous folio was written to since its leaves became clean. */
+bool folio_written(struct folio *f);
 
 /* --- shrink.c -------------------------------------------------------------------------------- */
 /*
@@ -49,7 +54,9 @@ void mapping_unmap_folio(struct folio *f);
  * free. Returns the number of pages freed. kswapd: who counts it. Sleeps.
  */
 u64 lru_shrink(u64 want, u32 priority, bool kswapd);
-/* Drops f if nobody uses it, whatever its age; the caller has one reference, which goes in any
- * case. */
-bool lru_drop(struct folio *f);
+/*
+ * Drops f whatever its age, if nobody maps it (mapped: also then) or else uses it; the caller has
+ * one reference, which goes in any case.
+ */
+bool lru_drop(struct folio *f, bool mapped);
 #endif

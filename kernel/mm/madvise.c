@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * madvise(2). Advice that changes VMAs takes the lock for writing, advice about pages for reading.
- * Holes are skipped and reported as ENOMEM at the end. There is no swap and no reclaim by page age
- * yet: COLD and PAGEOUT check and do nothing; FREE gives the pages back at once, which it may.
+ * Holes are skipped and reported as ENOMEM at the end. What is about the age of pages is in
+ * advise_age.c.
  */
 #include <linux/mman.h>
-#include "internal.h"
+#include "advise.h"
 #include "populate.h"
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -141,13 +141,22 @@ static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 	case MADV_POPULATE_READ: return populate_for(v, start, end, false);
 	case MADV_POPULATE_WRITE: return populate_for(v, start, end, true);
 	case MADV_REMOVE: return remove_pages(v, start, end);
-	case MADV_WILLNEED: return v->vm_flags & VM_PFN ? -EBADF : 0;
+	case MADV_WILLNEED:
+		if (v->vm_flags & VM_PFN)
+			return -EBADF;
+		advise_willneed(v, start, end);
+		return 0;
 	case MADV_COLD:
-	case MADV_PAGEOUT: return v->vm_flags & (VM_LOCKED | VM_PFN) ? -EINVAL : 0;
-	case MADV_FREE:
-		if (!vma_is_anon(v))
+	case MADV_PAGEOUT:
+		if (v->vm_flags & (VM_LOCKED | VM_PFN))
 			return -EINVAL;
-		/* fall through */
+		advise_cold(v, start, end, advice == MADV_PAGEOUT);
+		return 0;
+	case MADV_FREE:
+		if (!vma_is_anon(v) || (v->vm_flags & VM_LOCKED))
+			return -EINVAL;
+		advise_free(v, start, end);
+		return 0;
 	case MADV_DONTNEED:
 		if (v->vm_flags & VM_LOCKED)
 			return -EINVAL;

@@ -256,6 +256,29 @@ void mapping_destroy(struct mapping *m)
 	spin_unlock(&m->lock);
 }
 
+void mapping_read_ahead(struct mapping *m, u64 first, u64 n)
+{
+	u64 last = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
+	struct mem_totals t;
+
+	if (is_kept(m) || first >= last)
+		return;
+	mem_totals(&t);
+	n = min(n, last - first);
+	n = min(n, t.available / 2);	/* what comes must not push itself out */
+	for (; n; n--, first++) {
+		struct folio *f;
+
+		read_lock(&m->invalidate_lock);
+		f = mapping_get(m, first);
+		read_unlock(&m->invalidate_lock);
+		if (IS_ERR(f) || sleep_interrupted(SLEEP_KILLABLE))
+			break;
+		folio_put(f);
+		cond_resched();
+	}
+}
+
 u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last)
 {
 	struct folio *f;
@@ -267,7 +290,7 @@ u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last)
 		u32 n = folio_nr_pages(f);
 
 		first = f->page.index + n;
-		freed += lru_drop(f) ? n : 0;
+		freed += lru_drop(f, false) ? n : 0;
 		if (!first)
 			break;
 		cond_resched();

@@ -241,6 +241,13 @@ bool rmap_wrprotect(struct folio *f)
 /* --- unmapping ------------------------------------------------------------------------------- */
 struct unmap { u32 flags; bool refused; };
 
+/* Written through the linear map, or about to be: whoever does so marks it under the node lock. */
+static bool in_use(const struct folio *f)
+{
+	return page_test(&f->page, PG_DIRTY) ||
+	       ref_read(&f->page.refcount) > atomic_read(&f->page.mapcount) + 1;
+}
+
 static bool unmap_run(const struct rmap_run *r, void *arg)
 {
 	struct unmap *u = arg;
@@ -249,7 +256,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	struct zap z;
 
 	u->refused = ((r->v->vm_flags & VM_LOCKED) && !(u->flags & UNMAP_LOCKED)) ||
-		     ((u->flags & UNMAP_CLEAN) && r->any_dirty);
+		     ((u->flags & UNMAP_CLEAN) && (r->any_dirty || in_use(r->f)));
 	if (u->refused)
 		return false;
 	was = get_and_clear_ptes(r->pte, r->n);

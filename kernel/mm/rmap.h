@@ -52,7 +52,9 @@ u32 rmap_referenced(struct folio *f, bool try);
 bool rmap_wrprotect(struct folio *f);
 
 enum unmap_flag {
-	UNMAP_CLEAN = 1,	/* stop at a dirty leaf (it stays): for pages freed lazily */
+	/* stop at a dirty leaf, or if there are references beside the caller's one (it stays): for
+	 * pages freed lazily */
+	UNMAP_CLEAN = 1,
 	UNMAP_LOCKED = 2,	/* memory that mlock holds, too */
 	UNMAP_TRY = 4,		/* as RMAP_TRY */
 };

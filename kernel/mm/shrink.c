@@ -39,7 +39,7 @@ static bool take_out(struct folio *f)
 static bool drop_locked(struct folio *f)
 {
 	if (atomic_read(&f->page.mapcount))
-		mapping_unmap_folio(f);
+		folio_unmap(f, false);
 	if (atomic_read(&f->page.mapcount) || !take_out(f))
 		return false;
 	mem_stat_add(STAT_CACHE, -(i64)folio_nr_pages(f));
@@ -55,7 +55,7 @@ static struct lru_age age_of(struct folio *f, bool force)
 			     .dirty = page_test(&f->page, PG_DIRTY) };
 
 	if (atomic_read(&f->page.mapcount))
-		mapping_age_folio(f, &a);
+		folio_age(f, &a);
 	return a;
 }
 
@@ -67,6 +67,20 @@ static void activate(struct folio *f)
 	mem_stat_add(STAT_PGACTIVATE, folio_nr_pages(f));
 }
 
+/*
+ * Anonymous memory that its owner has given up (MADV_FREE): it goes unless it was written to since.
+ * Locked, one reference is ours, and the last one if it went.
+ */
+static void shrink_lazy(struct folio *f)
+{
+	if (!page_test(&f->page, PG_LAZYFREE))
+		return;
+	if (folio_unmap(f, true))
+		mem_stat_add(STAT_PGLAZYFREED, folio_nr_pages(f));
+	else if (folio_written(f))
+		page_clear(&f->page, PG_LAZYFREE);	/* no list will have it */
+}
+
 /* An isolated folio from the inactive list. true: it is gone, with our reference. */
 static bool shrink_one(struct folio *f, bool force)
 {
@@ -74,6 +88,14 @@ static bool shrink_one(struct folio *f, bool force)
 
 	if (!folio_trylock(f))
 		return false;
+	if (page_test(&f->page, PG_ANON)) {
+		shrink_lazy(f);
+		folio_unlock(f);
+		if (ref_read(&f->page.refcount) > 1)
+			return false;
+		folio_put(f);
+		return true;
+	}
 	if (f->page.mapping) {
 		a = age_of(f, force);
 		switch (lru_age_inactive(&a)) {
@@ -95,51 +117,51 @@ static bool shrink_one(struct folio *f, bool force)
 /* Pages freed of one batch; *scanned grows by what was looked at. */
 static u64 shrink_inactive(bool force, u64 *scanned)
 {
-	struct list batch = LIST_INIT(batch), keep = LIST_INIT(keep);
+	struct folio *f[BATCH];
+	u32 got = lru_isolate(LRU_INACTIVE, BATCH, f, scanned), kept = 0;
 	u64 freed = 0;
 
-	*scanned += lru_isolate(LRU_INACTIVE, BATCH, &batch);
-	while (!list_empty(&batch)) {
-		struct folio *f = (struct folio *)list_first(&batch, struct page, lru);
-		u32 n = folio_nr_pages(f);
+	for (u32 i = 0; i < got; i++) {
+		u32 n = folio_nr_pages(f[i]);
 
-		list_del(&f->page.lru);
-		if (shrink_one(f, force))
+		if (shrink_one(f[i], force))
 			freed += n;
 		else
-			list_add(&keep, &f->page.lru);
+			f[kept++] = f[i];
 	}
-	lru_putback(&keep);
+	lru_putback(f, kept);
 	return freed;
 }
 
-/* A batch from the end of the active list gets its second chance on the inactive one. Returns the
- * number of pages looked at. */
+/* From the active list's end: its second chance is on the inactive one, unless it stays. */
+static void age_active(struct folio *f, bool force)
+{
+	struct lru_age a;
+
+	if (!folio_trylock(f))
+		return;
+	if (!page_test(&f->page, PG_ANON) && f->page.mapping) {
+		a = age_of(f, force);
+		if (!lru_age_active(&a)) {
+			page_clear(&f->page, PG_ACTIVE);
+			page_set(&f->page, PG_WORKINGSET);
+			mem_stat_add(STAT_PGDEACTIVATE, folio_nr_pages(f));
+		}
+	}
+	folio_unlock(f);
+}
+
+/* A batch from the active list. Returns the number of pages looked at. */
 static u64 shrink_active(bool force)
 {
-	struct list batch = LIST_INIT(batch), done = LIST_INIT(done);
-	u64 looked = lru_isolate(LRU_ACTIVE, BATCH, &batch);
+	struct folio *f[BATCH];
+	u64 looked = 0;
+	u32 got = lru_isolate(LRU_ACTIVE, BATCH, f, &looked);
 
 	mem_stat_add(STAT_PGREFILL, (i64)looked);
-	while (!list_empty(&batch)) {
-		struct folio *f = (struct folio *)list_first(&batch, struct page, lru);
-
-		list_del(&f->page.lru);
-		list_add(&done, &f->page.lru);
-		if (!folio_trylock(f))
-			continue;
-		if (f->page.mapping) {
-			struct lru_age a = age_of(f, force);
-
-			if (!lru_age_active(&a)) {
-				page_clear(&f->page, PG_ACTIVE);
-				page_set(&f->page, PG_WORKINGSET);
-				mem_stat_add(STAT_PGDEACTIVATE, folio_nr_pages(f));
-			}
-		}
-		folio_unlock(f);
-	}
-	lru_putback(&done);
+	for (u32 i = 0; i < got; i++)
+		age_active(f[i], force);
+	lru_putback(f, got);
 	return looked;
 }
 
@@ -164,44 +186,51 @@ u64 lru_shrink(u64 want, u32 priority, bool kswapd)
 	return freed;
 }
 
-/* Isolated, one reference is ours, which goes with it: whatever its age, but not if it is mapped. */
-static bool drop_unused(struct folio *f)
+/* Isolated, one reference is ours, which goes with it: whatever its age. mapped: also if it is. */
+static bool drop_now(struct folio *f, bool mapped)
 {
+	struct lru_age a = { 0 };
+
 	if (!folio_trylock(f))
 		return false;
-	if (f->page.mapping && !atomic_read(&f->page.mapcount) && drop_locked(f))
-		return true;
+	if (page_test(&f->page, PG_ANON)) {
+		shrink_lazy(f);
+	} else if (f->page.mapping && (mapped || !atomic_read(&f->page.mapcount))) {
+		folio_age(f, &a);
+		if (!a.locked && drop_locked(f))
+			return true;
+	}
 	folio_unlock(f);
 	return false;
 }
 
-bool lru_drop(struct folio *f)
+bool lru_drop(struct folio *f, bool mapped)
 {
-	lru_del(f);
-	if (drop_unused(f))
+	bool mine = lru_del(f);
+
+	if (drop_now(f, mapped))
 		return true;
-	lru_add(f);
+	if (mine)
+		lru_add(f);
 	folio_put(f);
 	return false;
 }
 
 static u64 drop_batch(enum lru_list from, u64 *looked)
 {
-	struct list batch = LIST_INIT(batch), keep = LIST_INIT(keep);
+	struct folio *f[BATCH];
+	u32 got = lru_isolate(from, BATCH, f, looked), kept = 0;
 	u64 freed = 0;
 
-	*looked += lru_isolate(from, BATCH, &batch);
-	while (!list_empty(&batch)) {
-		struct folio *f = (struct folio *)list_first(&batch, struct page, lru);
-		u32 n = folio_nr_pages(f);
+	for (u32 i = 0; i < got; i++) {
+		u32 n = folio_nr_pages(f[i]);
 
-		list_del(&f->page.lru);
-		if (drop_unused(f))
+		if (drop_now(f[i], false))
 			freed += n;
 		else
-			list_add(&keep, &f->page.lru);
+			f[kept++] = f[i];
 	}
-	lru_putback(&keep);
+	lru_putback(f, kept);
 	return freed;
 }
 

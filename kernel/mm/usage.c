@@ -17,7 +17,10 @@ static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e, u64 by
 	u->pss += bytes / max(users, 1ul);
 	if (page_test(&f->page, PG_ANON)) {
 		u->anonymous += bytes;
-		dirty = true;
+		if (page_test(&f->page, PG_LAZYFREE) && !dirty)
+			u->lazyfree += bytes;
+		else
+			dirty = true;
 	}
 	if (pte_young(e) || page_test(&f->page, PG_REFERENCED))
 		u->referenced += bytes;

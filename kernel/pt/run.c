@@ -278,6 +278,29 @@ bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared)
 	return any;
 }
 
+void clean_ptes(pte_t *p, u32 n)
+{
+	const pte_t first = pte_load(p);
+	u32 blocks = 0;
+
+	for (u32 i = 0; i < n;) {
+		if (at_block(&p[i], n - i)) {
+			pte_t old = block_take(&p[i]);
+
+			block_put(&p[i], old, pte_mkold(pte_mkclean(old)));
+			blocks++;
+			i += CONT_PTES;
+		} else {
+			pte_t old = pte_load(&p[i]);
+
+			while (!pte_replace(&p[i], &old, pte_mkold(pte_mkclean(old))))
+				;
+			i++;
+		}
+	}
+	kept(first, n, blocks);
+}
+
 bool clear_young_ptes(pte_t *p, u32 n)
 {
 	const pte_t first = pte_load(p);

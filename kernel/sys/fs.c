@@ -159,9 +159,29 @@ SYSCALL(sync_file_range)
 	return ret;
 }
 
+/* Advice about bytes [start, end) of a file with pages in memory; end 0: to its end. */
+static void advise_file(struct mapping *m, u64 start, u64 end, int advice)
+{
+	u64 first = start >> PAGE_SHIFT, behind;
+
+	if (!end || end > READ_ONCE(m->size))
+		end = align_up(READ_ONCE(m->size), PAGE_SIZE);
+	if (advice == POSIX_FADV_WILLNEED) {
+		behind = div_round_up(end, PAGE_SIZE);
+		if (first < behind)
+			mapping_read_ahead(m, first, behind - first);
+	} else if (advice == POSIX_FADV_DONTNEED) {
+		first = div_round_up(start, PAGE_SIZE);	/* pages that it has only a part of stay */
+		behind = end >> PAGE_SHIFT;
+		if (first < behind)
+			mapping_drop_clean(m, first, behind - 1);
+	}
+}
+
 SYSCALL(fadvise64)
 {
 	struct fdref r = fdref_get((int)a[0]);
+	u64 end = a[2] && a[1] + a[2] > a[1] ? a[1] + a[2] : 0;
 	i64 ret = 0;
 
 	if (!r.file)
@@ -170,6 +190,8 @@ SYSCALL(fadvise64)
 		ret = -ESPIPE;
 	else if ((i64)a[2] < 0 || (u32)a[3] > POSIX_FADV_NOREUSE)
 		ret = -EINVAL;
+	else if (r.file->backing.mapping)
+		advise_file(r.file->backing.mapping, a[1], end, (int)a[3]);
 	fdref_put(r);
 	return ret;
 }
@@ -177,12 +199,15 @@ SYSCALL(fadvise64)
 SYSCALL(readahead)
 {
 	struct fdref r = fdref_get((int)a[0]);
+	u64 end = a[1] + a[2] > a[1] ? a[1] + a[2] : 0;
 	i64 ret = 0;
 
 	if (!r.file || !(r.file->mode & FMODE_READ))
 		ret = -EBADF;
 	else if (!S_ISREG(r.file->inode->mode))
 		ret = -EINVAL;
+	else if (a[2] && r.file->backing.mapping)
+		advise_file(r.file->backing.mapping, a[1], end, POSIX_FADV_WILLNEED);
 	if (r.file)
 		fdref_put(r);
 	return ret;

@@ -277,3 +277,149 @@ TEST(drop_caches)
 	ERR(write(ctl, "0", 1), EINVAL);
 	ERR(write(ctl, "8", 1), EINVAL);
 }
+
+/* --- advice ---------------------------------------------------------------------------------- */
+/* Kilobytes of a field of the mapping at p in smaps. */
+static unsigned long smaps_kb(const void *p, const char *field)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+	bool here = false;
+	unsigned long start, end, kb = 0;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = start <= (unsigned long)p && (unsigned long)p < end;
+		else if (here && !strncmp(line, field, strlen(field)))
+			kb = strtoul(line + strlen(field), NULL, 10);
+	}
+	fclose(f);
+	return kb;
+}
+
+TEST(free_is_lazy)
+{
+	unsigned long n = 256, kept = 0;
+	char *p = check_anon(n * PAGE);
+
+	memset(p, 1, n * PAGE);
+	OK(madvise(p, n * PAGE, MADV_FREE));
+	for (unsigned long i = 0; i < n; i++)
+		kept += p[i * PAGE] == 1;
+	CHECK_GE(kept, n / 2);	/* nobody wanted the memory */
+	CHECK_GE(smaps_kb(p, "LazyFree:"), n / 2 * PAGE / 1024);
+	memset(p, 2, n * PAGE);
+	CHECK_EQ(smaps_kb(p, "LazyFree:"), 0);
+	for (unsigned long i = 0; i < n; i++)
+		CHECK_EQ(p[i * PAGE], 2);
+}
+
+/* What others map too they have not given up; what is written before or after is kept. */
+TEST(free_and_fork)
+{
+	char *p = check_anon(3 * PAGE);
+
+	memset(p, 1, 3 * PAGE);
+	CHILD_OK(
+		OK(madvise(p, 3 * PAGE, MADV_FREE));
+		OK(madvise(p, 3 * PAGE, MADV_PAGEOUT));
+	);
+	CHECK_EQ(p[0], 1);
+	CHECK_EQ(p[2 * PAGE], 1);
+	OK(madvise(p, 3 * PAGE, MADV_FREE));
+	p[PAGE] = 7;
+	CHILD_OK(
+		OK(madvise(p, 3 * PAGE, MADV_PAGEOUT));
+		CHECK_EQ(p[PAGE], 7);
+	);
+	CHECK_EQ(p[PAGE], 7);
+}
+
+TEST_TIMEOUT(free_is_taken, 120)
+{
+	unsigned long ram = small_ram(), n = ram / 8 / PAGE, taken = 0, kept = 0, old;
+	int fd = pattern_open(O_RDONLY);
+	unsigned long *p = (void *)check_anon(n * PAGE);
+
+	for (unsigned long i = 0; i < n; i++)
+		p[i * PAGE / 8] = i + 1;
+	old = vmstat("pglazyfreed");
+	OK(madvise(p, n * PAGE, MADV_FREE));
+	for (unsigned long i = 0; i < n; i += 64)
+		p[i * PAGE / 8 + 1] = i;
+	read_through(fd, 0, ram / MIB * MIB * 3 / 2);
+	for (unsigned long i = 0; i < n; i++) {
+		unsigned long w = p[i * PAGE / 8];
+
+		if (i % 64 == 0)
+			CHECK_EQ(w, i + 1);
+		else
+			CHECK(!w || w == i + 1);
+		taken += !w;
+		kept += w != 0;
+	}
+	printf("# %lu of %lu pages given up were taken\n", taken, n - n / 64);
+	CHECK_GE(taken, n / 2);
+	CHECK_GE(vmstat("pglazyfreed") - old, taken);
+}
+
+TEST(pageout)
+{
+	int fd = pattern_open(O_RDONLY);
+	char *p = mmap(NULL, MIB, PROT_READ, MAP_SHARED, fd, 5 * (off_t)GIB), *a = check_anon(MIB);
+	unsigned long made;
+	unsigned char in[MIB / PAGE];
+
+	CHECK(p != MAP_FAILED);
+	touch_through(p, 5 * GIB, MIB);
+	made = pages_made();
+	OK(madvise(p, MIB, MADV_COLD));
+	touch_through(p, 5 * GIB, MIB);
+	CHECK_EQ(pages_made(), made);
+	OK(madvise(p, MIB / 2, MADV_PAGEOUT));
+	OK(mincore(p, MIB, in));
+	CHECK(!(in[0] & 1) && !(in[127] & 1) && (in[128] & 1));
+	touch_through(p, 5 * GIB, MIB);
+	CHECK_EQ(pages_made(), made + MIB / 2 / PAGE);
+	memset(a, 1, MIB);
+	OK(madvise(a, MIB, MADV_PAGEOUT));	/* no swap: stays */
+	CHECK_EQ(a[MIB - 1], 1);
+	OK(madvise(a, MIB / 2, MADV_FREE));
+	OK(madvise(a, MIB, MADV_PAGEOUT));
+	CHECK_EQ(a[0], 0);
+	CHECK_EQ(a[MIB - 1], 1);
+	OK(mlock(p, PAGE));
+	ERR(madvise(p, MIB, MADV_PAGEOUT), EINVAL);
+}
+
+/* Each kind of advice brings its pages in, and the bytes are read without any more being made. */
+static void check_ahead(int fd, unsigned long off, unsigned long made)
+{
+	CHECK_GE(pages_made(), made + MIB / PAGE);
+	made = pages_made();
+	read_through(fd, off, MIB);
+	CHECK_EQ(pages_made(), made);
+}
+
+TEST(read_ahead)
+{
+	int fd = pattern_open(O_RDONLY);
+	unsigned long made = pages_made(), off = 40 * GIB;
+	char *p = mmap(NULL, MIB, PROT_READ, MAP_SHARED, fd, (off_t)off);
+
+	CHECK(p != MAP_FAILED);
+	OK(madvise(p, MIB, MADV_WILLNEED));
+	check_ahead(fd, off, made);
+	made = pages_made();
+	OK(posix_fadvise(fd, (off_t)(off + GIB), MIB, POSIX_FADV_WILLNEED));
+	check_ahead(fd, off + GIB, made);
+	made = pages_made();
+	OK(readahead(fd, (off_t)(off + 2 * GIB), MIB));
+	check_ahead(fd, off + 2 * GIB, made);
+	made = pages_made();
+	OK(posix_fadvise(fd, (off_t)(off + GIB), MIB - 8, POSIX_FADV_DONTNEED));
+	read_through(fd, off + GIB, MIB);
+	CHECK_GE(pages_made(), made + MIB / PAGE - 1);
+	CHECK_LE(pages_made(), made + MIB / PAGE);
+}

@@ -130,8 +130,9 @@ size_t copy_to_user(void *dst, const void *src, size_t n) { return n; }
 size_t copy_from_user(void *dst, const void *src, size_t n) { return n; }
 size_t clear_user(void *dst, size_t n) { return n; }
 void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow) { }
-void mapping_age_folio(struct folio *f, struct lru_age *a) { }
-void mapping_unmap_folio(struct folio *f) { }
+void folio_age(struct folio *f, struct lru_age *a) { }
+bool folio_unmap(struct folio *f, bool clean) { return true; }
+bool folio_written(struct folio *f) { return false; }
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	size_t n = strlen(src);

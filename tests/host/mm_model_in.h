@@ -35,6 +35,7 @@ struct mpage {
 	u8 pin;			/* its page is pinned: 1 + which pin */
 	u16 obj, off;		/* page off of objects[obj]; not ANON */
 	bool copied;		/* FILE_PRIVATE: has contents of its own */
+	bool given;		/* ANON: given up (MADV_FREE), may hold 0 instead of val */
 	u32 flags;		/* of TRACKED */
 	u64 val;		/* what its first and last word hold */
 };
@@ -83,6 +84,10 @@ void resync(struct proc *p, u32 i, u32 n);
 void see_copies(struct proc *p, u32 i, u32 n);
 enum fault_result expected(const struct mpage *m, enum fake_access_kind kind);
 u64 *model_word(struct mpage *m);
+/* The page may hold what was seen; if it was given up and holds 0, it is 0 from now on. */
+bool may_hold(struct mpage *m, u64 seen);
+/* The page has been written to. */
+void model_write(struct mpage *m, u64 val);
 /* The page becomes the process's own, if it is private: as a write does. */
 void own_page(struct mpage *m);
 /* What mm_populate does to the model; false: it stopped at a page that cannot be had. */

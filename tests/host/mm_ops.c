@@ -20,7 +20,7 @@ static bool locks_now(u32 flags) { return (flags & LOCK_FLAGS) == VM_LOCKED; }
 /* The page has nothing of its own any more. */
 static int drop(struct mpage *m)
 {
-	m->copied = false;
+	m->copied = m->given = false;
 	m->val = m->pin = 0;
 	return 0;
 }
@@ -383,7 +383,10 @@ static bool op_mremap_here(struct proc *p)
 static int page_dontneed(struct mpage *m) { return m->flags & VM_LOCKED ? -EINVAL : drop(m); }
 static int page_free_(struct mpage *m)
 {
-	return m->kind != ANON || (m->flags & VM_LOCKED) ? -EINVAL : drop(m);
+	if (m->kind != ANON || (m->flags & VM_LOCKED))
+		return -EINVAL;
+	m->given = true;
+	return 0;
 }
 static int page_quiet(struct mpage *m) { return 0; }
 static int page_cold(struct mpage *m) { return m->flags & VM_LOCKED ? -EINVAL : 0; }
@@ -486,6 +489,28 @@ static bool op_madvise(struct proc *p)
 	if (r != want)
 		panic("madvise(%d) gives %d, expected %d", a->advice, r, want);
 	return !r;
+}
+
+/* Memory that has contents is given up; what is left of a write or a fork between is reclaim's. */
+static bool op_free(struct proc *p)
+{
+	static const struct advice free_it = { MADV_FREE, 0, 0, page_free_, false };
+	u32 i = choose(window), n = 0, most = 1 + choose(choose(2) ? 600 : 16);
+	int r;
+
+	while (i < window && (page_free_(&(struct mpage){ .kind = p->page[i].kind,
+							  .flags = p->page[i].flags }) ||
+			      !p->page[i].val))
+		i++;
+	while (i + n < window && n < most && p->page[i + n].kind == ANON &&
+	       !(p->page[i + n].flags & VM_LOCKED))
+		n++;
+	if (!n)
+		return false;
+	r = mm_madvise(p->mm, va_of(i), size_of(n), MADV_FREE);
+	trace("%u: free(%u +%u) = %d\n", number(p), i, n, r);
+	BUG_ON(r || advise_model(p, i, n, &free_it));
+	return true;
 }
 
 /* --- mlock ----------------------------------------------------------------------------------- */
@@ -616,7 +641,7 @@ static bool op_fork(struct proc *p)
 		if (m->flags & VM_DONTFORK)
 			unmap_model(c, i, 1);
 		else if (m->flags & VM_WIPEONFORK)
-			m->val = 0;
+			drop(m);
 	}
 	be(c);
 	return true;
@@ -679,11 +704,10 @@ static bool op_outside(struct proc *p)
 	if (!r)
 		return false;
 	if (!write) {
-		BUG_ON(word_of(page) != *model_word(m));
+		BUG_ON(!may_hold(m, word_of(page)));
 		return true;
 	}
-	own_page(m);
-	*model_word(m) = ++stamp;
+	model_write(m, ++stamp);
 	return true;
 }
 
@@ -721,6 +745,7 @@ static const struct op {
 	{ "mremap", 4, op_mremap },
 	{ "mremap_here", 1, op_mremap_here },
 	{ "madvise", 5, op_madvise },
+	{ "free", 4, op_free },
 	{ "mlock", 1, op_mlock },
 	{ "munlock", 2, op_munlock },
 	{ "mlockall", 1, op_mlockall },
@@ -733,7 +758,7 @@ static const struct op {
 	{ "punch", 1, op_punch },
 	{ "file_write", 2, op_file_write },
 	{ "file_read", 1, op_file_read },
-	{ "reclaim", 1, op_reclaim },
+	{ "reclaim", 3, op_reclaim },
 	{ "rmap", 3, op_rmap },
 	{ "pin", 6, op_pin },
 	{ "unpin", 2, op_unpin },

@@ -37,7 +37,7 @@ bool op_pin(struct proc *p)
 		return false;
 	if (flags && m->kind == FILE_PRIVATE)
 		own_page(m);
-	BUG_ON(word_of(page_address(page)) != *model_word(m));
+	BUG_ON(!may_hold(m, word_of(page_address(page))));
 	if (m->kind != ANON) {	/* a file's page may go from its place */
 		gup_unpin(page, flags);
 		return true;

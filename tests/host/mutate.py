@@ -41,7 +41,11 @@ MUTATIONS = (	# name, file, what, instead
     ("truncation_leaves_copies", "kernel/mm/mapping_rw.c", "		mapping_unmap_range(m, first, ~0ull - first, true);\n", ""),
     ("fork_keeps_the_lock", "kernel/mm/fork.c", "	n->vm_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);\n", ""),
     ("reclaim_drops_what_is_dirty", "kernel/mm/shrink.c", "!page_test(&f->page, PG_DIRTY) &&\n	       __atomic", "__atomic"),
-    ("reclaim_takes_private_copies", "kernel/mm/age.c", "z.keep_private = z.beside_faults = true", "z.beside_faults = true"),
+    ("free_takes_what_was_written", "kernel/mm/age.c", "UNMAP_TRY | (clean ? UNMAP_CLEAN : 0)", "UNMAP_TRY"),
+    ("free_takes_what_is_being_written", "kernel/mm/rmap.c", "		if (was.any_dirty) {\n", "		if (0) {\n"),
+    ("free_takes_what_is_used", "kernel/mm/rmap.c", "(r->any_dirty || in_use(r->f))", "r->any_dirty"),
+    ("free_forgets_the_tlb", "kernel/mm/advise_age.c", "		pt_gather_invalidate(&g);\n	}\n	return false;",
+     "	}\n	return false;"),
     ("roll_over_without_invalidation", "kernel/pt/asid.c", "	tlb_inval_all();\n", ""),
     ("roll_over_does_not_reserve", "kernel/pt/asid.c", "		test_and_use(asids.reserved[cpu] & ASID_MASK);\n", ""),
     # contiguous blocks and 2 MiB blocks

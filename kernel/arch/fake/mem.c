@@ -18,7 +18,7 @@
 #include <mm/page.h>
 #include <mm/stat.h>
 
-void lru_del(struct folio *f);	/* mm/lru.c */
+bool lru_del(struct folio *f);	/* mm/lru.c */
 
 char *fake_ram, *fake_vmemmap;
 u64 fake_ram_size;
@@ -227,7 +227,7 @@ void mem_totals(struct mem_totals *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->total = fake_ram_size >> PAGE_SHIFT;
-	t->free = nr_free;
+	t->free = t->available = nr_free;
 }
 
 /* --- objects --------------------------------------------------------------------------------- */

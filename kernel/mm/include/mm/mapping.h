@@ -77,6 +77,11 @@ off64 mapping_seek(struct mapping *m, u64 pos, bool data);
 int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n);
 
 /*
+ * Reads in what is missing of pages first..first+n-1, as far as there is memory for it. Errors show
+ * when the pages are used. Sleeps.
+ */
+void mapping_read_ahead(struct mapping *m, u64 first, u64 n);
+/*
  * Drops what is clean and that nobody uses of pages first..last (posix_fadvise, drop_caches); pages
  * of memory files stay. Returns the number of pages freed. Sleeps.
  */

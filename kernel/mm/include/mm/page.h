@@ -34,6 +34,7 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
 		 PG_TAIL,
 		 PG_WAITERS,
 		 PG_ICACHE, /* instruction fetches see its contents */
+		 PG_LAZYFREE, /* anonymous: may be freed while all its leaves are clean */
 		 PG_ACTIVE, /* belongs on the active list */
 		 PG_WORKINGSET, /* has been active: for the count of such pages that come back */
 };

@@ -257,6 +257,11 @@ void clear_full_ptes(pte_t *p, u32 n);
 bool modify_ptes(pte_t *p, u32 n, pte_t perm, bool write, bool shared);
 /* Clears accessed; returns whether any was. The caller invalidates, if it cares. */
 bool clear_young_ptes(pte_t *p, u32 n);
+/*
+ * n leaves become clean and old: the next write through one marks it again. The caller invalidates
+ * before it relies on that.
+ */
+void clean_ptes(pte_t *p, u32 n);
 /* n leaves become writable, dirty, accessed and (if exclusive) exclusive. */
 void allow_write_ptes(pte_t *p, u32 n, bool exclusive);
 /* n leaves become exclusive. */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Advice about the age of pages: MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED. mm->lock is held
+ * for reading, so nobody forks meanwhile; faults and reclaim go on beside it.
+ *
+ * MADV_FREE makes the leaves of a private page clean and puts its folio on reclaim's list; a write
+ * makes a leaf dirty again, and reclaim, which looks at the leaf when it takes it away, then keeps
+ * the page. The TLB forgets the old leaf before its table is unlocked, so no write is missed. A
+ * folio that others map too stays as it is (they have given up nothing). Of a folio that the range
+ * has only a part of, or that is not mapped whole, the part goes at once.
+ */
+#include "advise.h"
+#include "alloc.h"
+#include "lru.h"
+
+#define ANY (PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL)
+
+/* The folio of the entry at i and how many entries from there on map it; NULL: none, 1 entry. */
+static struct folio *run_at(const struct pt_walk *w, u32 i, u32 *n)
+{
+	pte_t e = pte_load(&w->pte[i]);
+	struct folio *f;
+	u32 left;
+
+	*n = 1;
+	if (pte_is_none(e) || pte_special(e))
+		return NULL;
+	f = leaf_folio(e, &left);
+	*n = pt_run_of(&w->pte[i], run_limit(left, w->n - i, w->level), w->level, ANY).n;
+	return f;
+}
+
+/* --- MADV_FREE ------------------------------------------------------------------------------- */
+static void give_up(struct folio *f)
+{
+	page_clear(&f->page, PG_DIRTY);
+	page_clear(&f->page, PG_REFERENCED);
+	if (!page_test_set(&f->page, PG_LAZYFREE))
+		mem_stat_add(STAT_PGLAZYFREE, folio_nr_pages(f));
+	lru_add(f);
+}
+
+/* The part of [*start, end) before the first part of a folio: clean. That part is *start, *n. */
+static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *n)
+{
+	struct pt_gather g;
+	struct pt_walk w;
+	u32 run;
+
+	pt_gather_init(&g, &v->mm->pt, false);
+	pt_walk_edit(&w, &v->mm->pt, *start, end, PT_ADVISE);
+	while (pt_walk_next(&w)) {
+		for (u32 i = 0; i < w.n; i += run) {
+			struct folio *f = run_at(&w, i, &run);
+			u64 va = pt_walk_va(&w, i), pages = run * (u64)pt_pages(w.level);
+
+			if (!f || atomic_read(&f->page.mapcount) > (i32)folio_nr_pages(f))
+				continue;
+			if (pages < folio_nr_pages(f)) {
+				pt_gather_invalidate(&g);
+				pt_walk_stop(&w);
+				*start = va;
+				*n = pages;
+				return true;
+			}
+			clean_ptes(&w.pte[i], run);
+			pt_gather_range(&g, va, va + (pages << PAGE_SHIFT), w.level);
+			give_up(f);
+		}
+		pt_gather_invalidate(&g);
+	}
+	return false;
+}
+
+void advise_free(struct vma *v, u64 start, u64 end)
+{
+	struct zap z;
+	u64 n;
+
+	while (clean_until_part(v, &start, end, &n)) {
+		u64 stop = min(end, start + (n << PAGE_SHIFT));
+
+		zap_begin(&z, v->mm, false);
+		z.beside_faults = true;
+		zap_vma(&z, v, start, stop);
+		zap_end(&z);
+		start = stop;
+	}
+}
+
+/* --- MADV_COLD, MADV_PAGEOUT ----------------------------------------------------------------- */
+#define BATCH 32u
+
+struct cold { struct folio *folio[BATCH]; u32 n; };
+
+static void drop_batch(struct cold *c)
+{
+	while (c->n)
+		lru_drop(c->folio[--c->n], true);
+}
+
+/* One run becomes old; its folio is remembered, with a reference, if it is to go. */
+static void cool(struct pt_walk *w, u32 i, u32 run, struct folio *f, struct cold *c)
+{
+	bool lists = page_test(&f->page, PG_LRU);
+
+	clear_young_ptes(&w->pte[i], run);
+	if (lists)
+		folio_deactivate(f);
+	if (!lists || !c || atomic_read(&f->page.mapcount) > (i32)folio_nr_pages(f))
+		return;
+	folio_get(f);
+	c->folio[c->n++] = f;
+}
+
+void advise_cold(struct vma *v, u64 start, u64 end, bool drop)
+{
+	struct cold c = { .n = 0 };
+	const u64 from = start;
+
+	while (start < end) {
+		u64 stop = min(end, align_down(start, PMD_SIZE) + PMD_SIZE);
+		struct pt_walk w;
+		u32 run;
+
+		pt_walk_edit(&w, &v->mm->pt, start, stop, PT_ADVISE);
+		start = stop;
+		while (pt_walk_next(&w)) {
+			for (u32 i = 0; i < w.n && c.n < BATCH; i += run) {
+				struct folio *f = run_at(&w, i, &run);
+
+				if (f)
+					cool(&w, i, run, f, drop ? &c : NULL);
+				start = min(stop, pt_walk_va(&w, i) + run * pt_span(w.level));
+			}
+			if (c.n == BATCH)
+				break;
+			start = stop;
+		}
+		pt_walk_stop(&w);
+		drop_batch(&c);
+		cond_resched();
+	}
+	invalidate_user(v->mm, from, end);
+}
+
+/* --- MADV_WILLNEED --------------------------------------------------------------------------- */
+void advise_willneed(struct vma *v, u64 start, u64 end)
+{
+	struct mapping *m = vma_mapping(v);
+
+	if (m)
+		mapping_read_ahead(m, vma_pgoff(v, start), (end - start) >> PAGE_SHIFT);
+}
