@@ -14,10 +14,11 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
     "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds each: 2 CPUs, 4 CPUs, too little memory", False),
+    "mm-selftests": ("suite_mm_selftests", "the Linux kernel's own memory selftests, here and on Debian's Linux", False),
     "fuzz": ("suite_fuzz", "the libFuzzer targets of tests/fuzz, for --seconds each, and a tally of all runs", False),
 }
 HELP = "Runs every test, or the suites that are named; ends with `N passed, N failed`, status 1 if one\nfailed.\n\nsuites:\n" \
-    + "".join("  %-8s%s%s\n" % (n, s[1], "" if s[2] else " (only when named)") for n, s in SUITES.items())
+    + "".join("  %-14s%s%s\n" % (n, s[1], "" if s[2] else " (only when named)") for n, s in SUITES.items())
 
 
 class Report:
@@ -72,7 +73,7 @@ def parser():
                          "./tine test guest --only mem_map,signal_basic.nested", "./tine test stress --seconds 600"))
     p.add("--linux", action="store_true", help="guest, stress, run: on Debian's Linux in Tine's place")
     p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; fuzz: these targets;\n"
-          "run, boot: names that contain one")
+          "mm-selftests, run, boot: names that contain one")
     p.add("--seconds", type=int, metavar="N", help="stress (default 60), fuzz (default 30): for how long")
     p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set; stress: all with N")
     p.add("--cpu", metavar="MODEL", help="guest: one machine with this CPU in place of the usual set")
@@ -94,7 +95,7 @@ def main(args):
     for name in names:
         report.note("# %s: %s" % (name, SUITES[name][1]))
         try:
-            getattr(importlib.import_module("tine." + SUITES[name][0]), "suite_" + name)(o, report)
+            getattr(importlib.import_module("tine." + SUITES[name][0]), "suite_" + name.replace("-", "_"))(o, report)
         except base.Error as error:
             if isinstance(error, UsageError):
                 raise

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The memory selftests of the Linux kernel: their sources from Debian's linux-source package,
+of the version of the Linux that is compared with, built as static arm64 programs in the cache."""
+import glob
+import os
+import subprocess
+
+from . import base, deps, fetch
+from .apt import Apt, unpack_deb
+from .base import Error
+
+# What they include: the tests' own frame, and headers for programs in the kernel's tree.
+PARTS = ("*/tools/testing/selftests/*.h", "*/tools/testing/selftests/mm", "*/tools/testing/selftests/kselftest",
+         "*/tools/include")
+COMMON = ("vm_util.c", "hugepage_settings.c", "thp_settings.c")	# linked into each, as far as there
+FLAGS = ("-O2", "-s", "-static", "-w", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE")
+
+
+def unpack_source(deb, where):
+    """The PARTS of the tar archive inside DEB; the whole is 1.5 GB and not wanted."""
+    member = "./usr/src/linux-source-*.tar.xz"
+    line = "set -o pipefail; dpkg-deb --fsys-tarfile \"$0\" | tar -xO --wildcards '%s' | tar -xJ -C \"$1\" " \
+        "--strip-components=1 --wildcards %s" % (member, " ".join("'%s'" % p for p in PARTS))
+    base.run(["bash", "-c", line, deb, where], "unpacking " + os.path.basename(deb))
+
+
+def sources():
+    """The folder with linux/ (the parts) and usr/include (kernel headers, libcap); fetched when missing."""
+    where = base.cache("src", "selftests")
+    if os.path.isdir(where):
+        return where
+    deps.need(deps.FETCH)
+    with base.locked("src-selftests"):
+        if os.path.isdir(where):
+            return where
+        apt = Apt(fetch.LINUX_SUITE, "arm64")
+        names = [n for n in apt.depends("linux-source") if n.startswith("linux-source-")]
+        if not names:
+            raise Error("linux-source names no package in Debian %s" % fetch.LINUX_SUITE)
+        debs = apt.download([names[0], "linux-libc-dev", "libcap-dev"], no_depends=True)
+        with base.Progress("unpacking Linux's selftests"), base.scratch(where) as tmp:
+            os.makedirs(tmp + "/x/linux")
+            unpack_source(debs_of(debs, "linux-source")[0], tmp + "/x/linux")
+            for deb in debs_of(debs, "linux-libc-dev") + debs_of(debs, "libcap-dev"):
+                unpack_deb(deb, tmp + "/x")
+            base.replace_tree(tmp + "/x", where)
+    return where
+
+
+def debs_of(debs, package):
+    return [d for d in debs if os.path.basename(d).startswith(package)]
+
+
+def build(names):
+    """(path by name of the programs, why by name of those that cannot be built)."""
+    deps.need(deps.CROSS)
+    top = sources()
+    linux, mm = os.path.join(top, "linux"), os.path.join(top, "linux/tools/testing/selftests/mm")
+    include = ["-isystem", top + "/usr/include/aarch64-linux-gnu", "-isystem", top + "/usr/include",
+               "-I", os.path.dirname(mm), "-I", linux + "/tools/include", "-I", linux + "/tools/include/uapi"]
+    common = [os.path.join(mm, c) for c in COMMON if os.path.exists(os.path.join(mm, c))]
+    libcap = glob.glob(top + "/usr/lib/aarch64-linux-gnu/libcap.a")
+    built, failed = {}, {}
+    for name in names:
+        out, source = os.path.join(top, "bin", name), os.path.join(mm, name + ".c")
+        if not os.path.exists(out):
+            if not os.path.exists(source):
+                failed[name] = "not in this version of the sources"
+                continue
+            with base.scratch(out) as tmp:
+                done = subprocess.run(["aarch64-linux-gnu-gcc", *FLAGS, *include, "-o", tmp + "/out", source, *common,
+                                       *libcap, "-lpthread", "-lrt", "-lm"], cwd=mm, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+                if done.returncode:
+                    failed[name] = done.stdout.decode("utf-8", "replace").strip().splitlines()[-1][:200]
+                    continue
+                os.rename(tmp + "/out", out)
+        built[name] = out
+    return built, failed
