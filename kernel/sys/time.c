@@ -323,15 +323,48 @@ SYSCALL(timer_delete) { return ptimer_delete((int)a[0]); }
 /* --- adjtimex: the clock is the machine's; it can be read and stepped, not slewed
  * ------------------------------ */
 
+#define SS_READ 0xa001u		/* adjtime(3) asks what is left to slew: never anything */
+
+/* ADJ_SETOFFSET: adds t->time, whose seconds may be negative. */
+static i64 step_clock(const struct __kernel_timex *t)
+{
+	bool nano = t->modes & ADJ_NANO;
+	i64 sec = t->time.tv_sec, part = t->time.tv_usec;
+	const i64 most = (i64)(~0ull / NSEC_PER_SEC / 4);
+	i64 to;
+
+	if (part < 0 || part >= (nano ? (i64)NSEC_PER_SEC : 1000000) || sec > most || sec < -most)
+		return -EINVAL;
+	if (__builtin_add_overflow((i64)realtime_ns(),
+				   sec * (i64)NSEC_PER_SEC + part * (nano ? 1 : 1000), &to) ||
+	    to < 0)
+		return -EINVAL;
+	return set_wall_clock((u64)to);
+}
+
+static i64 adjust(const struct __kernel_timex *t)
+{
+	if (!t->modes || t->modes == SS_READ)
+		return 0;
+	if (!capable(CAP_SYS_TIME))
+		return -EPERM;
+	if ((t->modes & ~(u32)ADJ_NANO) != ADJ_SETOFFSET)
+		return -EOPNOTSUPP;
+	return step_clock(t);
+}
+
 static i64 do_adjtimex(void __user *p)
 {
 	struct __kernel_timex t;
-	u64 now = realtime_ns();
+	i64 err;
+	u64 now;
 
 	if (copy_from_user(&t, p, sizeof(t)))
 		return -EFAULT;
-	if (t.modes)
-		return capable(CAP_SYS_TIME) ? -EOPNOTSUPP : -EPERM;
+	err = adjust(&t);
+	if (err)
+		return err;
+	now = realtime_ns();
 	memset(&t, 0, sizeof(t));
 	t.status = STA_UNSYNC;
 	t.tick = 10000;

@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/times.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static long long ns(struct timespec ts)
@@ -163,6 +164,39 @@ TEST(settime)
 	CHECK_LE(clock_ns(CLOCK_MONOTONIC) - mono, 10 * SEC);	/* it did not jump */
 	now.tv_sec -= 1000;
 	OK(clock_settime(CLOCK_REALTIME, &now));
+}
+
+TEST(adjtimex_steps)
+{
+	struct timex t = {.modes = ADJ_SETOFFSET, .time = {1000, 500000}};
+	long long before = clock_ns(CLOCK_REALTIME), mono = clock_ns(CLOCK_MONOTONIC), moved;
+	struct timeval left;
+
+	CHECK_GE(adjtimex(&t), 0);
+	moved = clock_ns(CLOCK_REALTIME) - before;
+	CHECK(moved >= 1000 * SEC + 500 * MSEC && moved < 1010 * SEC);
+	CHECK_LE(clock_ns(CLOCK_MONOTONIC) - mono, 10 * SEC);
+	t = (struct timex){.modes = ADJ_SETOFFSET | ADJ_NANO, .time = {-1001, 500 * MSEC}};
+	CHECK_GE(adjtimex(&t), 0);
+	CHECK_LE(llabs(clock_ns(CLOCK_REALTIME) - before), 10 * SEC);
+	t = (struct timex){.modes = ADJ_MICRO};		/* as it was, where the last call set it */
+	CHECK(adjtimex(&t) >= 0 || errno == EOPNOTSUPP);
+	t = (struct timex){.modes = ADJ_SETOFFSET, .time = {0, 1000000}};
+	ERR(adjtimex(&t), EINVAL);
+	t = (struct timex){.modes = ADJ_SETOFFSET, .time = {0, -1}};
+	ERR(adjtimex(&t), EINVAL);
+	t = (struct timex){.modes = ADJ_SETOFFSET, .time = {-4000000000, 0}};
+	ERR(adjtimex(&t), EINVAL);			/* before the boot was in 1970 */
+	OK(adjtime(NULL, &left));
+	CHECK_EQ(left.tv_sec * 1000000 + left.tv_usec, 0);
+	CHILD_OK(
+		check_become(1000, 1000);
+		t = (struct timex){.modes = ADJ_SETOFFSET};
+		ERR(adjtimex(&t), EPERM);
+		t.modes = 0;
+		CHECK_GE(adjtimex(&t), 0);
+		OK(adjtime(NULL, &left));
+	);
 }
 
 TEST(nanosleep_calls)
