@@ -7,8 +7,10 @@
  * An interval begins anew when the signal of the last expiry is taken, and what fell due meanwhile
  * is its overruns: so a timer makes interrupts only as fast as its process takes signals, however
  * short the interval is. Until then it is `waiting`. One whose signal is ignored waits until it is
- * not (ptimer_unignored); one without a signal is never armed. A process has at most
- * RLIMIT_SIGPENDING timers, each with one entry in a queue at most.
+ * not (ptimer_unignored); one without a signal is never armed.
+ *
+ * A timer counts like a queued signal of its maker's user, and RLIMIT_SIGPENDING bounds their sum:
+ * the signal of a timer is queued without asking, and may outlive the timer.
  */
 #include <base/alloc.h>
 #include <linux/time.h>
@@ -19,6 +21,7 @@
 struct ptimer {
 	struct list link;
 	struct process *proc;
+	struct user *user;		/* charged for it, and referenced */
 	struct task *target;		/* SIGEV_THREAD_ID: referenced */
 	int id, clock, sig, notify;
 	sigval_t value;
@@ -168,6 +171,36 @@ static int plain_clock(int clock)
 			     : clock;
 }
 
+/* ptimer_lock held. ERR_PTR(-EAGAIN: the user has too many, -ENOMEM). */
+static struct ptimer *timer_new(void)
+{
+	struct user *u = current_cred()->user;
+	struct ptimer *pt;
+
+	if (!cache)
+		cache = slab_create("posix_timer", sizeof(*pt), 8);
+	if (!user_charge_pending(u, rlimit(RLIMIT_SIGPENDING)))
+		return ERR_PTR(-EAGAIN);
+	pt = cache ? slab_zalloc(cache) : NULL;
+	if (!pt) {
+		user_uncharge_pending(u);
+		return ERR_PTR(-ENOMEM);
+	}
+	pt->user = u;
+	pt->proc = current_proc();
+	return pt;
+}
+
+static void timer_free(struct ptimer *pt)
+{
+	if (pt->target)
+		task_put(pt->target);
+	if (pt->cpu_task)
+		task_put(pt->cpu_task);
+	user_uncharge_pending(pt->user);
+	slab_free(cache, pt);
+}
+
 int ptimer_create(int which, const struct sigevent *ev)
 {
 	int clock = plain_clock(which);
@@ -179,18 +212,11 @@ int ptimer_create(int which, const struct sigevent *ev)
 	if (err)
 		return err;
 	mutex_lock(&ptimer_lock);
-	if (current_proc()->nr_posix_timers >= rlimit(RLIMIT_SIGPENDING)) {
+	pt = timer_new();
+	if (IS_ERR(pt)) {
 		mutex_unlock(&ptimer_lock);
-		return -EAGAIN;
+		return (int)PTR_ERR(pt);
 	}
-	if (!cache)
-		cache = slab_create("posix_timer", sizeof(*pt), 8);
-	pt = cache ? slab_zalloc(cache) : NULL;
-	if (!pt) {
-		mutex_unlock(&ptimer_lock);
-		return -ENOMEM;
-	}
-	pt->proc = current_proc();
 	pt->clock = clock;
 	timer_init(&pt->timer, expired);
 	if (clock == CLOCK_THREAD_CPUTIME_ID) {
@@ -204,9 +230,7 @@ int ptimer_create(int which, const struct sigevent *ev)
 		pt->sig = SIGALRM;
 	}
 	if (err) {
-		if (pt->cpu_task)
-			task_put(pt->cpu_task);
-		slab_free(cache, pt);
+		timer_free(pt);
 		mutex_unlock(&ptimer_lock);
 		return err;
 	}
@@ -217,7 +241,6 @@ int ptimer_create(int which, const struct sigevent *ev)
 	if (!ev)
 		pt->value.sival_int = id;
 	list_add_tail(&pt->proc->posix_timers, &pt->link);
-	pt->proc->nr_posix_timers++;
 	mutex_unlock(&ptimer_lock);
 	return id;
 }
@@ -327,12 +350,7 @@ static void destroy(struct ptimer *pt)
 {
 	timer_cancel_sync(&pt->timer);
 	list_del(&pt->link);
-	pt->proc->nr_posix_timers--;
-	if (pt->target)
-		task_put(pt->target);
-	if (pt->cpu_task)
-		task_put(pt->cpu_task);
-	slab_free(cache, pt);
+	timer_free(pt);
 }
 
 int ptimer_delete(int id)

@@ -59,8 +59,7 @@ void signal_wake(struct task *t, u32 mask)
 static void free_entry(struct sigqueue *q)
 {
 	list_del(&q->link);
-	__atomic_sub_fetch(&q->user->sigpending, 1, __ATOMIC_RELAXED);
-	user_put(q->user);
+	user_uncharge_pending(q->user);
 	kfree(q);
 }
 
@@ -116,14 +115,15 @@ static void kernel_info(siginfo_t *to, int sig)
 static struct sigqueue *charged_entry(const struct task *t, u64 limit)
 {
 	struct user *u = READ_ONCE(t->cred)->user;
-	struct sigqueue *q = NULL;
+	struct sigqueue *q;
 
-	if (__atomic_fetch_add(&u->sigpending, 1, __ATOMIC_RELAXED) < limit)
-		q = kmalloc_atomic(sizeof(*q));
+	if (!user_charge_pending(u, limit))
+		return NULL;
+	q = kmalloc_atomic(sizeof(*q));
 	if (q)
-		q->user = user_get(u);
+		q->user = u;
 	else
-		__atomic_sub_fetch(&u->sigpending, 1, __ATOMIC_RELAXED);
+		user_uncharge_pending(u);
 	return q;
 }
 

@@ -671,6 +671,40 @@ static long sigq(const char *which)
 	return atol(*which == 'u' ? p + 5 : strchr(p, '/') + 1);
 }
 
+/* Timers count, and so do signals that they left behind. */
+TEST(limit_counts_timers)
+{
+	CHILD_OK(
+		struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+		struct itimerspec it = { .it_value.tv_nsec = 1 };
+		struct rlimit rl = { 20, 20 };
+		timer_t id[30];
+		sigset_t s;
+		int n = 0;
+
+		check_become(4323, 4323);
+		sigfillset(&s);
+		sigprocmask(SIG_SETMASK, &s, NULL);
+		OK(setrlimit(RLIMIT_SIGPENDING, &rl));
+		while (n < 12)
+			OK(timer_create(CLOCK_MONOTONIC, &ev, &id[n++]));
+		CHECK_EQ(sigq("used"), 12);
+		CHILD_OK(for (int i = 0; i < 8; i++)
+				OK(timer_create(CLOCK_MONOTONIC, &ev, &id[12]));
+			 ERR(timer_create(CLOCK_MONOTONIC, &ev, &id[12]), EAGAIN););
+		while (n)
+			OK(timer_delete(id[--n]));
+		CHECK_LE(sigq("used"), 1);		/* SIGCHLD */
+		for (; n < 30 && timer_create(CLOCK_MONOTONIC, &ev, &id[0]) == 0; n++) {
+			OK(timer_settime(id[0], 0, &it, NULL));
+			check_sleep_ms(2);
+			OK(timer_delete(id[0]));
+		}
+		CHECK_EQ(errno, EAGAIN);
+		CHECK_LE(n, 20);
+	);
+}
+
 /* RLIMIT_SIGPENDING counts what waits for all processes of a user. */
 TEST(limit_is_the_users)
 {

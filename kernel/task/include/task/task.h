@@ -139,7 +139,6 @@ struct process {
 	struct rusage_k dead_threads, dead_children;	/* sighand->lock; proc_lock */
 	u64 start_time;
 	struct list posix_timers;
-	u32 nr_posix_timers;
 	struct timer real_timer;	/* setitimer(ITIMER_REAL) */
 	u64 real_interval;
 	u64 cpu_timer[2], cpu_interval[2];

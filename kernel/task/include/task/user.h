@@ -8,7 +8,7 @@
 struct user {
 	ref_t ref;
 	u32 uid;
-	u32 sigpending;		/* queued siginfos, atomic: RLIMIT_SIGPENDING */
+	u32 sigpending;		/* queued siginfos, POSIX timers; atomic: RLIMIT_SIGPENDING */
 	u32 pipe_pages;		/* slots of pipes, atomic: fs.pipe-user-pages-soft, -hard */
 	u32 watches;		/* epoll items, atomic: fs.epoll.max_user_watches */
 	struct hnode hash;	/* user.c's lock */
@@ -23,4 +23,19 @@ static inline struct user *user_get(struct user *u)
 	return u;
 }
 void user_put(struct user *u);		/* any context */
+/* One more in sigpending, for which u is referenced; false: u has limit of them. Any context. */
+static inline bool user_charge_pending(struct user *u, u64 limit)
+{
+	if (__atomic_fetch_add(&u->sigpending, 1, __ATOMIC_RELAXED) < limit) {
+		user_get(u);
+		return true;
+	}
+	__atomic_sub_fetch(&u->sigpending, 1, __ATOMIC_RELAXED);
+	return false;
+}
+static inline void user_uncharge_pending(struct user *u)
+{
+	__atomic_sub_fetch(&u->sigpending, 1, __ATOMIC_RELAXED);
+	user_put(u);
+}
 #endif
