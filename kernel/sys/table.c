@@ -49,7 +49,7 @@
 	X(37, linkat, "") \
 	X(38, renameat, "") \
 	X(39, umount2, "") \
-	X(40, mount, "") \
+	X(40, mount, "no bind, no move, no propagation") \
 	X(41, pivot_root, "") \
 	X(42, nfsservctl, "") \
 	X(43, statfs, "") \
@@ -180,7 +180,7 @@
 	X(168, getcpu, "") \
 	X(169, gettimeofday, "") \
 	X(170, settimeofday, "") \
-	X(171, adjtimex, "") \
+	X(171, adjtimex, "reads and steps (ADJ_SETOFFSET); slewing is EOPNOTSUPP") \
 	X(172, getpid, "") \
 	X(173, getppid, "") \
 	X(174, getuid, "") \
@@ -257,7 +257,7 @@
 	X(261, prlimit64, "") \
 	X(262, fanotify_init, "") \
 	X(263, fanotify_mark, "") \
-	X(266, clock_adjtime, "") \
+	X(266, clock_adjtime, "as adjtimex") \
 	X(267, syncfs, "") \
 	X(268, setns, "no namespaces") \
 	X(269, sendmmsg, "") \
