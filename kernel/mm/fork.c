@@ -31,9 +31,8 @@ static inline void count(struct fork *k, const struct folio *f, u32 pages)
 }
 
 /*
- * A run of a large folio's pages: references, then the parent's entries, then the child's. What
- * differs inside it: writable and exclusive go from all; dirty and accessed become the union, which
- * errs on the side that keeps data and never gives a right. Both nodes locked. Returns its length.
+ * A run of a large folio's pages: references, then the parent's entries, then the child's; what may
+ * differ inside it says pt/rule.c. Both nodes locked. Returns its length.
  */
 static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, int level)
 {
@@ -41,18 +40,12 @@ static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, 
 	pte_t e = pte_load(from);
 	struct folio *f = leaf_folio(e, &left);
 	struct pt_run r = pt_run_of(from, run_limit(left, max, level), level,
-				    PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE |
-					    PT_IGNORE_EXCL);
+				    pt_may_differ(PT_USE_COPY, false));
 
 	folio_map(f, r.n * pt_pages(level));
 	count(k, f, r.n * pt_pages(level));
 	k->wrprotected |= wrprotect_ptes(from, r.n, true);
-	e = pte_wrprotect(pte_clear_exclusive(pte_clear_cont(e)));
-	if (r.any_dirty)
-		e = pte_mkdirty(e);
-	if (r.any_young)
-		e = pte_mkyoung(e);
-	set_ptes(to, e, r.n, level);
+	set_ptes(to, pt_run_leaf(PT_USE_COPY, false, e, &r), r.n, level);
 	return r.n;
 }
 

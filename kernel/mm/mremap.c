@@ -33,13 +33,10 @@ static i32 move_runs(pte_t *from, pte_t *to, u32 n, int level)
 		if (!pte_special(e)) {
 			(void)leaf_folio(e, &left);
 			run = pt_run_of(&from[i], run_limit(left, n - i, level), level,
-					PT_IGNORE_DIRTY | PT_IGNORE_YOUNG).n;
+					pt_may_differ(PT_USE_MOVE, false)).n;
 		}
 		r = get_and_clear_ptes(&from[i], run);
-		e = pte_clear_cont(e);
-		if (r.any_young)
-			e = pte_mkyoung(e);
-		set_ptes(&to[i], r.any_dirty ? pte_mkdirty(e) : e, run, level);
+		set_ptes(&to[i], pt_run_leaf(PT_USE_MOVE, false, e, &r), run, level);
 		moved += (i32)run;
 	}
 	return moved;

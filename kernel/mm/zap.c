@@ -84,7 +84,7 @@ static bool cut_by(const struct pt_walk *w, u32 i)
 /* The entry at i, which maps a page of a large folio, and what follows alike. Entries done. */
 static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i)
 {
-	const u32 any = PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL;
+	const u32 any = pt_may_differ(PT_USE_DROP, v->vm_flags & VM_SHARED);
 	pte_t *p = &w->pte[i];
 	u32 left, max, pages = pt_pages(w->level);
 	struct folio *f = leaf_folio(pte_load(p), &left);

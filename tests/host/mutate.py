@@ -9,12 +9,12 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TESTS = ("test_pt", "test_mm", "test_mm_race")
+TESTS = ("test_pt_rule", "test_pt", "test_mm", "test_mm_race")
 MUTATIONS = (	# name, file, what, instead
     ("cow_break_without_invalidation", "kernel/mm/fault.c",
-     "	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);\n	pte_store(s->pte, anon_pte(s, copy));",
-     "	pte_store(s->pte, anon_pte(s, copy));"),
-    ("cow_break_without_break", "kernel/mm/fault.c", "	pte_store(s->pte, pte_none());\n	tlb_inval", "	tlb_inval"),
+     "	tlb_inval_range(pt_asid(&s->mm->pt), va, va + ((u64)n << PAGE_SHIFT), PAGE_SIZE,\n			TLB_LAST_LEVEL);\n	set_ptes(",
+     "	set_ptes("),
+    ("cow_break_without_break", "kernel/mm/fault.c", "	(void)get_and_clear_ptes(p, n);\n	tlb_inval", "	tlb_inval"),
     ("unmap_without_invalidation", "kernel/pt/gather.c", "	if (!g->full)\n		pt_gather_invalidate(g);\n", ""),
     ("free_before_invalidation", "kernel/pt/gather.c",
      "	if (!g->full)\n		pt_gather_invalidate(g);\n	folios_unmapped(g->folio, g->refs, g->nr);\n",
@@ -24,14 +24,13 @@ MUTATIONS = (	# name, file, what, instead
     ("fork_without_invalidation", "kernel/mm/fork.c", "	if (k.wrprotected) {", "	if (0) {"),
     ("fork_keeps_exclusive", "kernel/mm/fork.c", "pte_wrprotect(pte_clear_exclusive(e))", "pte_wrprotect(e)"),
     ("fork_leaves_parent_writable", "kernel/mm/fork.c", "			pte_set(p, e);\n", ""),
-    ("reuse_of_a_shared_page", "kernel/mm/fault.c",
-     "refs <= folio_nr_pages(f) && refs == mapped_here(s, f, (u32)(p - &f->page))", "refs <= 2"),
+    ("reuse_of_a_shared_page", "kernel/mm/fault.c", "	return refs <= folio_nr_pages(f) && refs == mapped_here(", "	return refs <= 2 * folio_nr_pages(f) || mapped_here("),
+    ("reuse_of_a_shared_block", "kernel/mm/fault.c", "		return refs == pt_pages(s->level);", "		return true;"),
     ("mprotect_without_invalidation", "kernel/mm/mprotect.c", "	if (changed)\n", "	if (0)\n"),
     ("mremap_without_invalidation", "kernel/mm/mremap.c", "		if (moved)\n", "		if (0)\n"),
     ("fault_does_not_look_again", "kernel/mm/fault.c", "	ok = pte_is_none(pte_load(s->pte));\n", "	ok = true;\n"),
     ("copy_does_not_look_again", "kernel/mm/fault.c",
-     "	spin_lock(&s->node->lock);\n	if (!same_entry(pte_load(s->pte), s->seen)) {\n		spin_unlock(&s->node->lock);\n"
-     "		atomic_set(", "	spin_lock(&s->node->lock);\n	if (0) {\n		spin_unlock(&s->node->lock);\n		atomic_set("),
+     "	if (!same_entry(pte_load(s->pte), s->seen)) {\n		spin_unlock(&s->node->lock);\n		drop_anon(", "	if (0) {\n		spin_unlock(&s->node->lock);\n		drop_anon("),
     ("write_to_clean_entry_not_dirty", "kernel/pt/run.c", "				new = pte_mkdirty(new);\n", "				;\n"),
     ("file_fault_ignores_truncation", "kernel/mm/fault.c", "	if (index >= div_round_up(m->size, PAGE_SIZE)) {", "	if (0) {"),
     ("mprotect_gives_away_shared_pages", "kernel/pt/run.c", "(shared || pte_exclusive(old))", "1"),
@@ -66,6 +65,9 @@ MUTATIONS = (	# name, file, what, instead
     ("split_live_without_invalidation", "kernel/pt/repaint.c",
      "		forget(pt, va, PMD_SIZE, PMD_SIZE);\n		return;", "		return;"),
     ("split_live_loses_dirty", "kernel/pt/repaint.c", "} while (!pte_cas(e, &old, table));", "} while (pte_store(e, table), 0);"),
+    ("copied_block_keeps_a_right", "kernel/pt/rule.c", "shared ? pte_mkclean(e) : pte_wrprotect(e)", "shared ? pte_mkclean(e) : e"),
+    ("moved_run_forgets_dirty", "kernel/pt/rule.c", "	if (r->any_dirty &&", "	if (0 &&"),
+    ("moved_run_of_different_rights", "kernel/pt/rule.c", "PT_IGNORE_DIRTY | PT_IGNORE_YOUNG;", "PT_IGNORE_ALL;"),
     ("block_taken_by_one_load", "kernel/pt/run.c", "	return likely(pte_settled(e)) ? e : take_unsettled(p);", "	return e;"),
     ("block_taken_without_union", "kernel/pt/run.c", "		all = pte_unite(all, pte_xchg(&p[i], pte_none()));",
      "		pte_xchg(&p[i], pte_none());"),

@@ -2,3 +2,4 @@
 # Page tables on the checking MMU, and the checking MMU itself.
 $(eval $(call host_test,test_pt,tests/host/test_pt.c $(HOST_MM)))
 $(eval $(call host_test,test_fake_mmu,tests/host/test_fake_mmu.c $(HOST_MM)))
+$(eval $(call host_test,test_pt_rule,tests/host/test_pt_rule.c $(HOST_MM)))

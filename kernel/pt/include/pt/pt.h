@@ -223,7 +223,8 @@ enum pt_ignore {
 	PT_IGNORE_DIRTY = 1,
 	PT_IGNORE_YOUNG = 2,
 	PT_IGNORE_WRITE = 4,
-	PT_IGNORE_EXCL = 8
+	PT_IGNORE_EXCL = 8,
+	PT_IGNORE_ALL = 15
 };
 struct pt_run { u32 n; bool any_dirty, any_young, any_write, any_excl; };
 /*
@@ -232,6 +233,12 @@ struct pt_run { u32 n; bool any_dirty, any_young, any_write, any_excl; };
  * says, where they begin at p; max must not cut one unless nothing is changed.
  */
 struct pt_run pt_run_of(pte_t *p, u32 max, int level, u32 ignore);
+/* What is done with a run: copied to another tree, moved within its own, taken out. */
+enum pt_use { PT_USE_COPY, PT_USE_MOVE, PT_USE_DROP };
+/* Pure: what may differ inside a run, PT_IGNORE bits; and the first of the new entries, which are
+ * alike, of the run r that begins with first. shared: of a shared mapping. Reasons: pt/rule.c. */
+u32 pt_may_differ(enum pt_use use, bool shared);
+pte_t pt_run_leaf(enum pt_use use, bool shared, pte_t first, const struct pt_run *r);
 /*
  * n leaves of consecutive pages from first, which has no contiguous bit; what is aligned in memory
  * as in the table becomes contiguous blocks. The entries were none and no TLB has what they mapped
