@@ -16,6 +16,7 @@
 #include <drv/tty.h>
 #include <hal/boot.h>
 #include <hal/cpu.h>
+#include <lib/format.h>
 #include <task/task.h>
 
 #define MAX_LINES 8
@@ -67,17 +68,29 @@ void console_read_words(void)
 		klog_serial |= !strcmp(lines[i].name, SERIAL);
 }
 
-static void follow_log(void *arg)
+static void show(struct line *l, const struct klog_record *r)
 {
 	char text[KLOG_LINE];
+	int n;
+
+	if (r->seq > l->seq) {		/* they came faster than the terminal took them */
+		n = snprintf(text, sizeof(text), "** %lu messages are missing here **\r\n",
+			     r->seq - l->seq);
+		tty_print(l->tty, text, (size_t)n);
+	}
+	if (r->level < klog_console_level)
+		tty_print(l->tty, text, klog_line(r, text));
+}
+
+static void follow_log(void *arg)
+{
 	struct line *l = arg;
 	struct klog_record r;
 
 	for (;;) {
 		wait_event_interruptible(&klog_wait, klog_next_seq() > l->seq);
 		while (klog_get(l->seq, &r)) {
-			if (r.level < klog_console_level)
-				tty_print(l->tty, text, klog_line(&r, text));
+			show(l, &r);
 			WRITE_ONCE(l->seq, r.seq + 1);
 		}
 	}
