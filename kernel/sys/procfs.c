@@ -10,6 +10,7 @@
 #include <fs/proc.h>
 #include <fs/pseudo.h>
 #include <hal/cpu.h>
+#include <hal/tlb.h>
 #include <lib/format.h>
 #include <mm/audit.h>
 #include <sys/syscall.h>
@@ -218,8 +219,26 @@ static int show_audit(struct seq *s, void *arg)
 	audit_run(&r);
 	return 0;
 }
+/* Invalidation instructions issued, by what they name. */
+static int show_tlb(struct seq *s, void *arg)
+{
+	struct tlb_stats t = { 0 };
+
+	for_each_cpu(n) {
+		const struct tlb_stats *c = &per_cpu(tlb_stats, n);
+
+		t.page += c->page;
+		t.range += c->range;
+		t.asid += c->asid;
+		t.all += c->all;
+	}
+	seq_printf(s, "page %lu\nrange %lu\nasid %lu\nall %lu\n", t.page, t.range, t.asid, t.all);
+	return 0;
+}
+
 static const struct pseudo_ops syscalls_ops = {.show = show_syscalls},
-			       audit_ops = {.show = show_audit};
+			       audit_ops = {.show = show_audit},
+			       tlb_ops = {.show = show_tlb};
 
 /* --- terminals of processes ------------------------------------------------------------------- */
 
@@ -289,6 +308,7 @@ static int procfs_fill(void)
 	}
 	pseudo_file(debugfs_root, "tine/syscalls", 0400, &syscalls_ops, NULL);
 	pseudo_file(debugfs_root, "tine/audit", 0400, &audit_ops, NULL);
+	pseudo_file(debugfs_root, "tine/tlb", 0400, &tlb_ops, NULL);
 	return 0;
 }
 INITCALL(late, procfs_fill);

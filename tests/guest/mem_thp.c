@@ -502,6 +502,55 @@ TEST(pmd_blocks_through_fork)
 	);
 }
 
+/* TLB invalidations so far, of all forms. */
+static long invalidations(void)
+{
+	char buf[256];
+	long page, range, asid, all;
+
+	check_read_file("/sys/kernel/debug/tine/tlb", buf, sizeof buf);
+	CHECK_EQ(sscanf(buf, "page %ld range %ld asid %ld all %ld", &page, &range, &asid, &all), 4);
+	return page + range + asid + all;
+}
+
+/* Those of a fork of a process that has written len bytes. */
+static long fork_invalidates(size_t len)
+{
+	char *p = region(len);
+	long before, after;
+	pid_t pid;
+
+	fill(p, len);
+	before = invalidations();
+	pid = fork();
+	if (!pid) {
+		for (;;)
+			pause();
+	}
+	after = invalidations();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	munmap(p, len);
+	return after - before;
+}
+
+/* A fork invalidates no more for 64 MiB than for a page. Others may be at work: the least counts. */
+TEST(fork_invalidates_once)
+{
+	long one = 1000000, many = one;
+
+	if (!check_on_tine())
+		SKIP("Linux does not count them");
+	for (int i = 0; i < 4; i++) {
+		long a = fork_invalidates(PAGE), b = fork_invalidates(32 * BLOCK);
+
+		one = a < one ? a : one;
+		many = b < many ? b : many;
+	}
+	printf("# of a page %ld, of 64 MiB %ld\n", one, many);
+	CHECK_LE(many, one);
+}
+
 TEST(vmstat_counts)
 {
 	static const char *const names[] = { "thp_fault_alloc", "thp_fault_fallback",
