@@ -7,7 +7,7 @@
  * makes a leaf dirty again, and reclaim, which looks at the leaf when it takes it away, then keeps
  * the page. The TLB forgets the old leaf before its table is unlocked, so no write is missed. A
  * folio that others map too stays as it is (they have given up nothing). Of a folio that the range
- * has only a part of, or that is not mapped whole, the part goes at once.
+ * has only a part of, or that is not mapped whole, the part goes at once, unless it is pinned.
  */
 #include "advise.h"
 #include "alloc.h"
@@ -40,8 +40,8 @@ static void give_up(struct folio *f)
 	lru_add(f);
 }
 
-/* The part of [*start, end) before the first part of a folio: clean. That part is *start, *n. */
-static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *n)
+/* [*start, end) up to the first part of a folio: clean. That part is [*start, *part_end). */
+static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *part_end)
 {
 	struct pt_gather g;
 	struct pt_walk w;
@@ -52,19 +52,22 @@ static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *n)
 	while (pt_walk_next(&w)) {
 		for (u32 i = 0; i < w.n; i += run) {
 			struct folio *f = run_at(&w, i, &run);
-			u64 va = pt_walk_va(&w, i), pages = run * (u64)pt_pages(w.level);
+			u64 va = pt_walk_va(&w, i), from = max(va, *start);
+			u64 stop = min(va + run * pt_span(w.level), end);
 
 			if (!f || atomic_read(&f->page.mapcount) > (i32)folio_nr_pages(f))
 				continue;
-			if (pages < folio_nr_pages(f)) {
+			if ((stop - from) >> PAGE_SHIFT < folio_nr_pages(f)) {
+				if (atomic_read(&f->page.pins))
+					continue;
 				pt_gather_invalidate(&g);
 				pt_walk_stop(&w);
-				*start = va;
-				*n = pages;
+				*start = from;
+				*part_end = stop;
 				return true;
 			}
 			clean_ptes(&w.pte[i], run);
-			pt_gather_range(&g, va, va + (pages << PAGE_SHIFT), w.level);
+			pt_gather_range(&g, va, stop, w.level);
 			give_up(f);
 		}
 		pt_gather_invalidate(&g);
@@ -74,18 +77,10 @@ static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *n)
 
 void advise_free(struct vma *v, u64 start, u64 end)
 {
-	struct zap z;
-	u64 n;
+	u64 stop;
 
-	while (clean_until_part(v, &start, end, &n)) {
-		u64 stop = min(end, start + (n << PAGE_SHIFT));
-
-		zap_begin(&z, v->mm, false);
-		z.beside_faults = true;
-		zap_vma(&z, v, start, stop);
-		zap_end(&z);
-		start = stop;
-	}
+	for (; clean_until_part(v, &start, end, &stop); start = stop)
+		(void)zap_advised(v, start, stop);	/* or it stays, for want of memory */
 }
 
 /* --- MADV_COLD, MADV_PAGEOUT ----------------------------------------------------------------- */

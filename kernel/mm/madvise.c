@@ -114,12 +114,7 @@ static int populate_for(struct vma *v, u64 start, u64 end, bool write)
 	return populate_vma(v, start, end, write);
 }
 
-/*
- * Takes the pages of [start, end) away. Blocks of private memory that the range cuts are taken
- * apart first; a fault of another thread may make one again before zap comes, which tells.
- * 0 or -ENOMEM.
- */
-static int zap_advised(struct vma *v, u64 start, u64 end)
+int zap_advised(struct vma *v, u64 start, u64 end)
 {
 	struct pt_tree *pt = &v->mm->pt;
 	struct zap z;

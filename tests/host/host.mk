@@ -17,7 +17,8 @@ HOST_MM := $(addprefix kernel/,base/ports.c pt/asid.c pt/gather.c pt/repaint.c p
 	mm/workingset.c mm/shrink.c mm/age.c mm/mapping_rw.c mm/folio_lock.c mm/uio.c lib/radix.c)
 HOST_MM += kernel/arch/fake/mmu_rules.c
 # The flat model that address spaces are compared with.
-MM_MODEL := tests/host/mm_model.c tests/host/mm_ops.c tests/host/mm_ops_file.c tests/host/mm_tree.c tests/host/mm_rmap.c tests/host/mm_pin.c
+MM_MODEL := tests/host/mm_model.c tests/host/mm_ops.c tests/host/mm_ops_file.c tests/host/mm_ops_large.c tests/host/mm_leaves.c \
+	tests/host/mm_tree.c tests/host/mm_rmap.c tests/host/mm_pin.c
 
 # $(call host_test,name,sources): build/host/name from the sources, run by host-test. Other makefiles here use it too.
 define host_test

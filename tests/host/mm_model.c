@@ -17,6 +17,7 @@ static bool wide;
 static const u8 *input;
 static size_t input_left;
 static struct mm *loaded[MAX_CPUS];
+static struct proc *here;		/* the current process */
 
 /* --- ports ----------------------------------------------------------------------------------- */
 u64 mm_rlimit(int which) { return ~0ull; }
@@ -38,21 +39,79 @@ u32 choose(u32 below)
 	return (below > 256 ? byte() << 8 | byte() : byte()) % below;
 }
 
-/* In a wide window, also whole blocks of what folios will be: 16 KiB, 64 KiB, 2 MiB. */
+struct page *page_at(struct proc *p, u32 i)
+{
+	int level;
+	pte_t e = *pt_entry(&p->mm->pt, va_of(i), &level);
+
+	if (pte_kind(e, level) != PTE_LEAF)
+		return NULL;
+	return pfn_to_page(pte_pfn(e) + (pt_index(va_of(i), 3) & (pt_pages(level) - 1)));
+}
+
+/* Pages of the leaf or contiguous block that maps page i; 1 if none does. */
+static u32 unit_at(struct proc *p, u32 i)
+{
+	int level;
+	pte_t e = *pt_entry(&p->mm->pt, va_of(i), &level);
+
+	if (pte_kind(e, level) != PTE_LEAF)
+		return 1;
+	return pte_cont(e) ? CONT_PTES : pt_pages(level);
+}
+
+static void some_range(u32 *i, u32 *n)
+{
+	*i = choose(window);
+	*n = 1 + choose(min(window - *i, 12u));
+}
+
+/* Whole blocks of what folios may be: 16 KiB, 64 KiB, 2 MiB. */
+static void range_of_blocks(u32 b, u32 *i, u32 *n)
+{
+	u32 first = (u32)(-(base >> PAGE_SHIFT) & (b - 1)), count = (window - first) / b;
+	u32 at = choose(count);
+
+	*i = first + at * b;
+	*n = b * (1 + choose(min(count - at, 4u)));
+}
+
+void range_at_block(u32 *i, u32 *n)
+{
+	u32 start = choose(window), lo, hi;
+
+	for (u32 k = 0; k < window; k++) {
+		u32 at = (start + k) % window, unit = unit_at(here, at);
+
+		if (unit == 1)
+			continue;
+		lo = at - (at + (u32)(base >> PAGE_SHIFT)) % unit;
+		hi = lo + unit;
+		switch (choose(5)) {
+		case 0: break;				/* all of it */
+		case 1: lo += choose(unit); break;	/* its end */
+		case 2: hi -= choose(unit); break;	/* its beginning */
+		case 3: lo += choose(unit), hi = lo + 1; break;
+		default: hi += choose(8), lo -= choose(8);
+		}
+		*i = (i32)lo < 0 ? 0 : lo;
+		*n = min(hi, window) - *i;
+		return;
+	}
+	some_range(i, n);
+}
+
 void range(u32 *i, u32 *n)
 {
 	static const u32 blocks[] = { 4, 16, 512 };
-	u32 how = wide ? choose(8) : 0;
+	u32 how = choose(wide ? 10 : 5);
 
 	if (how < 4) {
-		*i = choose(window);
-		*n = 1 + choose(min(window - *i, 12u));
-	} else if (how < 7) {
-		u32 b = blocks[how - 4], first = (u32)(-(base >> PAGE_SHIFT) & (b - 1));
-		u32 count = (window - first) / b, at = choose(count);
-
-		*i = first + at * b;
-		*n = b * (1 + choose(min(count - at, 4u)));
+		some_range(i, n);
+	} else if (how < 5 || how > 7) {
+		range_at_block(i, n);
+	} else if (choose(8)) {
+		range_of_blocks(blocks[how - 5], i, n);
 	} else {
 		*i = choose(window);
 		*n = 1 + choose(window - *i);
@@ -79,6 +138,7 @@ static const struct mapping_ops disk_ops = { .read_folio = read_folio };
 /* --- user accesses --------------------------------------------------------------------------- */
 void be(struct proc *p)
 {
+	here = p;
 	fake_set_cpu(p->cpu);
 	if (loaded[p->cpu] != p->mm)
 		mm_switch(loaded[p->cpu], p->mm);
@@ -248,76 +308,10 @@ void check_access(struct proc *p, u32 i, enum fake_access_kind kind)
 }
 
 /* --- checks ---------------------------------------------------------------------------------- */
-struct rss { i64 anon, file, shmem; };
-
-static void check_leaf(struct mm *mm, u64 va, pte_t e, i64 pages, struct rss *rss)
-{
-	struct folio *f;
-
-	BUG_ON(!mm_find_vma(mm, va));
-	if (pte_special(e))
-		return;
-	f = page_folio(pfn_to_page(pte_pfn(e)));
-	BUG_ON(atomic_read(&f->page.mapcount) < 1 ||
-	       ref_read(&f->page.refcount) < atomic_read(&f->page.mapcount));
-	if (page_test(&f->page, PG_ANON)) {
-		rss->anon += pages;
-		BUG_ON(pte_write(e) && !pte_exclusive(e));
-		BUG_ON(pte_exclusive(e) && !folio_order(f) && atomic_read(&f->page.mapcount) != 1);
-	} else if (rss_counter(mm, f) == &mm->rss_shmem) {
-		rss->shmem += pages;
-	} else {
-		rss->file += pages;
-	}
-}
-
-/* Leaves, counts of the nodes, and the RSS counters agree. */
-static void check_counts(struct mm *mm)
-{
-	struct rss rss = { 0 };
-	struct pt_walk w;
-
-	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
-	while (pt_walk_next(&w)) {
-		i32 n = 0;
-
-		for (u32 i = 0; i < w.n; i++) {
-			pte_t e = *(pte_t *)&w.pte[i];
-
-			if (pte_is_none(e))
-				continue;
-			n++;
-			check_leaf(mm, w.va + i * size_of((u32)pt_pages(w.level)), e,
-				   pt_pages(w.level), &rss);
-		}
-		BUG_ON(n != w.node->mapcount.v);
-	}
-	BUG_ON(rss.anon != atomic_read(&mm->rss_anon) || rss.shmem != atomic_read(&mm->rss_shmem) ||
-	       rss.file != atomic_read(&mm->rss_file));
-}
-
-/* smaps' numbers add up to the counters. */
-static void check_usage(struct mm *mm)
-{
-	u64 rss = 0, anon = 0;
-
-	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v)) {
-		struct vma_usage u;
-
-		mm_vma_usage(v, &u);
-		rss += u.rss;
-		anon += u.anonymous;
-		BUG_ON(u.pss > u.rss || u.rss != u.shared_clean + u.shared_dirty +
-							 u.private_clean + u.private_dirty);
-	}
-	BUG_ON(rss != mm_rss(mm) << PAGE_SHIFT || anon >> PAGE_SHIFT != (u64)atomic_read(&mm->rss_anon));
-}
-
 static void check_process(struct proc *p)
 {
 	mm_check_tree(p->mm);
-	check_counts(p->mm);
-	check_usage(p->mm);
+	mm_check_leaves(p->mm);
 	BUG_ON(p->mm->brk != va_of(p->brk) || p->mm->def_flags != p->def_flags);
 	for (u32 i = 0; i < window; i++) {
 		struct vma *v = mm_find_vma(p->mm, va_of(i));
@@ -333,6 +327,22 @@ static void check_process(struct proc *p)
 			panic("page %u: flags %x, expected %x", i, v->vm_flags & TRACKED, m->flags);
 		check_access(p, i, FAKE_READ);
 	}
+}
+
+static void check_all(bool processes)
+{
+	struct mm *mms[PROCS];
+	u32 n = 0;
+
+	fake_check_tlbs();
+	for (struct proc *p = procs; p < procs + PROCS; p++)
+		if (p->mm)
+			mms[n++] = p->mm;
+	mm_check_sharing(mms, n);
+	mm_check_rmap();
+	for (struct proc *p = procs; processes && p < procs + PROCS; p++)
+		if (p->mm)
+			check_process(p);
 }
 
 /* --- what operations share ------------------------------------------------------------------- */
@@ -364,19 +374,36 @@ void resync(struct proc *p, u32 i, u32 n)
 	}
 }
 
+static bool has_copy(struct proc *p, u32 i)
+{
+	struct page *page = page_at(p, i);
+
+	return page && page_test(&page_folio(page)->page, PG_ANON);
+}
+
 void see_copies(struct proc *p, u32 i, u32 n)
 {
 	for (; n; i++, n--) {
 		struct mpage *m = &p->page[i];
-		pte_t *t = m->kind == FILE_PRIVATE && !m->copied
-				   ? pt_leaf_table(&p->mm->pt, va_of(i))
-				   : NULL;
-		pte_t e = t ? t[pt_index(va_of(i), 3)] : pte_none();
 
-		if (pte_is_none(e) || !page_test(&page_folio(pfn_to_page(pte_pfn(e)))->page, PG_ANON))
+		if (m->kind != FILE_PRIVATE || m->copied || !has_copy(p, i))
 			continue;
 		own_page(m);
-		BUG_ON(m->val != word_of(phys_to_virt(pte_pfn(e) << PAGE_SHIFT)));
+		BUG_ON(m->val != word_of(page_address(page_at(p, i))));
+	}
+}
+
+void see_drops(struct proc *p, u32 i, u32 n)
+{
+	for (; n; i++, n--) {
+		struct mpage *m = &p->page[i];
+
+		if (m->kind == ANON && !page_at(p, i)) {
+			m->val = m->pin = 0;
+			m->given = false;
+		}
+		if (m->kind == FILE_PRIVATE && m->copied && !has_copy(p, i))
+			m->copied = false;
 	}
 }
 
@@ -425,6 +452,16 @@ static void reset_asids(bool few)
 	fake_set_asid_bits(few ? 4 : 8);
 }
 
+/* Large folios in each size, or as they are by default. */
+static void reset_thp(bool large)
+{
+	memset(&thp_policy, 0, sizeof(thp_policy));
+	thp_policy.all = THP_MADVISE;
+	thp_policy.order[THP_CONT_ORDER] = THP_ALWAYS;
+	thp_policy.order[THP_PMD_ORDER] = large ? THP_ALWAYS : THP_INHERIT;
+	thp_policy_update(&thp_policy);
+}
+
 static void make_file(u32 i)
 {
 	struct file *f = &files[i];
@@ -447,7 +484,8 @@ static void set_up(const struct mm_model_config *c)
 	window = wide ? MAX_PAGES : 48;
 	base = 5 * GIB - size_of(window / 2);	/* across tables of all levels but the first */
 	arch_hw_af = arch_hw_dbm = !c->software_bits;
-	fake_init((wide ? 48 : 8) * MIB, c->seed);
+	fake_init((wide ? 96 : 8) * MIB, c->seed);
+	reset_thp(c->large);
 	reset_asids(c->few_asids);
 	memset(procs, 0, sizeof(procs));
 	memset(loaded, 0, sizeof(loaded));
@@ -459,6 +497,7 @@ static void set_up(const struct mm_model_config *c)
 	BUG_ON(!procs[0].mm);
 	procs[0].brk = brk_page();
 	procs[0].mm->brk_start = procs[0].mm->brk = va_of(brk_page());
+	here = procs;
 	may_fail = c->fail_rate;
 	fake_fail_rate = c->fail_rate;
 }
@@ -467,12 +506,9 @@ static void tear_down(void)
 {
 	may_fail = false;
 	fake_fail_rate = 0;
-	fake_check_tlbs();
-	for (struct proc *p = procs; p < procs + PROCS; p++)
-		if (p->mm)
-			check_process(p);
+	check_all(true);
 	unpin_all();
-	fake_check_tlbs();
+	check_all(false);	/* the checks themselves touch pages */
 	for (struct proc *p = procs; p < procs + PROCS; p++)
 		if (p->mm) {
 			leave(p);
@@ -507,10 +543,8 @@ void mm_model_run(const u8 *data, size_t n, const struct mm_model_config *c,
 		stats->ops++;
 		if (choose(4) == 0)
 			fake_speculate(va_of(choose(window)));
-		if (stats->ops % 64 == 0) {
-			fake_check_tlbs();
-			mm_check_rmap();
-		}
+		if (stats->ops % 64 == 0)
+			check_all(false);
 	}
 	tear_down();
 	input = NULL;

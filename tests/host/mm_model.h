@@ -16,6 +16,7 @@ struct mm_model_stats {
 struct mm_model_config {
 	u64 seed;
 	u32 fail_rate;		/* one in so many allocations fails; 0: none */
+	bool large;		/* folios of 2 MiB wherever they fit, not only where advised */
 	bool wide;		/* a window of 4 MiB and ranges of whole blocks in place of 48 pages */
 	bool few_asids;		/* 15, so that they run out */
 	bool software_bits;	/* no hardware management of accessed and dirty bits */
@@ -31,6 +32,10 @@ const char *mm_model_op(u32 row);
 /* The tree of an address space is what it should be. */
 struct mm;
 void mm_check_tree(struct mm *mm);
+/* Its leaves are what its tables, its folios, its counters and smaps say. */
+void mm_check_leaves(struct mm *mm);
+/* An exclusive page has one leaf; a folio counts as many as n address spaces, all there are, have. */
+void mm_check_sharing(struct mm **mm, u32 n);
 /* The reverse map finds every folio's leaves, as many as it counts. Nothing else runs. */
 void mm_check_rmap(void);
 /* Something with all leaves of f that changes no contents: what below 3. */

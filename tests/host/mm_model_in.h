@@ -8,6 +8,7 @@
 #include <string.h>
 #include <linux/mman.h>
 #include <fake/fake.h>
+#include <mm/thp.h>
 #include "internal.h"
 #include "mm_model.h"
 
@@ -71,6 +72,8 @@ static inline u32 brk_page(void) { return window - 8; }
 /* --- mm_model.c ------------------------------------------------------------------------------ */
 u32 choose(u32 below);			/* the next choice, 0..below-1 */
 void range(u32 *i, u32 *n);		/* pages i..i+n-1 of the window */
+/* The same, in or around what a contiguous or 2 MiB block of the current process maps, if it has one. */
+void range_at_block(u32 *i, u32 *n);
 void be(struct proc *p);		/* its CPU runs it */
 /* The process is over: no CPU has its address space loaded, except perhaps the current one. */
 void leave(struct proc *p);
@@ -82,6 +85,10 @@ bool failed(i64 r);
 void resync(struct proc *p, u32 i, u32 n);
 /* Finds out which private file pages have become copies: after failures half-way. */
 void see_copies(struct proc *p, u32 i, u32 n);
+/* The same, which private pages have gone: after a failing MADV_DONTNEED or the like. */
+void see_drops(struct proc *p, u32 i, u32 n);
+/* What page i maps, or NULL. */
+struct page *page_at(struct proc *p, u32 i);
 enum fault_result expected(const struct mpage *m, enum fake_access_kind kind);
 u64 *model_word(struct mpage *m);
 /* The page may hold what was seen; if it was given up and holds 0, it is 0 from now on. */
@@ -106,6 +113,11 @@ bool op_unpin(struct proc *p);
 void check_pin(const struct proc *p, u32 i);	/* if page i is pinned: the pin shows what it holds */
 void unpin_all(void);
 
+/* --- mm_ops.c */
+struct choice { struct mmap_req r; u32 i, n, kind, obj, off, flags; };
+/* mmap as chosen, with MAP_FIXED or (nothing may be there) MAP_FIXED_NOREPLACE. Whether it is there. */
+bool map_chosen(struct proc *p, struct choice *c, bool noreplace);
+
 /* --- mm_ops.c: the table --------------------------------------------------------------------- */
 /* Chooses an operation and runs it for p. */
 void any_op(struct proc *p);
@@ -114,5 +126,8 @@ bool op_punch(struct proc *p);
 bool op_file_write(struct proc *p);
 bool op_file_read(struct proc *p);
 bool op_reclaim(struct proc *p);
+bool op_policy(struct proc *p);		/* mm_ops_large.c */
+bool op_block(struct proc *p);
+bool op_block_edge(struct proc *p);
 void object_zero(u32 obj, u32 page);
 #endif

@@ -26,8 +26,6 @@ static int drop(struct mpage *m)
 }
 
 /* --- mmap, munmap, brk ----------------------------------------------------------------------- */
-struct choice { struct mmap_req r; u32 i, n, kind, obj, off, flags; };
-
 static bool choose_mapping(struct proc *p, struct choice *c)
 {
 	static const u8 prots[] = { PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE, PROT_WRITE,
@@ -87,32 +85,34 @@ static void model_mapped(struct proc *p, const struct choice *c)
 		see_copies(p, c->i, c->n);
 }
 
-static bool op_mmap(struct proc *p)
+bool map_chosen(struct proc *p, struct choice *c, bool noreplace)
 {
-	bool noreplace = choose(5) == 0, overlap;
-	struct choice c;
+	bool overlap = next_mapped(p, c->i) < c->i + c->n;
 	i64 ret, want;
 
-	if (!choose_mapping(p, &c))
-		return false;
-	c.r.flags |= noreplace ? MAP_FIXED_NOREPLACE : MAP_FIXED;
-	overlap = next_mapped(p, c.i) < c.i + c.n;
-	ret = mm_mmap(p->mm, &c.r);
+	c->r.flags |= noreplace ? MAP_FIXED_NOREPLACE : MAP_FIXED;
+	ret = mm_mmap(p->mm, &c->r);
 	trace("%u: mmap(%u +%u, prot %x, flags %x, kind %u, obj %u, off %u) = %lx\n", number(p),
-	      c.i, c.n, c.r.prot, c.r.flags, c.kind, c.obj, c.off, ret);
-	if (failed(ret)) {	/* what lay there may be gone */
-		resync(p, c.i, c.n);
+	      c->i, c->n, c->r.prot, c->r.flags, c->kind, c->obj, c->off, ret);
+	if (failed(ret))
 		return false;
-	}
 	if (noreplace && overlap)
 		want = -EEXIST;
 	else
-		want = (c.r.prot & PROT_WRITE) && !(c.flags & VM_MAYWRITE) ? -EACCES
-									   : (i64)c.r.addr;
+		want = (c->r.prot & PROT_WRITE) && !(c->flags & VM_MAYWRITE) ? -EACCES
+									     : (i64)c->r.addr;
 	BUG_ON(ret != want);
 	if (ret > 0)
-		model_mapped(p, &c);
+		model_mapped(p, c);
 	return ret > 0;
+}
+
+static bool op_mmap(struct proc *p)
+{
+	bool noreplace = choose(5) == 0;
+	struct choice c;
+
+	return choose_mapping(p, &c) && map_chosen(p, &c, noreplace);
 }
 
 /* An address that is only a wish: where it is free it is granted, and else another is found. */
@@ -289,10 +289,19 @@ static i64 move_result(struct proc *p, struct move *v, u32 cover)
 
 static void choose_move(struct move *v)
 {
-	range(&v->i, &v->n);
+	if (choose(3))
+		range(&v->i, &v->n);
+	else
+		range_at_block(&v->i, &v->n);
 	v->keep = choose(3) == 0;
 	v->same = !v->keep && choose(8) == 0;
 	v->to = choose(window - v->n + 1);
+	if (window > 512 && choose(2)) {	/* as far from a 2 MiB boundary as it was */
+		v->to = v->i % 512 + 512 * choose(3);
+		v->to = v->to + v->n <= window ? v->to : v->i % 512;
+	} else if (v->n >= window / 4 && v->n <= window / 2) {	/* where there is room for it */
+		v->to = v->i < window / 2 ? window - v->n - choose(8) : choose(8);
+	}
 	v->m = v->keep || choose(2) ? v->n : 1 + choose(min(window - v->to, v->n + 3));
 }
 
@@ -485,6 +494,10 @@ static bool op_madvise(struct proc *p)
 		see_copies(p, i, n);
 		return false;
 	}
+	if (may_fail && r == -ENOMEM && (a->page == drop || a->page == page_dontneed)) {
+		see_drops(p, i, n);	/* a block could not be taken apart; or there is a hole */
+		return false;
+	}
 	want = advise_model(p, i, n, a);
 	if (r != want)
 		panic("madvise(%d) gives %d, expected %d", a->advice, r, want);
@@ -527,12 +540,9 @@ static int lock_model(struct proc *p, u32 i, u32 n, u32 flags)
 
 static void check_resident(struct proc *p, u32 i, u32 n)
 {
-	for (; n; i++, n--) {
-		pte_t *t = pt_leaf_table(&p->mm->pt, va_of(i));
-
-		if (!t || pte_is_none(t[pt_index(va_of(i), 3)]))
+	for (; n; i++, n--)
+		if (!page_at(p, i))
 			panic("page %u is locked and not there", i);
-	}
 }
 
 static bool op_mlock(struct proc *p)
@@ -762,6 +772,9 @@ static const struct op {
 	{ "rmap", 3, op_rmap },
 	{ "pin", 6, op_pin },
 	{ "unpin", 2, op_unpin },
+	{ "policy", 1, op_policy },
+	{ "block", 2, op_block },
+	{ "block_edge", 2, op_block_edge },
 };
 _Static_assert(ARRAY_SIZE(table) <= MM_OPS_MAX, "room in the statistics");
 

@@ -79,6 +79,21 @@ MUTATIONS = (	# name, file, what, instead
     ("cleared_block_dirty_of_one", "kernel/pt/run.c", "			note(&r, block_take(&p[i]));", "			note(&r, pte_load(&p[i]));"),
     ("edits_cut_blocks", "kernel/pt/walk.c", "		if (w->edit)\n", "		if (0)\n"),
     ("edits_cut_last_block", "kernel/pt/walk.c", "	if (last % CONT_PTES &&", "	if (0 &&"),
+    # large folios
+    ("large_folio_beyond_its_vma", "kernel/mm/fault.c",
+     "		if (thp_fits(s->addr, order, s->v->start, s->v->end) &&\n", "		if ("),
+    ("large_folio_does_not_look_again", "kernel/mm/fault.c", "	ok = all_none(p, n);\n", "	ok = true;\n"),
+    ("copy_beyond_its_vma", "kernel/mm/fault.c",
+     " &&\n	    thp_fits(s->addr, THP_CONT_ORDER, s->v->start, s->v->end))\n		return CONT_PTES;", ")\n		return CONT_PTES;"),
+    ("one_page_of_a_block_copied_into_all", "kernel/mm/fault.c", "(u64)n * PAGE_SIZE), n);", "(u64)n * PAGE_SIZE), 1);"),
+    ("unmapped_block_takes_its_neighbours", "kernel/mm/zap.c",
+     "	if (unlikely(w->level != 3) && page_test(&f->page, PG_ANON) && cut_by(w, i)) {", "	if (0) {"),
+    ("dontneed_stops_at_a_block", "kernel/mm/madvise.c", "	} while (z.cut);", "	} while (0);"),
+    ("vma_boundary_inside_a_block", "kernel/mm/vma_edit.c",
+     "	if (pt_split_at(&v->mm->pt, addr, PT_CUT))\n		return ERR_PTR(-ENOMEM);\n", ""),
+    ("move_of_a_block_to_where_it_does_not_fit", "kernel/mm/mremap.c", "	if (!is_aligned(old | new, PMD_SIZE) || len < PMD_SIZE)",
+     "	if (!is_aligned(old, PMD_SIZE) || len < PMD_SIZE)"),
+    ("fork_of_a_block_counts_entries", "kernel/mm/fork.c", "	folio_map(f, r.n * pt_pages(level));", "	folio_map(f, r.n);"),
     ("range_of_pages_in_block_steps", "kernel/pt/pt.h", "	g->stride = min(g->stride, pt_span(level));\n", ""),
 )
 

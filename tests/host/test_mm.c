@@ -14,12 +14,34 @@
 #include <base/errno.h>
 #include <fake/fake.h>
 #include <mm/gup.h>
+#include <mm/stat.h>
+#include <pt/pt.h>
+#include "lru.h"
 #include "mm_model.h"
 
 static u64 number_of(const char *name, u64 otherwise)
 {
 	return getenv(name) ? strtoull(getenv(name), NULL, 0) : otherwise;
 }
+
+/* What large folios have gone through, so that it is known to be tested. */
+static const struct { enum mem_stat stat; const char *name; } events[] = {
+	{ STAT_CONT_MADE, "contiguous blocks made" },
+	{ STAT_CONT_KEPT, "contiguous blocks kept whole" },
+	{ STAT_CONT_APART + PT_UNMAP, "contiguous blocks taken apart: unmap" },
+	{ STAT_CONT_APART + PT_PROTECT, "contiguous blocks taken apart: protect" },
+	{ STAT_CONT_APART + PT_COW, "contiguous blocks taken apart: copy on write" },
+	{ STAT_CONT_APART + PT_FORK, "contiguous blocks taken apart: fork" },
+	{ STAT_CONT_APART + PT_MOVE, "contiguous blocks taken apart: move" },
+	{ STAT_CONT_APART + PT_ADVISE, "contiguous blocks taken apart: advice" },
+	{ STAT_CONT_APART + PT_MIGRATE, "contiguous blocks taken apart: reverse map" },
+	{ STAT_BLOCK_MADE, "2 MiB blocks made" },
+	{ STAT_BLOCK_APART + PT_UNMAP, "2 MiB blocks taken apart: unmap" },
+	{ STAT_BLOCK_APART + PT_COW, "2 MiB blocks taken apart: copy on write" },
+	{ STAT_BLOCK_APART + PT_MOVE, "2 MiB blocks taken apart: move" },
+	{ STAT_BLOCK_APART + PT_ADVISE, "2 MiB blocks taken apart: advice" },
+	{ STAT_BLOCK_APART + PT_CUT, "2 MiB blocks taken apart: VMA cut" },
+};
 
 /* So many sequences of 600 operations; every row of the table has been of use in them. */
 static void run(struct mm_model_config c, u64 seeds)
@@ -45,9 +67,29 @@ static void run(struct mm_model_config c, u64 seeds)
 
 static void sequences(void **state) { run((struct mm_model_config){ 0 }, 60); }
 static void sequences_wide(void **state) { run((struct mm_model_config){ .wide = true }, 20); }
+static void sequences_large(void **state)
+{
+	run((struct mm_model_config){ .wide = true, .large = true }, 30);
+}
+static void sequences_large_failing(void **state)
+{
+	run((struct mm_model_config){ .wide = true, .large = true, .fail_rate = 60 }, 20);
+}
 static void sequences_software_bits(void **state)
 {
 	run((struct mm_model_config){ .software_bits = true }, 40);
+}
+/* Last: the runs before have tested what they are for. */
+static void every_event(void **state)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(events); i++) {
+		u64 n = mem_stat_read(events[i].stat);
+
+		if (getenv("VERBOSE"))
+			fprintf(stderr, "%8lu %s\n", n, events[i].name);
+		if (!n && !getenv("SEEDS"))
+			fail_msg("%s: never", events[i].name);
+	}
 }
 static void sequences_few_asids(void **state)
 {
@@ -98,16 +140,63 @@ static void pin_moves_along(void **state)
 	assert_int_equal(fake_pages_used(), 0);
 }
 
+/* Anonymous memory of its own for [from, from + pages), in a folio of all of it. */
+static struct mm *with_folio(u64 from, u32 pages)
+{
+	struct mmap_req r = { .addr = from, .len = pages * PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
+			      .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
+	struct mm *mm = mm_create();
+
+	do {	/* memory says no at times */
+		assert_int_equal(mm_mmap(mm, &r), from);
+		assert_int_equal(mm_madvise(mm, from, r.len, MADV_HUGEPAGE), 0);
+		for (u32 i = 0; i < pages; i += 8)
+			write_outside(mm, from + i * PAGE_SIZE, 1 + i);
+	} while (mm_pagemap_entry(mm, from) + pages - 1 !=
+		 mm_pagemap_entry(mm, from + (pages - 1) * PAGE_SIZE));
+	return mm;
+}
+
+/* What a part of a folio gives up is not the rest's. */
+static void free_of_a_part(void **state)
+{
+	const u64 base = 5 * GIB;
+	struct page *page;
+	struct mm *mm;
+
+	fake_init(32 * MIB, 1);
+	mm = with_folio(base, 512);
+	assert_int_equal(mm_madvise(mm, base + 96 * PAGE_SIZE, 16 * PAGE_SIZE, MADV_FREE), 0);
+	lru_shrink(4096, 0, false);
+	for (u64 i = 0; i < 512; i += 8)
+		assert_int_equal(at_outside(mm, base + i * PAGE_SIZE), i / 16 == 6 ? 0 : 1 + i);
+	mm_put(mm);
+
+	mm = with_folio(base, 16);
+	assert_int_equal(gup_pin(mm, base, 1, GUP_WRITE, &page), 1);
+	assert_int_equal(mm_madvise(mm, base, 4 * PAGE_SIZE, MADV_FREE), 0);
+	lru_shrink(4096, 0, false);
+	write_outside(mm, base, 3);
+	assert_int_equal(*(u64 *)page_address(page), 3);
+	gup_unpin(page, true);
+	mm_put(mm);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pin_moves_along),
+		cmocka_unit_test(free_of_a_part),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
+		cmocka_unit_test(sequences_large),
+		cmocka_unit_test(sequences_large_failing),
 		cmocka_unit_test(sequences_software_bits),
 		cmocka_unit_test(sequences_few_asids),
 		cmocka_unit_test(sequences_failing),
 		cmocka_unit_test(sequences_wide_failing),
+		cmocka_unit_test(every_event),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

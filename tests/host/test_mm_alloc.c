@@ -17,8 +17,9 @@
 #include "internal.h"
 #include "mm_model.h"
 
-#define PAGES 64u
-#define BASE (5 * GIB - 32 * PAGE_SIZE)	/* the middle is where tables of three levels begin */
+#define PAGES 1072u
+#define BASE (5 * GIB - 32 * PAGE_SIZE)	/* page 32 is where tables of three levels begin */
+#define BLOCK 544u	/* of 2 MiB */
 #define AT(page) (BASE + (u64)(page) * PAGE_SIZE)
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -39,12 +40,13 @@ struct state { u64 total, locked, brk; struct page_state page[PAGES]; };
 
 static u64 word_at(struct vma *v, u64 va)
 {
-	pte_t *t = pt_leaf_table(&v->mm->pt, va), e = t ? t[pt_index(va, 3)] : pte_none();
+	int level;
+	pte_t e = *pt_entry(&v->mm->pt, va, &level);
 	struct folio *f;
 	u64 word = 0;
 
-	if (!pte_is_none(e))
-		return *(u64 *)phys_to_virt(pte_pfn(e) << PAGE_SHIFT);
+	if (pte_kind(e, level) == PTE_LEAF)
+		return *(u64 *)phys_to_virt((pte_pfn(e) << PAGE_SHIFT) + (va & (pt_span(level) - 1)));
 	f = v->backing ? mapping_find(v->backing->mapping, vma_pgoff(v, va)) : NULL;
 	if (f) {
 		word = *(u64 *)folio_address(f);
@@ -141,6 +143,32 @@ static void forked(void)
 	BUG_ON(IS_ERR(child));
 }
 
+/* A 2 MiB block, written here and there. */
+static bool is_block(void)
+{
+	int level;
+
+	return pte_kind(*pt_entry(&mm->pt, AT(BLOCK), &level), 2) == PTE_LEAF && level == 2;
+}
+
+static void block(void)
+{
+	for (u32 tries = 0; tries < 30 && !is_block(); tries++) {	/* memory says no at times */
+		BUG_ON(map(BLOCK, 512, RW, MAP_PRIVATE, false) < 0);
+		BUG_ON(mm_madvise(mm, AT(BLOCK), PMD_SIZE, MADV_HUGEPAGE));
+		write_all(BLOCK, 1);
+	}
+	for (u32 i = 0; i < 512; i += 50)
+		write_all(BLOCK + i, 1);
+}
+
+static void forked_block(void)
+{
+	block();
+	child = mm_fork(mm);
+	BUG_ON(IS_ERR(child));
+}
+
 static void stack(void) { BUG_ON(map(60, 4, RW, MAP_PRIVATE | MAP_GROWSDOWN, false) < 0); }
 
 static void heap(void)
@@ -225,6 +253,27 @@ static i64 do_access(void)
 
 	return mm_access(mm, AT(18), &word, sizeof(word), true) == sizeof(word) ? 0 : -ENOMEM;
 }
+static i64 do_block_end(void) { return mm_munmap(mm, AT(BLOCK + 100), 412 * PAGE_SIZE); }
+static i64 do_block_middle(void) { return mm_munmap(mm, AT(BLOCK + 100), 30 * PAGE_SIZE); }
+static i64 do_block_protect(void)
+{
+	return mm_mprotect(mm, AT(BLOCK + 100), 30 * PAGE_SIZE, PROT_READ);
+}
+static i64 do_block_drop(void)
+{
+	return mm_madvise(mm, AT(BLOCK + 90), 30 * PAGE_SIZE, MADV_DONTNEED);
+}
+static i64 do_block_over(void) { return map(BLOCK + 100, 30, RW, MAP_SHARED, true); }
+static i64 do_block_move(void)
+{
+	return mm_mremap(mm, AT(BLOCK), PMD_SIZE, PMD_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, AT(20));
+}
+static i64 do_block_shrink(void)
+{
+	return mm_mremap(mm, AT(BLOCK), PMD_SIZE, 100 * PAGE_SIZE, 0, 0);
+}
+static i64 do_block_cow(void) { return write_word(mm, BLOCK + 50, 7); }
+static i64 do_block_cow_child(void) { return write_word(child, BLOCK + 50, 7); }
 static i64 do_truncate(void) { return mapping_truncate(&file.m, 2 * PAGE_SIZE); }
 
 static void untouched(void) { BUG_ON(map(24, 16, RW, MAP_PRIVATE, false) < 0); }
@@ -271,12 +320,24 @@ static const struct scenario {
 	{ "stack grows", stack, do_grow_stack, 1, GROWN, 50, 10 },
 	{ "access from outside", mixed, do_access, 1, WHOLE, 0, 0 },
 	{ "truncate", mixed, do_truncate, 0, WHOLE, 0, 0 },
+	{ "munmap of a block's end", block, do_block_end, 1, WHOLE, 0, 0 },
+	{ "munmap inside a block", block, do_block_middle, 2, WHOLE, 0, 0 },
+	{ "mprotect inside a block", block, do_block_protect, 2, WHOLE, 0, 0 },
+	{ "dropping pages of a block", block, do_block_drop, 1, WHOLE, 0, 0 },
+	{ "mmap inside a block", block, do_block_over, 2, WHOLE, 0, 0 },
+	{ "mremap of a block", block, do_block_move, 3, TARGET, 20, 512 },
+	{ "mremap, a block shorter", block, do_block_shrink, 1, WHOLE, 0, 0 },
+	{ "fork with a block", block, do_fork, 4, WHOLE, 0, 0 },
+	{ "parent writes to a block", forked_block, do_block_cow, 2, WHOLE, 0, 0 },
+	{ "child writes to a block", forked_block, do_block_cow_child, 2, WHOLE, 0, 0 },
 };
 
 /* --- the test -------------------------------------------------------------------------------- */
 static void begin(const struct scenario *s)
 {
-	fake_init(8 * MIB, 1);
+	bool large = s->before == block || s->before == forked_block;
+
+	fake_init((large ? 24 : 8) * MIB, 1);
 	memset(&file, 0, sizeof(file));
 	mapping_init(&file.m, &memory_ops, NULL);
 	file.m.size = 16 * PAGE_SIZE;
@@ -284,6 +345,8 @@ static void begin(const struct scenario *s)
 	child = NULL;
 	mm = mm_create();
 	s->before();
+	if (large && !is_block())
+		fail_msg("%s: there is no block", s->name);
 }
 
 static void end(const struct scenario *s)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Several threads in one address space on as many CPUs, switched by a seed at every lock and table
- * access: each works on pages of its own, whose contents it knows exactly; one forks, and its
- * children must stay the snapshots that they are; all use a shared file that one of them truncates.
+ * access: each works on pages of its own, whose contents it knows exactly, and which lie between the
+ * others' in 64 KiB or 2 MiB blocks; one forks, and its children must stay the snapshots that they
+ * are; one makes and drops whole 2 MiB blocks; all use a shared file that one of them truncates.
  * Two of them give pages up (MADV_FREE), which reclaim may take until they are written to.
  */
 #include <setjmp.h>
@@ -15,21 +16,26 @@
 #include <cmocka.h>
 #include <linux/mman.h>
 #include <fake/fake.h>
+#include <mm/thp.h>
 #include "internal.h"
 #include "lru.h"
 #include "mm_model.h"
 
 #define THREADS 4u
-#define OWN 5u			/* pages of each thread */
+#define OWN 8u			/* pages of each thread */
 #define FILE_PAGES 8u
-#define BASE (3 * GIB - 8 * PAGE_SIZE)
+#define BASE (3 * GIB - (u64)stride * OWN * THREADS / 2 * PAGE_SIZE)
 #define FILE_BASE (7 * GIB)
+#define BLOCK_BASE (9 * GIB)	/* place for two blocks of 2 MiB */
 
 static struct mm *mm;
 static struct file { struct backing b; struct mapping m; i32 refs; } file;
 static u64 value[THREADS][OWN];
-static bool given[THREADS][OWN];	/* holds 0 or the value */
+static u32 stride;		/* pages from one thread's page to the next one's */
+static u64 block_value[512];
+static u32 block_at;		/* in the first place, or the second */
 static u64 stamp, forks, rounds, taken;
+static bool given[THREADS][OWN];	/* holds 0 or the value */
 
 u64 mm_rlimit(int which) { return ~0ull; }
 bool capable(int cap) { return true; }
@@ -40,7 +46,7 @@ static const struct mapping_ops cache_ops = { .keep = true };
 
 static u64 va_of(u32 t, u32 i)
 {
-	return BASE + (u64)(i * THREADS + t) * PAGE_SIZE;
+	return BASE + (u64)(i * THREADS + t) * stride * PAGE_SIZE;
 } /* neighbours are others' */
 
 static u64 *word(struct mm *m, u64 va, bool write, enum fault_result *r)
@@ -71,13 +77,15 @@ static u64 read_at(struct mm *m, u64 va)
 	return *w;
 }
 
-static void map_one(u64 va)
+static void map(u64 va, u64 len)
 {
-	struct mmap_req r = { .addr = va, .len = PAGE_SIZE, .prot = PROT_READ | PROT_WRITE,
+	struct mmap_req r = { .addr = va, .len = len, .prot = PROT_READ | PROT_WRITE,
 			      .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
 
 	BUG_ON(mm_mmap(mm, &r) != (i64)va);
 }
+
+static void map_one(u64 va) { map(va, PAGE_SIZE); }
 
 static bool gives(u32 t) { return !(t & 1); }
 
@@ -194,6 +202,49 @@ static void own_page(u32 t)
 	}
 }
 
+static u64 block_va(u32 page) { return BLOCK_BASE + block_at * PMD_SIZE + page * PAGE_SIZE; }
+
+/* One thread's memory of two 2 MiB places; what it maps is in one of them. */
+static void own_block(void)
+{
+	u32 i = fake_random(512), n = 1 + fake_random(512 - i);
+	enum fault_result r;
+	u64 *w;
+
+	switch (fake_random(10)) {
+	case 0:
+		i = 0, n = 512;
+		/* fall through */
+	case 1:
+		BUG_ON(mm_madvise(mm, block_va(i), n * PAGE_SIZE, MADV_DONTNEED));
+		memset(&block_value[i], 0, n * sizeof(u64));
+		break;
+	case 2:
+		BUG_ON(mm_mprotect(mm, block_va(i), n * PAGE_SIZE, PROT_READ));
+		w = word(mm, block_va(i), true, &r);
+		BUG_ON(w || r != FAULT_SEGV_ACCERR);
+		BUG_ON(mm_mprotect(mm, block_va(i), n * PAGE_SIZE, PROT_READ | PROT_WRITE));
+		break;
+	case 3:
+		BUG_ON(mm_mremap(mm, block_va(0), PMD_SIZE, PMD_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				 BLOCK_BASE + !block_at * PMD_SIZE) < 0);
+		block_at = !block_at;
+		break;
+	case 4:
+		map(block_va(0), PMD_SIZE);
+		memset(block_value, 0, sizeof(block_value));
+		break;
+	case 5: case 6:
+		if (read_at(mm, block_va(i)) != block_value[i])
+			panic("page %u of the block", i);
+		break;
+	default:
+		w = word(mm, block_va(i), true, &r);
+		BUG_ON(!w || *w != block_value[i]);
+		*w = block_value[i] = ++stamp;
+	}
+}
+
 static void file_page(u32 t)
 {
 	u64 va = FILE_BASE + fake_random(FILE_PAGES) * PAGE_SIZE + fake_random(2) * GIB;
@@ -217,6 +268,8 @@ static void thread(void *arg)
 			fork_and_look();
 		else if (what < 3)
 			file_page(t);
+		else if (t == 2 && what < 6)
+			own_block();
 		else
 			own_page(t);
 		if (!fake_random(10))
@@ -225,7 +278,9 @@ static void thread(void *arg)
 			for (u32 k = 0; k < 20; k++)
 				mm_rmap_any();
 		if (!fake_random(4))
-			fake_speculate(BASE + fake_random(OWN * THREADS) * PAGE_SIZE);
+			fake_speculate(va_of(fake_random(THREADS), fake_random(OWN)));
+		if (!fake_random(8))
+			fake_speculate(BLOCK_BASE + fake_random(1024) * PAGE_SIZE);
 		if (!fake_random(8))
 			fake_speculate(FILE_BASE + fake_random(FILE_PAGES) * PAGE_SIZE);
 	}
@@ -241,7 +296,10 @@ static void one_seed(u64 seed)
 			     .backing = &file.b};
 	void *args[THREADS];
 
-	fake_init(4 * MIB, seed);
+	fake_init(24 * MIB, seed);
+	stride = seed % 4 ? 1 : 16;
+	block_at = 0;
+	memset(block_value, 0, sizeof(block_value));
 	fake_switch_rate = 2 + fake_random(6);
 	fake_set_asid_bits(seed & 1 ? 8 : 4);
 	memset(&file, 0, sizeof(file));
@@ -252,11 +310,10 @@ static void one_seed(u64 seed)
 	file.b = (struct backing){
 		.ops = &ops, .mapping = &file.m, .may_write = true, .may_exec = true};
 	mm = mm_create();
-	for (u32 t = 0; t < THREADS; t++) {
+	for (u32 t = 0; t < THREADS; t++)
 		args[t] = (void *)(u64)t;
-		for (u32 i = 0; i < OWN; i++)
-			map_one(va_of(t, i));
-	}
+	map(BASE, (u64)THREADS * OWN * stride * PAGE_SIZE);
+	map(block_va(0), PMD_SIZE);
 	BUG_ON(mm_mmap(mm, &r) < 0);
 	r.addr += GIB;
 	r.flags = MAP_PRIVATE | MAP_FIXED;
@@ -277,6 +334,8 @@ static void run(u64 seeds, bool hw)
 	u64 from = first ? strtoull(first, NULL, 0) : 1;
 
 	arch_hw_af = arch_hw_dbm = hw;
+	thp_policy.order[THP_PMD_ORDER] = THP_ALWAYS;
+	thp_policy_update(&thp_policy);
 	rounds = 60;
 	for (u64 s = from; s < from + (n ? strtoull(n, NULL, 0) : seeds); s++) {
 		if (getenv("VERBOSE"))

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The leaves of address spaces, recounted: their tables, their folios, the counters that sum them. */
+#include <stdlib.h>
+#include <string.h>
+#include <fake/fake.h>
+#include "internal.h"
+#include "mm_model.h"
+
+struct rss { i64 anon, file, shmem; };
+
+static void check_leaf(struct mm *mm, u64 va, pte_t e, i64 pages, struct rss *rss)
+{
+	struct folio *f;
+
+	BUG_ON(!mm_find_vma(mm, va));
+	if (pte_special(e))
+		return;
+	f = page_folio(pfn_to_page(pte_pfn(e)));
+	BUG_ON(atomic_read(&f->page.mapcount) < 1 ||
+	       ref_read(&f->page.refcount) < atomic_read(&f->page.mapcount));
+	if (page_test(&f->page, PG_ANON)) {
+		rss->anon += pages;
+		BUG_ON(pte_write(e) && !pte_exclusive(e));
+		BUG_ON(pte_exclusive(e) && !folio_order(f) && atomic_read(&f->page.mapcount) != 1);
+	} else if (rss_counter(mm, f) == &mm->rss_shmem) {
+		rss->shmem += pages;
+	} else {
+		rss->file += pages;
+	}
+}
+
+static void check_node(const struct page *node)
+{
+	const pte_t *table = page_address(node);
+	i32 n = 0;
+
+	for (u32 i = 0; i < PT_ENTRIES; i++)
+		n += !pte_is_none(table[i]);
+	BUG_ON(n != node->mapcount.v);
+}
+
+/* Leaves, counts of the nodes, and the RSS counters agree. */
+static void check_counts(struct mm *mm)
+{
+	struct rss rss = { 0 };
+	struct pt_walk w;
+
+	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
+	while (pt_walk_next(&w)) {
+		check_node(w.node);
+		for (u32 i = 0; i < w.n; i++) {
+			pte_t e = *(pte_t *)&w.pte[i];
+
+			if (!pte_is_none(e))
+				check_leaf(mm, pt_walk_va(&w, i), e, pt_pages(w.level), &rss);
+		}
+	}
+	BUG_ON(rss.anon != atomic_read(&mm->rss_anon) || rss.shmem != atomic_read(&mm->rss_shmem) ||
+	       rss.file != atomic_read(&mm->rss_file));
+}
+
+/* smaps' numbers add up to the counters. */
+static void check_usage(struct mm *mm)
+{
+	u64 rss = 0, anon = 0;
+
+	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v)) {
+		struct vma_usage u;
+
+		mm_vma_usage(v, &u);
+		rss += u.rss;
+		anon += u.anonymous;
+		BUG_ON(u.pss > u.rss || u.rss != u.shared_clean + u.shared_dirty +
+							 u.private_clean + u.private_dirty);
+	}
+	BUG_ON(rss != mm_rss(mm) << PAGE_SHIFT || anon >> PAGE_SHIFT != (u64)atomic_read(&mm->rss_anon));
+}
+
+void mm_check_leaves(struct mm *mm)
+{
+	check_counts(mm);
+	check_usage(mm);
+}
+
+/* --- who shares what ------------------------------------------------------------------------- */
+/* Of each page of RAM: the leaves that map it, and those of them that say it is theirs alone. */
+struct users { u32 all, exclusive; };
+
+static u64 frame(pte_t e) { return pte_pfn(e) - (FAKE_RAM_BASE >> PAGE_SHIFT); }
+
+static void count_users(struct users *u, struct mm *mm)
+{
+	struct pt_walk w;
+
+	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
+	while (pt_walk_next(&w))
+		for (u32 i = 0; i < w.n; i++) {
+			pte_t e = *(pte_t *)&w.pte[i];
+
+			for (u32 k = 0; pte_present(e) && !pte_special(e) && k < pt_pages(w.level); k++) {
+				u[frame(e) + k].all++;
+				u[frame(e) + k].exclusive += pte_exclusive(e);
+			}
+		}
+}
+
+void mm_check_sharing(struct mm **mm, u32 n)
+{
+	u64 pages = fake_ram_size >> PAGE_SHIFT;
+	struct users *u = calloc(pages, sizeof(*u));
+
+	for (u32 i = 0; i < n; i++)
+		count_users(u, mm[i]);
+	for (u64 i = 0; i < pages; i++) {
+		struct page *p = pfn_to_page((FAKE_RAM_BASE >> PAGE_SHIFT) + i);
+		struct folio *f = page_folio(p);
+		u64 sum = 0;
+
+		if (u[i].exclusive && u[i].all > 1)
+			panic("page %lx is exclusive, and %u leaves map it", i, u[i].all);
+		if (!u[i].all || p != &f->page)
+			continue;
+		for (u32 k = 0; k < folio_nr_pages(f); k++)
+			sum += u[i + k].all;
+		if ((i64)sum != atomic_read(&p->mapcount))
+			panic("%lu leaves map folio %lx, which counts %d", sum, i,
+			      atomic_read(&p->mapcount));
+	}
+	free(u);
+}
