@@ -84,10 +84,11 @@ static bool block_fits(struct pt_tree *pt, u64 old, u64 new, u64 len)
 }
 
 /*
- * Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved. Moving back needs no memory:
- * the tables are there, and what lies in blocks fits as it did.
+ * Moves the leaves of [old, old + len) to new. -ENOMEM: some are moved. Moving those back needs no
+ * memory: what lies in blocks fits as it did, and for the rest the tables are there; where there is
+ * none nothing came from, whatever table (of neighbours) or block (not yet moved) is in the way.
  */
-static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
+static int move_leaves(struct vma *v, u64 old, u64 new, u64 len, bool back)
 {
 	struct pt_tree *pt = &v->mm->pt;
 
@@ -100,7 +101,7 @@ static int move_leaves(struct vma *v, u64 old, u64 new, u64 len)
 		part = min(len - done, PMD_SIZE - part);
 		if (level == 3 && pt_split(pt, from, PT_MOVE))
 			return -ENOMEM;
-		if (level == 3 && !pt_leaf_table(pt, from))
+		if (level == 3 && (!pt_leaf_table(pt, from) || (back && !pt_leaf_table(pt, at))))
 			continue;
 		to = pt_make_table(pt, at, level);
 		if (!to)
@@ -151,9 +152,9 @@ static i64 move_vma(struct remap *r, struct vma *v)
 	if (!n)
 		return -ENOMEM;
 	if (r->old_len)
-		err = move_leaves(v, r->old, r->new, len);
+		err = move_leaves(v, r->old, r->new, len, false);
 	if (err) {
-		BUG_ON(move_leaves(v, r->new, r->old, len) != 0);
+		BUG_ON(move_leaves(v, r->new, r->old, len, true) != 0);
 		if (munmap_locked(mm, n->start, n->end, &r->dead))
 			BUG();
 		return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Address spaces on the checking MMU: random sequences against the flat model, with and without
- * failing allocations. SEED=n SEEDS=1 MM_TRACE=1 shows one sequence.
+ * failing allocations. SEED=n SEEDS=1 ONLY=sequences_wide MM_TRACE=1 shows one sequence.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -199,5 +199,6 @@ int main(void)
 		cmocka_unit_test(every_event),
 	};
 
+	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,14 @@ static void block(void)
 		write_all(BLOCK + i, 1);
 }
 
+/* And something small where it is to be moved. */
+static void block_and_table(void)
+{
+	block();
+	BUG_ON(map(4, 4, RW, MAP_PRIVATE, false) < 0);
+	write_all(4, 4);
+}
+
 static void forked_block(void)
 {
 	block();
@@ -326,6 +334,7 @@ static const struct scenario {
 	{ "dropping pages of a block", block, do_block_drop, 1, WHOLE, 0, 0 },
 	{ "mmap inside a block", block, do_block_over, 2, WHOLE, 0, 0 },
 	{ "mremap of a block", block, do_block_move, 3, TARGET, 20, 512 },
+	{ "mremap of a block next to something", block_and_table, do_block_move, 3, TARGET, 20, 512 },
 	{ "mremap, a block shorter", block, do_block_shrink, 1, WHOLE, 0, 0 },
 	{ "fork with a block", block, do_fork, 4, WHOLE, 0, 0 },
 	{ "parent writes to a block", forked_block, do_block_cow, 2, WHOLE, 0, 0 },
@@ -335,7 +344,7 @@ static const struct scenario {
 /* --- the test -------------------------------------------------------------------------------- */
 static void begin(const struct scenario *s)
 {
-	bool large = s->before == block || s->before == forked_block;
+	bool large = s->before == block || s->before == forked_block || s->before == block_and_table;
 
 	fake_init((large ? 24 : 8) * MIB, 1);
 	memset(&file, 0, sizeof(file));
