@@ -921,7 +921,7 @@ TEST(interrupt_counts)
 		n = strtol(p, &end, 10);
 		sum += n;
 	}
-	CHECK_EQ(sum, total);
+	CHECK(sum >= total && sum < total + 1000);	/* the parts were read after their sum */
 	CHECK_GE(total, 1);
 	p = strstr(buf, "\nsoftirq ");
 	CHECK(p);
