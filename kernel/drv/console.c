@@ -145,6 +145,8 @@ void panic_flush(void)
 	static char text[KLOG_LINE];
 	struct klog_record r;
 
+	if (klog_writing())	/* the panic came from there */
+		return;
 	for (u32 i = 0; i < nr_lines; i++) {
 		struct line *l = &lines[i];
 

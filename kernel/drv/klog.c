@@ -55,6 +55,8 @@ void klog_wake(void)
 	}
 }
 
+bool klog_writing(void) { return READ_ONCE(holder) == cpu_id() + 1; }
+
 void vprintk(enum log_level level, const char *fmt, va_list ap)
 {
 	struct klog_record *r;
@@ -62,7 +64,7 @@ void vprintk(enum log_level level, const char *fmt, va_list ap)
 	int n;
 
 	flags = irq_save();
-	if (holder == cpu_id() + 1) { /* a fault while printing: the panic must get its words out */
+	if (klog_writing()) { /* a fault while printing: the panic must get its words out */
 		arch_early_puts(fmt, strlen(fmt));
 		irq_restore(flags);
 		return;

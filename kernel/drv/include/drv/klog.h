@@ -9,6 +9,8 @@ struct klog_record { u64 seq, ns; u8 level; u16 len; char text[240]; };
 /* The first record with seq >= *seq (the oldest if that is gone); false if there is none yet. */
 bool klog_get(u64 seq, struct klog_record *r);
 u64 klog_next_seq(void);
+/* This CPU is in the middle of a record: no function here may be called but printk. */
+bool klog_writing(void);
 u64 klog_first_seq(void);
 /* A record as consoles show it: fills text, KLOG_LINE bytes, and returns its length. */
 #define KLOG_LINE 300
