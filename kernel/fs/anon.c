@@ -41,12 +41,13 @@ static struct file *make_file(struct mount *m, struct inode *i, const char *name
 			      const struct file_ops *ops, void *private, int flags)
 {
 	struct file *f = file_alloc(flags);
-	struct dentry *d = f ? dentry_new(m->root, name, (u32)strlen(name)) : NULL;
+	struct dentry *d = IS_ERR(f) ? NULL : dentry_new(m->root, name, (u32)strlen(name));
 
 	if (!d) {
 		inode_put(i);
-		if (f)
-			file_free_unopened(f);
+		if (IS_ERR(f))
+			return f;
+		file_free_unopened(f);
 		return ERR_PTR(-ENOMEM);
 	}
 	dentry_attach_hidden(d, i);

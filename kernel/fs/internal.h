@@ -146,7 +146,8 @@ bool may_open_for_create(const struct inode *dir, const struct inode *i);
  * ------------------------------------------------------------------------------------------------
  */
 extern const struct backing_ops file_backing_ops;
-struct file *file_alloc(int flags); /* ref 1; ops, inode and path unset. NULL: no memory */
+struct file *file_alloc(int flags); /* ref 1; ops, inode and path unset. ERR_PTR(-ENFILE), (-ENOMEM) */
+extern u64 file_max;	/* open files there may be: fs.file-max */
 void file_free_unopened(struct file *f);
 /* f, a regular file, writes: it cannot be run, its mount not become read-only. -ETXTBSY, -EROFS. */
 int file_take_writer(struct file *f);

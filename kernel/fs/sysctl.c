@@ -78,13 +78,19 @@ static int show_inode_nr(struct seq *s, void *arg)
 	seq_printf(s, "%lu\t0\n", inodes_count());
 	return 0;
 }
-static int show_threads_max(struct seq *s, void *arg)
+static int show_file_max(struct seq *s, void *arg)
 {
-	struct mem_totals m;
-
-	mem_totals(&m);
-	seq_printf(s, "%lu\n", clamp(m.total / 8 * PAGE_SIZE / KSTACK_SIZE, 20ul, (u64)pid_max));
+	seq_printf(s, "%lu\n", READ_ONCE(file_max));
 	return 0;
+}
+static ssize_t store_file_max(const char *buf, size_t n, void *arg)
+{
+	u64 v;
+
+	if (sysctl_parse(buf, &v))
+		return -EINVAL;
+	WRITE_ONCE(file_max, v);
+	return (ssize_t)n;
 }
 
 static ssize_t store_drop_caches(const char *buf, size_t n, void *arg)
@@ -154,7 +160,7 @@ static const struct pseudo_ops overcommit_ops = {.show = show_u32, .store = stor
 static const struct pseudo_ops text_ops = { .show = show_text };
 static const struct pseudo_ops file_nr_ops = { .show = show_file_nr };
 static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
-static const struct pseudo_ops threads_max_ops = { .show = show_threads_max };
+static const struct pseudo_ops file_max_ops = { .show = show_file_max, .store = store_file_max };
 static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
 static const struct pseudo_ops min_free_ops = { .show = show_min_free, .store = store_min_free };
 static const struct pseudo_ops scale_ops = { .show = show_scale, .store = store_scale };
@@ -171,6 +177,7 @@ static const struct sysctl values[] = {
 	{ "vm/swappiness", &zero, 0, 0 },
 	{ "vm/panic_on_oom", &zero, 0, 0 },
 	{ "kernel/pid_max", &pid_max, 301, 32768 },
+	{ "kernel/threads-max", &threads_max, 20, 0x3fffffff },
 	{ "kernel/ngroups_max", &ngroups_max, 0, 0 },
 	{ "kernel/cap_last_cap", &cap_last_cap, 0, 0 },
 	{ "kernel/randomize_va_space", &randomize, 0, 0 },
@@ -196,8 +203,7 @@ static int sysctl_init(void)
 	pseudo_file(sys, "vm/overcommit_kbytes", 0644, &overcommit_ops, &mm_overcommit_kbytes);
 	pseudo_file(sys, "fs/file-nr", 0444, &file_nr_ops, NULL);
 	pseudo_file(sys, "fs/inode-nr", 0444, &inode_nr_ops, NULL);
-	pseudo_file(sys, "fs/file-max", 0444, &text_ops, "9223372036854775807\n");
-	pseudo_file(sys, "kernel/threads-max", 0444, &threads_max_ops, NULL);
+	pseudo_file(sys, "fs/file-max", 0644, &file_max_ops, NULL);
 	pseudo_file(sys, "kernel/core_pattern", 0444, &text_ops, "core\n");
 	pseudo_file(sys, "vm/drop_caches", 0200, &drop_caches_ops, NULL);
 	pseudo_file(sys, "vm/min_free_kbytes", 0644, &min_free_ops, NULL);

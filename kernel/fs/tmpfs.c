@@ -15,6 +15,7 @@
 #include <linux/fs.h>
 
 #define FIRST_POS 2		/* 0 and 1 are "." and ".." */
+#define SHORT_LINK 128		/* the text of a longer symlink is charged as a page */
 
 static struct tmpfs_sb *sb_of(const struct inode *i) { return i->sb->private; }
 
@@ -49,6 +50,8 @@ static const struct mapping_ops tmpfs_mapping_ops = { .keep = true, .charge = tm
  */
 static void tmpfs_evict(struct inode *i)
 {
+	if (i->flags & IF_LINKTEXT && i->mapping.size >= SHORT_LINK)
+		tmpfs_charge(&i->mapping, -1);
 	__atomic_sub_fetch(&sb_of(i)->used_inodes.v, 1, __ATOMIC_RELAXED);
 }
 
@@ -136,16 +139,23 @@ static int tmpfs_mknod(struct inode *dir, struct dentry *d, u32 mode, u32 rdev, 
 static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target,
 			 struct inode **out)
 {
-	char *text = kstrdup(target);
-	int err = text ? add_new(dir, d, S_IFLNK | 0777, 0, out) : -ENOMEM;
+	size_t len = strlen(target);
+	int err = len >= SHORT_LINK ? tmpfs_charge(&dir->mapping, 1) : 0;
+	char *text;
 
+	if (err)
+		return err;
+	text = kstrdup(target);
+	err = text ? add_new(dir, d, S_IFLNK | 0777, 0, out) : -ENOMEM;
 	if (err) {
 		kfree(text);
+		if (len >= SHORT_LINK)
+			tmpfs_charge(&dir->mapping, -1);
 		return err;
 	}
 	(*out)->private = text;
 	(*out)->flags |= IF_LINKTEXT;
-	(*out)->mapping.size = strlen(text);
+	(*out)->mapping.size = len;
 	return 0;
 }
 

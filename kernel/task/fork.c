@@ -187,6 +187,9 @@ static int link_child(struct task *t, const struct clone_req *req, struct pid *p
  * ------------------------------------------------------------------------------------------------------
  */
 
+u32 threads_max;
+
+/* For everybody threads-max, for a user without rights RLIMIT_NPROC. */
 static bool too_many(void)
 {
 	u64 limit = rlimit(RLIMIT_NPROC), n = 0;
@@ -194,6 +197,8 @@ static bool too_many(void)
 	struct process *p;
 	u64 flags;
 
+	if (nr_tasks() >= READ_ONCE(threads_max))
+		return true;
 	if (nr_tasks() < limit || uid == 0 || capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN))
 		return false;
 	flags = spin_lock_irqsave(&proc_lock);
@@ -326,22 +331,37 @@ i64 task_clone(const struct clone_req *req)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-const struct rlimit64 initial_limits[RLIM_NLIMITS] = {
+static const struct rlimit64 fixed_limits[RLIM_NLIMITS] = {
 	[RLIMIT_CPU] = { RLIM64_INFINITY, RLIM64_INFINITY },
 	[RLIMIT_FSIZE] = { RLIM64_INFINITY, RLIM64_INFINITY },
 	[RLIMIT_DATA] = { RLIM64_INFINITY, RLIM64_INFINITY },
 	[RLIMIT_STACK] = { 8 * MIB, RLIM64_INFINITY },
 	[RLIMIT_CORE] = { 0, RLIM64_INFINITY },
 	[RLIMIT_RSS] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_NPROC] = { 16384, 16384 },
 	[RLIMIT_NOFILE] = { 1024, 4096 },
 	[RLIMIT_MEMLOCK] = { 8 * MIB, 8 * MIB },
 	[RLIMIT_AS] = { RLIM64_INFINITY, RLIM64_INFINITY },
 	[RLIMIT_LOCKS] = { RLIM64_INFINITY, RLIM64_INFINITY },
-	[RLIMIT_SIGPENDING] = { 16384, 16384 },
 	[RLIMIT_MSGQUEUE] = { 819200, 819200 },
 	[RLIMIT_RTTIME] = { RLIM64_INFINITY, RLIM64_INFINITY },
 };
+
+/* Stacks of all threads that there may be take an eighth of memory; one user's, half of that. */
+void limits_init(void)
+{
+	struct mem_totals m;
+
+	mem_totals(&m);
+	threads_max = (u32)clamp(m.total / 8 * PAGE_SIZE / KSTACK_SIZE, 20ul, (u64)pid_max);
+}
+
+void initial_limits(struct rlimit64 *l)
+{
+	struct rlimit64 half = { threads_max / 2, threads_max / 2 };
+
+	memcpy(l, fixed_limits, sizeof(fixed_limits));
+	l[RLIMIT_NPROC] = l[RLIMIT_SIGPENDING] = half;
+}
 
 static void enter_init(struct task *t, struct process *p, struct pid *pid)
 {
@@ -376,7 +396,7 @@ static struct task *make_init(const char *comm)
 		return NULL;
 	}
 	memset(p->sighand->action, 0, sizeof(p->sighand->action));
-	memcpy(p->rlim, initial_limits, sizeof(p->rlim));
+	initial_limits(p->rlim);
 	p->unkillable = true;
 	p->exit_signal = SIGCHLD;
 	t->proc = p;

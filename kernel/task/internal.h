@@ -41,8 +41,9 @@ void process_unlink(struct process *p);
 void process_release(struct process *p);
 
 /* --- fork.c --- */
-extern const struct rlimit64
-	initial_limits[RLIM_NLIMITS]; /* of init, and of kernel threads that act for it */
+void limits_init(void);		/* threads_max, by the memory there is */
+/* Of init, and of kernel threads that act for it: RLIM_NLIMITS of them. */
+void initial_limits(struct rlimit64 *l);
 
 /* --- session.c: proc_lock held --- */
 void pgrp_join(struct process *p, i32 pgid);

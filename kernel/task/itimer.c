@@ -112,6 +112,13 @@ static void cpu_limit_check(struct process *p, u64 now)
 	}
 }
 
+/* A timer of timer_create on a CPU clock may be due: t, which runs here, looks itself. */
+static void posix_timer_due(struct task *t)
+{
+	t->cpu_due = true;
+	atomic_or(&t->core.work, WORK_NOTIFY);
+}
+
 void cpu_timers_tick(struct task *t)
 {
 	struct process *p = t->proc;
@@ -119,10 +126,14 @@ void cpu_timers_tick(struct task *t)
 
 	if (!p || (t->flags & (TF_KTHREAD | TF_EXITING)))
 		return;
-	if (likely(!p->cpu_timer[0] && !p->cpu_timer[1] &&
+	if (unlikely(READ_ONCE(t->cpu_next) && t->sched.sum_exec >= t->cpu_next))
+		posix_timer_due(t);
+	if (likely(!p->cpu_timer[0] && !p->cpu_timer[1] && !READ_ONCE(p->cpu_next) &&
 		   p->rlim[RLIMIT_CPU].rlim_cur == RLIM64_INFINITY))
 		return;
 	process_times(p, &u, &s);
+	if (READ_ONCE(p->cpu_next) && u + s >= p->cpu_next)
+		posix_timer_due(t);
 	cpu_timer_check(p, 0, SIGVTALRM, u);
 	cpu_timer_check(p, 1, SIGPROF, u + s);
 	if (p->rlim[RLIMIT_CPU].rlim_cur != RLIM64_INFINITY)

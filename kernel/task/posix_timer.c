@@ -11,6 +11,11 @@
  *
  * A timer counts like a queued signal of its maker's user, and RLIMIT_SIGPENDING bounds their sum:
  * the signal of a timer is queued without asking, and may outlive the timer.
+ *
+ * Timers on CPU clocks have no hardware timer: the tick of a CPU that runs the process (thread)
+ * compares its time with the earliest, process.cpu_next (task.cpu_next), and if that is due the
+ * thread goes through the list itself on its way to user mode (ptimer_cpu_check). So who sleeps
+ * costs nobody anything, however many timers it has.
  */
 #include <base/alloc.h>
 #include <linux/time.h>
@@ -81,41 +86,72 @@ static u64 now_of(struct ptimer *pt)
 	return pt->cpu_task ? sched_runtime(pt->cpu_task) : process_cpu_ns(pt->proc);
 }
 
-/* A CPU clock is looked at when it could have got there at the earliest, with every thread running.
- */
-static void arm(struct ptimer *pt, u64 now)
+/* It is due. False: no memory for the signal, the timer is as it was. */
+static bool fire(struct ptimer *pt)
 {
-	u64 left = pt->when > now ? pt->when - now : 0, threads;
+	u64 when = pt->when;
 
-	if (pt->notify == SIGEV_NONE)
-		return;
-	if (!on_cpu_clock(pt)) {
-		timer_start(&pt->timer, pt->when);
-		return;
-	}
-	threads = pt->cpu_task ? 1 : max(pt->proc->nr_threads, 1u);
-	timer_start(&pt->timer, clock_ns() + max(left / threads, TICK_NS));
-}
-
-static void expired(struct timer *t)
-{
-	struct ptimer *pt = container_of(t, struct ptimer, timer);
-	u64 now = now_of(pt), when = pt->when;
-
-	if (now < when) {
-		arm(pt, now);
-		return;
-	}
 	/* Before the signal, which may be taken at once. */
 	if (pt->interval)
 		store_release(&pt->waiting, true);
 	else
 		WRITE_ONCE(pt->when, 0);
 	if (notify(pt))
-		return;
+		return true;
 	pt->waiting = false;
 	WRITE_ONCE(pt->when, when);
-	timer_start(t, clock_ns() + TICK_NS);
+	return false;
+}
+
+static void expired(struct timer *t)
+{
+	struct ptimer *pt = container_of(t, struct ptimer, timer);
+
+	if (clock_ns() < pt->when)
+		timer_start(t, pt->when);
+	else if (!fire(pt))
+		timer_start(t, clock_ns() + TICK_NS);
+}
+
+/* --- CPU clocks; ptimer_lock held ------------------------------------------------------------- */
+
+/* Fires those of p that are due, and tells the ticks of the earliest one left. */
+static void cpu_timers_look(struct process *p)
+{
+	u64 all = process_cpu_ns(p), first = 0, now, *next;
+	struct ptimer *pt;
+
+	list_for_each(pt, &p->posix_timers, link)
+		if (pt->cpu_task)
+			WRITE_ONCE(pt->cpu_task->cpu_next, 0);
+	list_for_each(pt, &p->posix_timers, link) {
+		if (!on_cpu_clock(pt) || pt->notify == SIGEV_NONE || !pt->when || pt->waiting)
+			continue;
+		now = pt->cpu_task ? sched_runtime(pt->cpu_task) : all;
+		if (now >= pt->when && fire(pt))
+			continue;
+		next = pt->cpu_task ? &pt->cpu_task->cpu_next : &first;
+		if (!*next || pt->when < *next)
+			WRITE_ONCE(*next, pt->when);
+	}
+	WRITE_ONCE(p->cpu_next, first);
+}
+
+void ptimer_cpu_check(void)
+{
+	mutex_lock(&ptimer_lock);
+	cpu_timers_look(current_proc());
+	mutex_unlock(&ptimer_lock);
+}
+
+/* --- setting ---------------------------------------------------------------------------------- */
+
+static void arm(struct ptimer *pt)
+{
+	if (on_cpu_clock(pt))
+		cpu_timers_look(pt->proc);
+	else if (pt->notify != SIGEV_NONE)
+		timer_start(&pt->timer, pt->when);
 }
 
 /* The first expiry after now; what lies between is missed. ptimer_lock held. */
@@ -126,7 +162,7 @@ static void begin_interval(struct ptimer *pt)
 	(void)__atomic_add_fetch(&pt->missed, (u32)late, __ATOMIC_RELAXED);
 	pt->waiting = false;
 	pt->when += (late + 1) * pt->interval;
-	arm(pt, now);
+	arm(pt);
 }
 
 static struct ptimer *find(int id)
@@ -155,9 +191,7 @@ static int set_target(struct ptimer *pt, const struct sigevent *ev)
 		pt->target = task_by_tid(ev->_sigev_un._tid);
 		if (pt->target && pt->target->proc == current_proc())
 			return 0;
-		if (pt->target)
-			task_put(pt->target);
-		return -EINVAL;
+		return -EINVAL;		/* timer_free gives it back */
 	default:
 		return -EINVAL;
 	}
@@ -284,7 +318,7 @@ int ptimer_set(int id, bool absolute, u64 value, u64 interval, u64 *old_value, u
 			clock_sleep_base(pt->clock, &offset);
 		pt->interval = interval;
 		pt->when = !absolute ? now + value : value > offset ? value - offset : 1;
-		arm(pt, now);
+		arm(pt);
 	} else {
 		pt->interval = 0;
 	}
@@ -350,6 +384,8 @@ static void destroy(struct ptimer *pt)
 {
 	timer_cancel_sync(&pt->timer);
 	list_del(&pt->link);
+	if (pt->cpu_task)
+		WRITE_ONCE(pt->cpu_task->cpu_next, 0);
 	timer_free(pt);
 }
 
@@ -359,8 +395,10 @@ int ptimer_delete(int id)
 
 	mutex_lock(&ptimer_lock);
 	pt = find(id);
-	if (pt)
+	if (pt) {
 		destroy(pt);
+		cpu_timers_look(current_proc());
+	}
 	mutex_unlock(&ptimer_lock);
 	return pt ? 0 : -EINVAL;
 }
@@ -372,6 +410,7 @@ void posix_timers_exit(struct process *p)
 	mutex_lock(&ptimer_lock);
 	while (!list_empty(&p->posix_timers))
 		destroy(list_first(&p->posix_timers, struct ptimer, link));
+	WRITE_ONCE(p->cpu_next, 0);
 	mutex_unlock(&ptimer_lock);
 }
 

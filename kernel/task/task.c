@@ -208,7 +208,8 @@ void task_init(void)
 	sighand_cache = slab_create("sighand", sizeof(struct sighand), 64);
 	if (!task_cache || !process_cache || !sighand_cache || pid_start())
 		panic("no memory for the first task");
-	memcpy(kernel_process.rlim, initial_limits, sizeof(kernel_process.rlim));
+	limits_init();
+	initial_limits(kernel_process.rlim);
 	for (u32 n = 0; n < MAX_CPUS; n++) {
 		idle_tasks[n].proc = &kernel_process;
 		idle_tasks[n].cred = &init_cred;

@@ -3,6 +3,7 @@
  * left). */
 #include <hal/sync.h>
 #include <hal/uaccess.h>
+#include <task/posix_timer.h>
 #include "internal.h"
 
 void task_work_add(struct task *t, struct task_work *w)
@@ -26,6 +27,10 @@ static void run_works(struct task *t)
 			t->tid,
 			t->set_child_tid); /* clone(2): a bad pointer is the child's own loss */
 		t->set_child_tid = NULL;
+	}
+	if (unlikely(t->cpu_due)) {
+		t->cpu_due = false;
+		ptimer_cpu_check();
 	}
 	for (w = atomic_xchg(&t->works, NULL); w; w = next) {	/* pushed last first */
 		next = w->next;

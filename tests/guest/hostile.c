@@ -250,6 +250,57 @@ TEST(alarm_of_a_microsecond)
 	still_runs();
 }
 
+static void *sleep_for_ever(void *unused)
+{
+	while (pause())
+		;
+	return unused;
+}
+
+/* Timers on a CPU clock that does not go on, because the process sleeps, cost nobody anything. */
+static void sleep_before_timers(volatile int *ready)
+{
+	enum { TIMERS = 2000, THREADS = 100 };
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec soon = { .it_value.tv_sec = 1 };
+	struct rlimit many = { 10000, 10000 };
+	static timer_t id[TIMERS];
+	pthread_t t;
+
+	OK(setrlimit(RLIMIT_SIGPENDING, &many));
+	for (int i = 0; i < THREADS; i++)
+		CHECK(!pthread_create(&t, NULL, sleep_for_ever, NULL));
+	for (int i = 0; i < TIMERS; i++)
+		OK(timer_create(CLOCK_PROCESS_CPUTIME_ID, &ev, &id[i]));
+	for (int i = 0; i < TIMERS; i++)
+		OK(timer_settime(id[i], 0, &soon, NULL));
+	*ready = 1;
+	sleep_for_ever(NULL);
+}
+
+TEST(cpu_timers_of_a_sleeper)
+{
+	volatile int *ready = check_shared(PAGE);
+	long long best = 0;
+	pid_t pid;
+
+	pin();
+	signal(SIGUSR1, SIG_IGN);
+	pid = SPAWN(sleep_before_timers(ready););
+	while (!*ready)
+		check_sleep_ms(10);
+	for (int i = 0; i < 5; i++) {
+		long long start = check_now();
+
+		for (int k = 0; k < 10; k++)
+			still_runs();
+		start = check_now() - start;
+		best = i && best < start ? best : start;
+	}
+	kill(pid, SIGKILL);
+	CHECK_LE(best / MSEC, 200);
+}
+
 TEST(timerfds_of_a_nanosecond)
 {
 	struct itimerspec often = { .it_value.tv_nsec = 1, .it_interval.tv_nsec = 1 };
@@ -601,6 +652,108 @@ TEST(links_count_as_inodes)
 	CHECK_LE(n, 50);
 	OK(link("m/a", "m/b"));
 	OK(umount("m"));
+}
+
+/* So does what a symlink says, if it says much. */
+TEST(texts_of_links_count)
+{
+	char name[32], *text = check_anon(PAGE);
+	int n = 0;
+
+	memset(text, 'x', PAGE - 2);
+	OK(chdir(check_tmpdir()));
+	OK(mkdir("m", 0755));
+	OK(mount("tmpfs", "m", "tmpfs", 0, "size=256k"));
+	for (int round = 0; round < 3; round++) {
+		for (n = 0; n < 200; n++) {
+			snprintf(name, sizeof name, "m/l%d", n);
+			if (symlink(text, name))
+				break;
+		}
+		if (n < 200)
+			CHECK_EQ(errno, ENOSPC);
+		CHECK_GE(n, 60);
+		CHECK_LE(n, 64);
+		for (int i = 0; i < n; i++) {
+			snprintf(name, sizeof name, "m/l%d", i);
+			OK(unlink(name));
+		}
+	}
+	OK(umount("m"));
+}
+
+/* Of open files there may be so many; root gets one more. */
+TEST(open_files_are_limited)
+{
+	const char *limit = "/proc/sys/fs/file-max";
+	char old[32], few[32], nr[64];
+	int n = 0, err, st;
+
+	check_read_file(limit, old, sizeof old);
+	check_read_file("/proc/sys/fs/file-nr", nr, sizeof nr);
+	snprintf(few, sizeof few, "%ld", atol(nr) + 100);
+	check_write_file(limit, few);
+	st = IN_CHILD({
+		check_become(1000, 1000);
+		while (n < 900 && open("/dev/null", O_RDONLY) >= 0)
+			n++;
+		err = errno;
+		_exit(n < 800 && err == ENFILE ? 0 : 1);
+	});
+	n = open("/dev/null", O_RDONLY);
+	check_write_file(limit, old);
+	CHECK_EQ(st, 0);
+	CHECK_GE(n, 0);
+}
+
+static void *end_at_once(void *p) { return p; }
+
+/* And of threads, for root as well. */
+TEST(threads_are_limited)
+{
+	const char *limit = "/proc/sys/kernel/threads-max";
+	struct rlimit l;
+	char old[32];
+	pthread_t t;
+	int n = 0, err = 0, pid, thread;
+
+	check_read_file(limit, old, sizeof old);
+	OK(getrlimit(RLIMIT_NPROC, &l));
+	if (check_on_tine())
+		CHECK_LE(l.rlim_max, (rlim_t)atol(old));
+	check_write_file(limit, "150");
+	for (; n < 400; n++) {
+		pid = fork();
+		if (!pid) {
+			pause();
+			_exit(0);
+		}
+		if (pid < 0) {
+			err = errno;
+			break;
+		}
+	}
+	thread = pthread_create(&t, NULL, end_at_once, NULL);
+	check_write_file(limit, old);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	CHECK_LE(n, 200);
+	CHECK_EQ(err, EAGAIN);
+	CHECK_EQ(thread, EAGAIN);
+}
+
+TEST(timer_for_a_thread_of_others)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
+	pid_t pid = SPAWN(for (;;) pause(););
+	timer_t id;
+
+	ev._sigev_un._tid = pid;
+	for (int i = 0; i < 20; i++)
+		ERR(timer_create(CLOCK_MONOTONIC, &ev, &id), EINVAL);
+	check_wait_state(pid, "S");
+	kill(pid, SIGKILL);
+	CHECK_EQ(check_wait(pid), SIGKILL);
 }
 
 TEST(timers_are_limited)

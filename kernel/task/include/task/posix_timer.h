@@ -15,6 +15,8 @@ int ptimer_delete(int id);
 /* A signal with SI_TIMER was taken off the current process's queue: fills in its overruns. Sleeps.
  */
 void ptimer_taken(siginfo_t *info);
+/* The current process's timers on CPU clocks that are due go off: task.cpu_due. Sleeps. */
+void ptimer_cpu_check(void);
 /* sig is no longer ignored by the current process: its timers that waited for that go on. Sleeps. */
 void ptimer_unignored(int sig);
 #endif

@@ -94,6 +94,8 @@ struct task {
 	struct io_counts io;		/* own task only */
 	u64 start_time;			/* clock_ns */
 	u64 timer_slack;
+	u64 cpu_next;	/* own CPU time at which a timer_create timer is due; 0: none */
+	bool cpu_due;	/* one may be due: looked at on the way to user mode; own task only */
 	struct task_work *works;	/* atomic push */
 	struct rcu_head rcu;
 };
@@ -142,6 +144,7 @@ struct process {
 	struct timer real_timer;	/* setitimer(ITIMER_REAL) */
 	u64 real_interval;
 	u64 cpu_timer[2], cpu_interval[2];
+	u64 cpu_next;			/* as task.cpu_next, of all threads' time */
 	i32 oom_score_adj;
 	u32 personality;
 	char *exe_path;
@@ -176,6 +179,7 @@ i32 last_pid(void);
 extern struct list all_processes;	/* zombies too; proc_lock */
 extern struct process *init_process;	/* pid 1; NULL before it starts */
 extern u32 pid_max;		/* numbers are below it */
+extern u32 threads_max;		/* so many threads there may be */
 /* Referenced leader of p, or NULL once p has been reaped. */
 struct task *process_leader(struct process *p);
 
