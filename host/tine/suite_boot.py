@@ -103,6 +103,8 @@ def consoles():
                init=False, expect=r"end of kernel panic", hvc=r"(?s)boot-ok.*Kernel panic.*end of kernel panic")
     yield Case("console that is not there", qemu.Machine(cpu="max", memory=64, append="console=ttyAMA0 console=hvc0"),
                expect=r"boot-ok")
+    yield Case("console: loglevel", qemu.Machine(cpu="max", memory=64, append="loglevel=3 boot.kmsg"),
+               expect=r"(?s)\A(?!.*boot-kmsg).*boot-ok")
     yield Case("a panic stops the other CPUs", qemu.Machine(cpu="max", memory=64, cpus=4, append="boot.busy panic=2"),
                init=False, expect=r"(?s)busy.*end of kernel panic[^\n]*\s*\Z")
 

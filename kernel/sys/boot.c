@@ -116,6 +116,10 @@ void boot_read_machine(const struct boot_info *bi)
 	slab_debug = cmdline_word("slab_debug") != NULL;
 	if (cmdline_word("quiet"))
 		klog_console_level = 4;
+	if (cmdline_word("debug"))
+		klog_console_level = 8;
+	if (cmdline_word("loglevel"))
+		klog_console_level = clamp(parse_int(cmdline_word("loglevel")), 1, 8);
 	if (cmdline_word("panic"))
 		panic_timeout = parse_int(cmdline_word("panic"));
 }

@@ -4,11 +4,13 @@
 #include <base/init.h>
 #include <base/string.h>
 #include <drv/console.h>
+#include <drv/klog.h>
 #include <drv/machine.h>
 #include <drv/random.h>
 #include <drv/tty.h>
 #include <fs/proc.h>
 #include <fs/pseudo.h>
+#include <fs/sysctl.h>
 #include <hal/cpu.h>
 #include <hal/tlb.h>
 #include <lib/format.h>
@@ -276,6 +278,24 @@ static const char tty_drivers[] =
 	"pty_slave            /dev/pts      136 0-1048575 pty:slave\n"
 	"pty_master           /dev/ptm      128 0-1048575 pty:master\n";
 
+/* Level of the console, of messages without one, the lowest that may be set, at boot; only the first
+ * can be set (proc_sys_kernel(5)). */
+static int show_printk(struct seq *s, void *arg)
+{
+	seq_printf(s, "%d\t4\t1\t7\n", READ_ONCE(klog_console_level));
+	return 0;
+}
+static ssize_t store_printk(const char *buf, size_t n, void *arg)
+{
+	u64 v;
+
+	if (sysctl_parse(buf, &v) || v < 1 || v > 8)
+		return -EINVAL;
+	WRITE_ONCE(klog_console_level, (int)v);
+	return (ssize_t)n;
+}
+static const struct pseudo_ops printk_ops = {.show = show_printk, .store = store_printk};
+
 static int procfs_fill(void)
 {
 	struct pseudo_node *k = pseudo_dir(proc_root, "sys/kernel");
@@ -292,7 +312,7 @@ static int procfs_fill(void)
 	pseudo_file(k, "hostname", 0644, &uts_rw_ops, (void *)offsetof(struct uts_names, nodename));
 	pseudo_file(k, "domainname", 0644, &uts_rw_ops,
 		    (void *)offsetof(struct uts_names, domainname));
-	pseudo_file(k, "printk", 0444, &text_ops, "4\t4\t1\t7\n");
+	pseudo_file(k, "printk", 0644, &printk_ops, NULL);
 	pseudo_file(k, "random/uuid", 0444, &uuid_ops, NULL);
 	pseudo_file(k, "random/boot_id", 0444, &boot_id_ops, NULL);
 	pseudo_file(k, "random/entropy_avail", 0444, &text_ops, "256\n");

@@ -815,6 +815,22 @@ TEST(kmsg)
 	}
 }
 
+TEST(printk_level)
+{
+	int level[4];
+
+	slurp("/proc/sys/kernel/printk");
+	CHECK_EQ(sscanf(buf, "%d %d %d %d", &level[0], &level[1], &level[2], &level[3]), 4);
+	check_write_file("/proc/sys/kernel/printk", "3");
+	CHECK_EQ(atoi(slurp("/proc/sys/kernel/printk")), 3);
+	OK(klogctl(8, NULL, 5));
+	CHECK_EQ(atoi(slurp("/proc/sys/kernel/printk")), 5);
+	snprintf(buf, sizeof buf, "%d", level[0]);
+	check_write_file("/proc/sys/kernel/printk", buf);
+	slurp("/proc/sys/kernel/printk");
+	CHECK_EQ(atoi(buf), level[0]);
+}
+
 /* Readers that wait are woken by what is logged. */
 TEST_TIMEOUT(log_readers_wake, 20)
 {
