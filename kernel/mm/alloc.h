@@ -85,6 +85,10 @@ void lru_add(struct folio *f);
 bool lru_del(struct folio *f);			/* false: it is not on a list */
 u64 lru_pages(bool active);
 
+/* --- split.c
+ * --------------------------------------------------------------------------------- */
+void split_forget(struct folio *f);	/* f is freed or split; also if it does not wait */
+
 /* --- folio_lock.c
  * ------------------------------------------------------------------------------------ */
 void folio_lock_init(void);

@@ -235,7 +235,7 @@ static void spill(struct pcp *l, u32 order, u32 n)
 
 #define NOT_FREEABLE                                                                               \
 	((1u << PG_LOCKED) | (1u << PG_LRU) | (1u << PG_SLAB) | (1u << PG_TABLE) |                 \
-	 (1u << PG_RESERVED) | (1u << PG_BUDDY) | (1u << PG_TAIL))
+	 (1u << PG_RESERVED) | (1u << PG_BUDDY) | (1u << PG_TAIL) | (1u << PG_DEFERRED))
 
 /* Interrupts off. */
 static __noinline void give_slow(struct page *p, u32 order)
@@ -280,6 +280,7 @@ static inline void wipe(struct page *p, struct anon_gone *g)
 {
 	if (unlikely((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v)) {
 		lru_del((struct folio *)p);
+		split_forget((struct folio *)p);
 		if ((p->flags & NOT_FREEABLE) || p->mapcount.v || p->refcount.v)
 			bad_free(p);
 	}

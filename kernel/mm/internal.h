@@ -114,6 +114,13 @@ void zap_cleared(struct zap *z, const struct vma *v, struct folio *f, u32 n, boo
 		 bool young);
 void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
 
+/* --- mm/split.c ------------------------------------------------------------------------------ */
+/*
+ * The large anonymous folio has pages that no leaf maps: they wait for somebody who needs memory.
+ * The caller has a reference to it. Any context.
+ */
+void split_later(struct folio *f);
+
 /* --- mm/mmap.c ------------------------------------------------------------------------------- */
 /*
  * Removes [start, end), page aligned; lock held for writing. Unmapped VMAs are chained by parent
@@ -179,7 +186,15 @@ static inline void file_unmapped(struct folio *f, u32 n)
 	if (!__atomic_sub_fetch(&f->page.mapcount.v, (i32)n, __ATOMIC_RELEASE))
 		mem_stat_add(STAT_MAPPED, -(i64)folio_nr_pages(f));
 }
-/* n pages less mapped, and the references that they had. */
+/* n leaves less of a folio of private memory; if pages are left that nobody maps, it is noted. */
+static inline void large_unmapped(struct folio *f, u32 n)
+{
+	i32 left = __atomic_sub_fetch(&f->page.mapcount.v, (i32)n, __ATOMIC_RELAXED);
+
+	if (left && left < (i32)folio_nr_pages(f))
+		split_later(f);
+}
+/* n pages less mapped of a folio of one page, and the references that they had. */
 static inline void folio_unmap_put(struct folio *f, u32 n)
 {
 	u64 both = ((u64)n << 32) + n;

@@ -41,7 +41,12 @@ static __always_inline void settle(struct zap *z, const struct vma *v, struct fo
 	if (page_test(&f->page, PG_ANON)) {
 		z->anon += n;
 		if (z->g.full) {
-			folio_unmap_put(f, n);
+			if (folio_order(f)) {
+				large_unmapped(f, n);
+				folio_put_many(f, (i32)n);
+			} else {
+				folio_unmap_put(f, n);
+			}
 			return;
 		}
 	} else {
@@ -284,6 +289,9 @@ void folios_unmapped(struct folio **f, const u32 *pages, u32 n)
 
 		if (!page_test(&f[i]->page, PG_ANON)) {
 			file_unmapped(f[i], pages[i]);
+			both = pages[i];
+		} else if (folio_order(f[i])) {
+			large_unmapped(f[i], pages[i]);
 			both = pages[i];
 		}
 		if (!(u32)__atomic_sub_fetch((u64 *)&f[i]->page.refcount, both, __ATOMIC_ACQ_REL))

@@ -133,6 +133,7 @@ void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow) { }
 void folio_age(struct folio *f, struct lru_age *a) { }
 bool folio_unmap(struct folio *f, bool clean) { return true; }
 bool folio_written(struct folio *f) { return false; }
+void split_forget(struct folio *f) { }
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	size_t n = strlen(src);

@@ -38,7 +38,11 @@ void mm_check_leaves(struct mm *mm);
 void mm_check_sharing(struct mm **mm, u32 n);
 /* The reverse map finds every folio's leaves, as many as it counts. Nothing else runs. */
 void mm_check_rmap(void);
-/* Something with all leaves of f that changes no contents: what below 3. */
+/*
+ * Something with all leaves of f that changes no contents: what below MM_RMAP_OPS. The caller's one
+ * reference is to what has f's first page afterwards.
+ */
+#define MM_RMAP_OPS 4u
 struct folio;
 void mm_rmap_op(struct folio *f, u32 what);
 void mm_rmap_any(void);		/* with some folio, whoever has it; others may run */

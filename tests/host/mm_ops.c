@@ -395,6 +395,7 @@ static int page_free_(struct mpage *m)
 	if (m->kind != ANON || (m->flags & VM_LOCKED))
 		return -EINVAL;
 	m->given = true;
+	m->pin = 0;
 	return 0;
 }
 static int page_quiet(struct mpage *m) { return 0; }
@@ -724,7 +725,7 @@ static bool op_outside(struct proc *p)
 /* All leaves of the folio that some page maps: write-protected, aged, or (a file's) taken away. */
 static bool op_rmap(struct proc *p)
 {
-	u32 i = choose(window), what = choose(3);
+	u32 i = choose(window), what = choose(MM_RMAP_OPS);
 	struct folio *f;
 	int level;
 	pte_t e = *pt_entry(&p->mm->pt, va_of(i), &level);
@@ -769,7 +770,7 @@ static const struct op {
 	{ "file_write", 2, op_file_write },
 	{ "file_read", 1, op_file_read },
 	{ "reclaim", 3, op_reclaim },
-	{ "rmap", 3, op_rmap },
+	{ "rmap", 4, op_rmap },
 	{ "pin", 6, op_pin },
 	{ "unpin", 2, op_unpin },
 	{ "policy", 1, op_policy },

@@ -92,7 +92,7 @@ bool op_file_read(struct proc *p)
 bool op_reclaim(struct proc *p)
 {
 	u32 priority = choose(4);	/* at 0 accesses protect nothing */
-	u64 n = lru_shrink(1 + choose(32), priority, false);
+	u64 n = lru_shrink(1 + choose(32), priority, false) + fake_shrink(choose(8));
 
 	trace("reclaim(priority %u) = %lu\n", priority, n);
 	return n;

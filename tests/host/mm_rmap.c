@@ -4,6 +4,7 @@
 #include <fake/fake.h>
 #include "mm_model.h"
 #include "rmap.h"
+#include "split.h"
 
 /* A folio that leaves map: its head, or NULL. */
 static struct folio *mapped_folio(u64 n)
@@ -40,19 +41,30 @@ void mm_rmap_any(void)
 	if (page_test(p, PG_TAIL) || !ref_get_unless_zero(&p->refcount))
 		return;
 	if ((struct folio *)p != zero_folio && atomic_read(&p->mapcount) && !page_test(p, PG_TABLE))
-		mm_rmap_op((struct folio *)p, fake_random(3));
+		mm_rmap_op((struct folio *)p, fake_random(MM_RMAP_OPS));
 	folio_put((struct folio *)p);
+}
+
+/* Into parts of a random size, or as needed; perhaps around one page only. */
+static void split(struct folio *f)
+{
+	int order = (int)fake_random(10) - 1;
+	i32 only = fake_random(3) ? -1 : (i32)fake_random(folio_nr_pages(f));
+
+	if (!folio_split(f, order == 1 ? 0 : order, only, false))
+		BUG_ON(order >= 0 && only <= 0 && atomic_read(&f->page.mapcount) &&
+		       folio_order(f) > (u32)order);
 }
 
 void mm_rmap_op(struct folio *f, u32 what)
 {
-	folio_get(f);
 	switch (what) {
 	case 0: rmap_wrprotect(f); break;
 	case 1: rmap_referenced(f, false); break;
-	default:
+	case 2:
 		if (!page_test(&f->page, PG_ANON))
 			rmap_unmap(f, UNMAP_LOCKED);
+		break;
+	default: split(f);
 	}
-	folio_put(f);
 }

@@ -94,6 +94,12 @@ MUTATIONS = (	# name, file, what, instead
     ("move_of_a_block_to_where_it_does_not_fit", "kernel/mm/mremap.c", "	if (!is_aligned(old | new, PMD_SIZE) || len < PMD_SIZE)",
      "	if (!is_aligned(old, PMD_SIZE) || len < PMD_SIZE)"),
     ("fork_of_a_block_counts_entries", "kernel/mm/fork.c", "	folio_map(f, r.n * pt_pages(level));", "	folio_map(f, r.n);"),
+    # pins, splitting
+    ("fork_shares_what_is_pinned", "kernel/mm/fork.c", "	return !pte_special(e) && pte_exclusive(e) &&", "	return 0 &&"),
+    ("pin_of_a_shared_page", "kernel/mm/gup.c", "		if (!pte_exclusive(e))\n			return FAULT_WRITE;\n", ""),
+    ("move_forgets_the_mark_of_pins", "kernel/mm/mremap.c", "		if (moved && a->pinned_below)\n", "		if (0)\n"),
+    ("protects_what_is_pinned", "kernel/mm/rmap.c", "	if (folio_pinned(r->f)) {", "	if (0) {"),
+    ("split_leaves_blocks", "kernel/mm/split.c", "	if (s->order >= 0 && s->order < (int)ilog2(CONT_PTES))\n", "	if (0)\n"),
     ("range_of_pages_in_block_steps", "kernel/pt/pt.h", "	g->stride = min(g->stride, pt_span(level));\n", ""),
 )
 

@@ -274,6 +274,8 @@ static void thread(void *arg)
 			own_page(t);
 		if (!fake_random(10))
 			lru_shrink(8, 0, false);
+		if (!fake_random(20))
+			fake_shrink(1);
 		if (!fake_random(6))
 			for (u32 k = 0; k < 20; k++)
 				mm_rmap_any();
@@ -300,6 +302,7 @@ static void one_seed(u64 seed)
 	stride = seed % 4 ? 1 : 16;
 	block_at = 0;
 	memset(block_value, 0, sizeof(block_value));
+	thp_policy_set(THP_MIN_ORDER, seed % 3 ? THP_ALWAYS : THP_NEVER);
 	fake_switch_rate = 2 + fake_random(6);
 	fake_set_asid_bits(seed & 1 ? 8 : 4);
 	memset(&file, 0, sizeof(file));

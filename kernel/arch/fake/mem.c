@@ -16,9 +16,11 @@
 #include <hal/uaccess.h>
 #include <mm/lineage.h>
 #include <mm/page.h>
+#include <mm/reclaim.h>
 #include <mm/stat.h>
 
-bool lru_del(struct folio *f);	/* mm/lru.c */
+bool lru_del(struct folio *f);		/* mm/lru.c */
+void split_forget(struct folio *f);	/* mm/split.c */
 
 char *fake_ram, *fake_vmemmap;
 u64 fake_ram_size;
@@ -190,6 +192,7 @@ void folio_free(struct folio *f)
 	BUG_ON(page_test(&f->page, PG_TABLE) || page_test(&f->page, PG_LOCKED) || f == zero_folio);
 	BUG_ON(page_test(&f->page, PG_TAIL));
 	lru_del(f);
+	split_forget(f);
 	if (page_test(&f->page, PG_ANON))
 		lineage_put(f->page.owner, 1);
 	fake_check_free(folio_pfn(f), n);
@@ -268,6 +271,24 @@ void kfree(const void *p)
 	free((void *)p);
 }
 u64 fake_objects_used(void) { return objects; }
+
+/* --- shrinkers ------------------------------------------------------------------------------- */
+static struct shrinker *shrinkers;
+
+void shrinker_register(struct shrinker *s)
+{
+	s->next = shrinkers;
+	shrinkers = s;
+}
+
+u64 fake_shrink(u64 n)
+{
+	u64 freed = 0;
+
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		freed += s->shrink(min(n, s->count()));
+	return freed;
+}
 
 /* --- user copies ----------------------------------------------------------------------------- */
 static size_t user_copy(u64 va, char *k, size_t n, enum fake_access_kind kind)

@@ -37,6 +37,7 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
 		 PG_LAZYFREE, /* anonymous: may be freed while all its leaves are clean */
 		 PG_ACTIVE, /* belongs on the active list */
 		 PG_WORKINGSET, /* has been active: for the count of such pages that come back */
+		 PG_DEFERRED, /* waits to be split (mm/split.c) */
 };
 
 /* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and
@@ -59,11 +60,16 @@ struct page {
 		}; /* PG_TABLE: node lock, sticky mark (T4) */
 	};
 	union {
-		struct mapping *mapping;	/* page cache */
-		struct slab_cache *slab;
-		void *owner;
+		struct {
+			union {
+				struct mapping *mapping;	/* page cache */
+				struct slab_cache *slab;
+				void *owner;
+			};
+			u64 index; /* page offset in mapping or lineage; table: first VA it maps */
+		};
+		struct list deferred;	/* second page of a folio with PG_DEFERRED (mm/split.c) */
 	};
-	u64 index; /* page offset in mapping or lineage; table: first VA it maps */
 	union {
 		void *free_obj;		/* slab: first free object */
 		atomic_t pins;

@@ -62,6 +62,18 @@ static inline void thp_count_add(u32 order, enum thp_event e, i64 n)
 	__atomic_fetch_add(&thp_events[order][e].v, n, __ATOMIC_RELAXED);
 }
 static inline void thp_count(u32 order, enum thp_event e) { thp_count_add(order, e, 1); }
+/* --- splitting (mm/split.c) ------------------------------------------------------------------ */
+struct split_count { u64 found, split; };	/* folios */
+/*
+ * Splits the large folios of private memory that [start, end) maps and that are larger than order
+ * (not 1) into folios of order, at most; only: the number of a page in each, around which it is
+ * done (-1: everywhere). Adds to c. Those that others use too stay. Sleeps.
+ */
+void mm_split_folios(struct mm *mm, u64 start, u64 end, u32 order, i32 only,
+		     struct split_count *c);
+/* All of them, of every address space, into pages. */
+void split_all_folios(struct split_count *c);
+
 /* The words of enum thp_mode. */
 extern const char *const thp_mode_name[4];
 #endif

@@ -13,6 +13,7 @@
 /* Fresh machine; frees the last one's memory. ram: bytes, a multiple of 2 MiB. */
 void fake_init(u64 ram, u64 seed);
 u32 fake_random(u32 below);
+u64 fake_shrink(u64 n);		/* n objects for every shrinker; what they freed */
 
 /* --- threads (fake/sched.c) ------------------------------------------------------------------ */
 /*

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Large folios that are taken apart: what a program no longer maps of one goes back when memory is
+ * wanted, and /sys/kernel/debug/split_huge_pages splits on request. Contents stay what they were.
+ */
+#include "check.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#define BLOCK (2ul << 20)
+#define SPLIT "/sys/kernel/debug/split_huge_pages"
+
+#ifndef MADV_HUGEPAGE
+#define MADV_HUGEPAGE 14
+#endif
+
+static uint64_t *page_of(char *m, size_t i) { return (uint64_t *)(m + i * PAGE); }
+
+/* n blocks, aligned, of which each page begins with its number + key; NULL: no address space */
+static char *blocks(size_t n, uint64_t key)
+{
+	char *m = mmap(NULL, (n + 1) * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+
+	CHECK(m != MAP_FAILED);
+	m = (char *)(((uintptr_t)m + BLOCK - 1) & ~(BLOCK - 1));
+	madvise(m, n * BLOCK, MADV_HUGEPAGE);
+	for (size_t i = 0; i < n * BLOCK / PAGE; i++)
+		*page_of(m, i) = key + i;
+	return m;
+}
+
+static void check_pages(char *m, size_t first, size_t n, uint64_t key)
+{
+	for (size_t i = first; i < first + n; i++)
+		CHECK_EQ(*page_of(m, i), key + i);
+}
+
+static long field(const char *path, const char *name)
+{
+	static char buf[1 << 16];
+	char *at;
+
+	check_read_file(path, buf, sizeof buf);
+	at = strstr(buf, name);
+	return at ? atol(at + strlen(name)) : -1;
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = OK(open(path, O_WRONLY));
+
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static long huge_kb(void) { return field("/proc/self/smaps_rollup", "AnonHugePages:"); }
+
+static void need_debugfs(void)
+{
+	if (access(SPLIT, W_OK))
+		SKIP("no " SPLIT);
+}
+
+static void split_range(char *m, size_t len, int order)
+{
+	char text[100];
+
+	snprintf(text, sizeof text, "%d,0x%lx,0x%lx,%d", getpid(), (unsigned long)m,
+		 (unsigned long)m + len, order);
+	put(SPLIT, text);
+}
+
+/* --- what nobody maps goes back --------------------------------------------------------------- */
+/* Of every 16 pages one stays: most of the memory is there again. */
+static void give_back(void (*unmap)(char *m, size_t len))
+{
+	const size_t n = 16;
+	long before, after;
+	char *m;
+
+	if (geteuid())
+		SKIP("not root");
+	m = blocks(n, 1);
+	before = field("/proc/meminfo", "MemFree:");
+	for (size_t i = 0; i < n * BLOCK / PAGE; i += 16)
+		unmap(m + (i + 1) * PAGE, 15 * PAGE);
+	for (int tries = 0; tries < 20; tries++) {
+		put("/proc/sys/vm/drop_caches", "2");
+		after = field("/proc/meminfo", "MemFree:");
+		if (after - before > (long)(n * BLOCK >> 10) * 3 / 4)
+			break;
+		usleep(100000);
+	}
+	CHECK_GE(after - before, (n * BLOCK >> 10) * 3 / 4);
+	for (size_t i = 0; i < n * BLOCK / PAGE; i += 16)
+		check_pages(m, i, 1, 1);
+	for (size_t i = 0; i < n * BLOCK / PAGE; i += 16)
+		*page_of(m, i) += 10;
+	for (size_t i = 0; i < n * BLOCK / PAGE; i += 16)
+		check_pages(m, i, 1, 11);
+}
+
+static void by_advice(char *m, size_t len) { OK(madvise(m, len, MADV_DONTNEED)); }
+static void by_munmap(char *m, size_t len) { OK(munmap(m, len)); }
+
+TEST(give_back_advised) { give_back(by_advice); }
+TEST(give_back_unmapped) { give_back(by_munmap); }
+
+/* The half of a folio that is still mapped is the child's alone. */
+TEST(give_back_shared)
+{
+	char *m = blocks(2, 1);
+	int go[2];
+	pid_t pid;
+	char c;
+
+	if (geteuid())
+		SKIP("not root");
+	OK(pipe(go));
+	pid = check_fork();
+	if (!pid) {
+		OK(madvise(m, BLOCK / 2, MADV_DONTNEED));
+		OK(munmap(m + BLOCK, BLOCK / 2));
+		CHECK_EQ(read(go[0], &c, 1), 1);
+		put("/proc/sys/vm/drop_caches", "2");
+		check_pages(m, 256, 256, 1);
+		check_pages(m, 768, 256, 1);
+		CHECK_EQ(*page_of(m, 3), 0);
+		*page_of(m, 300) = 7;
+		CHECK_EQ(*page_of(m, 300), 7);
+		_exit(0);
+	}
+	check_pages(m, 0, 1024, 1);
+	OK(munmap(m, 2 * BLOCK));
+	CHECK_EQ(write(go[1], "g", 1), 1);
+	CHECK_EQ(check_wait(pid), 0);
+}
+
+/* --- on request ------------------------------------------------------------------------------- */
+TEST(split_to_pages)
+{
+	char *m = blocks(4, 1);
+
+	need_debugfs();
+	if (huge_kb() < (long)(4 * BLOCK >> 10))
+		SKIP("no large folios here");
+	split_range(m, 4 * BLOCK, 0);
+	CHECK_EQ(huge_kb(), 0);
+	check_pages(m, 0, 2048, 1);
+	for (size_t i = 0; i < 2048; i++)
+		*page_of(m, i) += 5;
+	check_pages(m, 0, 2048, 6);
+}
+
+TEST(split_to_orders)
+{
+	need_debugfs();
+	for (int order = 0; order < 9; order++) {
+		char *m;
+
+		if (order == 1)
+			continue;
+		m = blocks(1, order);
+		split_range(m, BLOCK, order);
+		CHECK_EQ(huge_kb(), 0);
+		check_pages(m, 0, 512, order);
+		OK(munmap(m + 17 * PAGE, 3 * PAGE));
+		check_pages(m, 0, 17, order);
+		check_pages(m, 20, 492, order);
+		OK(munmap(m, BLOCK));
+	}
+}
+
+/* What is all zeros need not be there any more. */
+TEST(split_zeros)
+{
+	char *m = blocks(2, 0);
+	long rss;
+
+	need_debugfs();
+	memset(m, 0, 2 * BLOCK);
+	*page_of(m, 5) = 5;
+	*page_of(m, 600) = 600;
+	rss = field("/proc/self/status", "RssAnon:");
+	if (huge_kb() < (long)(2 * BLOCK >> 10))
+		SKIP("no large folios here");
+	split_range(m, 2 * BLOCK, 0);
+	CHECK_LE(field("/proc/self/status", "RssAnon:"), rss - (long)(BLOCK >> 10));
+	for (size_t i = 0; i < 1024; i++)
+		CHECK_EQ(*page_of(m, i), i == 5 || i == 600 ? i : 0);
+	memset(m, 1, 2 * BLOCK);
+	CHECK_EQ(m[BLOCK + 77], 1);
+}
+
+/* Pages of a folio lie at two places. */
+TEST(split_moved)
+{
+	char *m = blocks(2, 1), *to;
+
+	need_debugfs();
+	to = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(to != MAP_FAILED);
+	for (size_t i = 0; i < 2; i++)
+		CHECK(mremap(m + i * BLOCK + 9 * PAGE, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     to + i * PAGE) == to + i * PAGE);
+	split_range(to, 4 * PAGE, 0);
+	CHECK_EQ(*page_of(to, 0), 10);
+	CHECK_EQ(*page_of(to, 1), 522);
+	check_pages(m, 0, 9, 1);
+	check_pages(m, 10, 511, 1);
+	check_pages(m, 522, 502, 1);
+	*page_of(to, 0) = 1;
+	check_pages(m, 0, 9, 1);
+}
+
+/* Parent and child have the same blocks. */
+TEST(split_shared)
+{
+	char *m = blocks(2, 1);
+
+	need_debugfs();
+	CHECK_EQ(IN_CHILD(
+		split_range(m, 2 * BLOCK, 0);
+		check_pages(m, 0, 1024, 1);
+		*page_of(m, 17) = 3;
+	), 0);
+	check_pages(m, 0, 1024, 1);
+	split_range(m, 2 * BLOCK, 2);
+	check_pages(m, 0, 1024, 1);
+}
+
+TEST(split_all)
+{
+	char *m = blocks(2, 1);
+
+	need_debugfs();
+	put(SPLIT, "1");
+	check_pages(m, 0, 1024, 1);
+	CHECK_EQ(huge_kb(), 0);
+}
+
+static int refused(const char *text)
+{
+	int fd = OK(open(SPLIT, O_WRONLY)), err;
+
+	err = write(fd, text, strlen(text)) < 0 ? errno : 0;
+	close(fd);
+	return err;
+}
+
+TEST(split_errors)
+{
+	char text[100];
+
+	need_debugfs();
+	CHECK_EQ(refused("x"), EINVAL);
+	CHECK_EQ(refused("2"), EINVAL);
+	CHECK_EQ(refused("2,3"), EINVAL);
+	CHECK_EQ(refused("1000000000,0x1000,0x2000"), ESRCH);
+	snprintf(text, sizeof text, "%d,0x1000,0x2000,8", getpid());
+	CHECK_EQ(refused(text), 0);
+}
