@@ -37,7 +37,7 @@ extern const u32 nr_proc_entries;
 static inline struct proc_inode *proc_of(const struct inode *i) { return i->private; }
 /* The task an inode is about, referenced, or NULL once it is gone. */
 struct task *proc_task(const struct inode *i);
-/* The address space of t, referenced (mm_put), or NULL. */
+/* The address space of t, borrowed (mm_return), or NULL. */
 struct mm *proc_mm(struct task *t);
 /* The same if the current task may look into it; ERR_PTR(-EACCES). */
 struct mm *proc_mm_inspect(struct task *t);

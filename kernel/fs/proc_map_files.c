@@ -47,7 +47,7 @@ static int map_follow(struct inode *i, struct path *to)
 		path_get(to);
 	}
 	read_unlock(&mm->lock);
-	mm_put(mm);
+	mm_return(mm);
 	return v ? 0 : -ENOENT;
 }
 
@@ -86,7 +86,7 @@ static struct inode *map_lookup(struct inode *dir, const char *name, u32 len)
 	read_lock(&mm->lock);
 	v = exact(mm, of.start, of.end);
 	read_unlock(&mm->lock);
-	mm_put(mm);
+	mm_return(mm);
 	if (!v)
 		return NULL;
 	of.entry = NULL;
@@ -100,10 +100,13 @@ static struct inode *map_lookup(struct inode *dir, const char *name, u32 len)
 }
 
 /* The first file mapping that ends above *start: its addresses. */
-static bool next_map(struct mm *mm, u64 *start, u64 *end)
+static bool next_map(struct inode *i, u64 *start, u64 *end)
 {
+	struct mm *mm = mm_of(i);
 	struct vma *v;
 
+	if (!mm)
+		return false;
 	read_lock(&mm->lock);
 	v = mm_first_vma_from(mm, *start);
 	while (v && !of_file(v))
@@ -113,26 +116,23 @@ static bool next_map(struct mm *mm, u64 *start, u64 *end)
 		*end = v->end;
 	}
 	read_unlock(&mm->lock);
+	mm_return(mm);
 	return v;
 }
 
 /* A position is 2 and the page number from which to go on. */
 static int map_readdir(struct file *f, struct dir_context *ctx)
 {
-	struct mm *mm;
 	u64 start, end;
 
 	for (; ctx->pos < 2; ctx->pos++)
 		if (!ctx->emit(ctx, "..", (u32)ctx->pos + 1, f->inode->ino, 4))
 			return 0;
-	mm = mm_of(f->inode);
-	if (!mm)
-		return 0;
 	for (;;) {
 		char name[40];
 
 		start = (ctx->pos - 2) << PAGE_SHIFT;
-		if (!next_map(mm, &start, &end))
+		if (!next_map(f->inode, &start, &end))
 			break;
 		snprintf(name, sizeof(name), "%lx-%lx", start, end);
 		if (!ctx->emit(ctx, name, (u32)strlen(name),
@@ -140,7 +140,6 @@ static int map_readdir(struct file *f, struct dir_context *ctx)
 			break;
 		ctx->pos = (end >> PAGE_SHIFT) + 2;
 	}
-	mm_put(mm);
 	return 0;
 }
 

@@ -90,22 +90,22 @@ static void show_vma_at(struct seq *s, struct vma *v, u64 start, u64 end, char *
 static int each_vma(struct seq *s, struct task *t,
 		    void (*fn)(struct seq *, struct vma *, char *path, void *), void *arg)
 {
-	struct mm *mm = proc_mm_inspect(t);
-	char *path;
+	char *path = page_alloc(0);
+	struct mm *mm;
 	struct vma *v;
 
-	if (!mm || IS_ERR(mm))
-		return (int)PTR_ERR(mm);
-	path = page_alloc(0);
-	if (path) {
+	if (!path)
+		return -ENOMEM;
+	mm = proc_mm_inspect(t);
+	if (mm && !IS_ERR(mm)) {
 		read_lock(&mm->lock);
-		for_each_vma(v, mm)
+		for (v = mm_first_vma_from(mm, 0); v && !s->failed; v = mm_next_vma(v))
 			fn(s, v, path, arg);
 		read_unlock(&mm->lock);
-		page_free(path);
+		mm_return(mm);
 	}
-	mm_put(mm);
-	return path ? 0 : -ENOMEM;
+	page_free(path);
+	return IS_ERR(mm) ? (int)PTR_ERR(mm) : 0;
 }
 
 static void map_line(struct seq *s, struct vma *v, char *path, void *arg)
@@ -237,7 +237,7 @@ static int mm_file_open(struct inode *i, struct file *f)
 		return (int)PTR_ERR(mm);
 	if (mm) {
 		mm_hold(mm);
-		mm_put(mm);
+		mm_return(mm);
 	}
 	f->private = mm;
 	return 0;
@@ -249,12 +249,12 @@ static void mm_file_release(struct file *f)
 		mm_drop(f->private);
 }
 
-/* What the file is about, for one access: mm_put. NULL once nobody uses it. */
+/* What the file is about, borrowed for one access (mm_return). NULL once nobody uses it. */
 static struct mm *mm_of_file(struct file *f)
 {
 	struct mm *mm = f->private;
 
-	return mm && mm_get_live(mm) ? mm : NULL;
+	return mm && mm_borrow_live(mm) ? mm : NULL;
 }
 
 static off64 mm_file_seek(struct file *f, off64 off, int whence)
@@ -267,12 +267,13 @@ static off64 mm_file_seek(struct file *f, off64 off, int whence)
 	return off;
 }
 
-static ssize_t pagemap_entries(struct mm *mm, struct uio *u, u64 *pos, bool frames)
+static ssize_t pagemap_entries(struct file *f, struct uio *u, u64 *pos, bool frames)
 {
 	u64 entries[64], end = (USER_VA_END >> PAGE_SHIFT) * 8;
+	struct mm *mm;
 	ssize_t done = 0;
 
-	while (u->left && *pos < end) {
+	while (u->left && *pos < end && (mm = mm_of_file(f))) {
 		size_t n = min(min(u->left, (size_t)(end - *pos)), sizeof(entries)), moved;
 
 		read_lock(&mm->lock);
@@ -282,6 +283,7 @@ static ssize_t pagemap_entries(struct mm *mm, struct uio *u, u64 *pos, bool fram
 				entries[i] &= ~(BIT(55) - 1);
 		}
 		read_unlock(&mm->lock);
+		mm_return(mm);
 		moved = uio_write(u, entries, n);
 		*pos += moved;
 		done += (ssize_t)moved;
@@ -294,14 +296,8 @@ static ssize_t pagemap_entries(struct mm *mm, struct uio *u, u64 *pos, bool fram
 static ssize_t pagemap_read(struct file *f, struct uio *u, u64 *pos)
 {
 	bool frames = f->cred && f->cred->cap_effective & BIT(CAP_SYS_ADMIN);
-	struct mm *mm = mm_of_file(f);
-	ssize_t ret;
 
-	if (!mm)
-		return 0;
-	ret = *pos % 8 || u->left % 8 ? -EINVAL : pagemap_entries(mm, u, pos, frames);
-	mm_put(mm);
-	return ret;
+	return *pos % 8 || u->left % 8 ? -EINVAL : pagemap_entries(f, u, pos, frames);
 }
 const struct file_ops proc_pagemap_fops = {
 	.open = mm_file_open,
@@ -322,14 +318,12 @@ static ssize_t mem_pieces(struct mm *mm, char *buf, struct uio *u, u64 *pos, boo
 			done = done ?: -EFAULT;
 			break;
 		}
-		got = mm_access(mm, *pos, buf, n, write);
-		if (got <= 0) {
-			done = done ?: -EIO;
-			break;
-		}
-		if (!write)
+		got = mm_access_held(mm, *pos, buf, n, write, false);
+		if (got == -EFAULT)
+			got = -EIO;
+		if (got > 0 && !write)
 			got = (ssize_t)uio_write(u, buf, (size_t)got) ?: -EFAULT;
-		if (got < 0) {
+		if (got <= 0) {
 			done = done ?: got;
 			break;
 		}
@@ -343,16 +337,13 @@ static ssize_t mem_pieces(struct mm *mm, char *buf, struct uio *u, u64 *pos, boo
 
 static ssize_t mem_rw(struct file *f, struct uio *u, u64 *pos, bool write)
 {
-	struct mm *mm = mm_of_file(f);
-	char *buf = mm ? page_alloc(0) : NULL;
-	ssize_t ret = mm ? -ENOMEM : 0;
+	char *buf = f->private ? page_alloc(0) : NULL;
+	ssize_t ret;
 
-	if (buf) {
-		ret = mem_pieces(mm, buf, u, pos, write);
-		page_free(buf);
-	}
-	if (mm)
-		mm_put(mm);
+	if (!buf)
+		return f->private ? -ENOMEM : 0;
+	ret = mem_pieces(f->private, buf, u, pos, write);
+	page_free(buf);
 	return ret;
 }
 static ssize_t mem_read(struct file *f, struct uio *u, u64 *pos)

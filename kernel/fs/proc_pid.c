@@ -30,7 +30,7 @@ struct mm *proc_mm(struct task *t)
 	spin_lock(&t->task_lock);
 	mm = t->mm;
 	if (mm)
-		mm_get(mm);
+		mm_borrow(mm);
 	spin_unlock(&t->task_lock);
 	return mm;
 }
@@ -41,7 +41,7 @@ struct mm *proc_mm_inspect(struct task *t)
 
 	if (!mm || task_may_inspect_mm(t, mm))
 		return mm;
-	mm_put(mm);
+	mm_return(mm);
 	return ERR_PTR(-EACCES);
 }
 
@@ -224,7 +224,7 @@ static int follow_exe(struct task *t, struct path *to)
 		err = 0;
 	}
 	read_unlock(&mm->lock);
-	mm_put(mm);
+	mm_return(mm);
 	return err;
 }
 static int follow_cwd(struct task *t, struct path *to) { return task_cwd(t, to) ? -ENOENT : 0; }

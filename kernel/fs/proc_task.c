@@ -170,7 +170,7 @@ SHOW(status)
 		   t->tid, p->pgid, p->sid, !!(t->flags & TF_KTHREAD));
 	if (mm) {
 		status_mm(s, mm);
-		mm_put(mm);
+		mm_return(mm);
 	}
 	seq_printf(s, "Threads:\t%u\n", READ_ONCE(p->nr_threads));
 	status_signals(s, t);
@@ -257,7 +257,7 @@ SHOW(stat)
 	seq_printf(s, " %lu %lu %lu %lu %lu %lu %lu %d\n", a[3], a[4], a[5], a[6], a[7], a[8], a[9],
 		   task_may_inspect(t) ? p->exit_code : 0);
 	if (mm)
-		mm_put(mm);
+		mm_return(mm);
 	return 0;
 }
 
@@ -268,7 +268,7 @@ SHOW(statm)
 
 	if (mm) {
 		proc_mm_sums(mm, &m);
-		mm_put(mm);
+		mm_return(mm);
 	}
 	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n", m.size, m.rss, m.file + m.shmem, m.exec,
 		   m.data + m.stack);
@@ -280,21 +280,20 @@ SHOW(statm)
 /* Bytes [start, end) of mm; what cannot be read ends it. */
 static void copy_range(struct seq *s, struct mm *mm, u64 start, u64 end)
 {
-	char *buf = page_alloc(0);
-
-	if (!buf) {
-		s->failed = true;
-		return;
-	}
 	while (start < end) {
-		ssize_t n = mm_access(mm, start, buf, min(end - start, PAGE_SIZE), false);
+		size_t want = min(end - start, PAGE_SIZE);
+		ssize_t n;
 
-		if (n <= 0)
-			break;
-		seq_write(s, buf, (size_t)n);
+		if (!seq_reserve(s, want))
+			return;
+		n = mm_access(mm, start, s->buf + s->len, want, false);
+		if (n <= 0) {
+			s->failed = n == -ENOMEM;
+			return;
+		}
+		s->len += (size_t)n;
 		start += (u64)n;
 	}
-	page_free(buf);
 }
 
 SHOW(cmdline)
@@ -314,7 +313,7 @@ SHOW(cmdline)
 				s->len = from + strnlen(s->buf + from, s->len - from);
 		}
 	}
-	mm_put(mm);
+	mm_return(mm);
 	return 0;
 }
 
@@ -326,7 +325,7 @@ SHOW(environ)
 		return (int)PTR_ERR(mm);
 	if (mm->env_end > mm->env_start)
 		copy_range(s, mm, mm->env_start, mm->env_end);
-	mm_put(mm);
+	mm_return(mm);
 	return 0;
 }
 
@@ -341,7 +340,7 @@ SHOW(auxv)
 		n += 2;
 	while (n < ARRAY_SIZE(mm->auxv) && mm->auxv[n - 2]);
 	seq_write(s, mm->auxv, n * sizeof(u64));
-	mm_put(mm);
+	mm_return(mm);
 	return 0;
 }
 
@@ -423,7 +422,7 @@ SHOW(oom_score)
 
 	if (mm) {
 		proc_mm_sums(mm, &m);
-		mm_put(mm);
+		mm_return(mm);
 		mem_totals(&total);
 		score = (i64)((m.rss + m.tables) * 1000 / max(total.total, 1ul)) +
 			READ_ONCE(t->proc->oom_score_adj);

@@ -10,7 +10,7 @@
 #include <mm/reclaim.h>
 
 #define SEQ_FIRST	1024u
-#define SEQ_HEAP_MAX	(256 * KIB)	/* beyond it contiguous pages are not to be hoped for */
+#define SEQ_HEAP_MAX	(32 * KIB)	/* beyond it contiguous pages are not to be hoped for */
 #define SEQ_MAX		(256 * MIB)
 
 static void *seq_alloc(size_t n) { return n > SEQ_HEAP_MAX ? vmalloc(n, PAGE_SIZE) : kmalloc(n); }
@@ -22,11 +22,24 @@ static void seq_release(struct seq *s)
 		kfree(s->buf);
 }
 
+static bool seq_resize(struct seq *s, size_t size)
+{
+	char *buf = size <= SEQ_MAX ? seq_alloc(size) : NULL;
+
+	if (!buf)
+		return false;
+	if (s->len)
+		memcpy(buf, s->buf, s->len);
+	seq_release(s);
+	s->buf = buf;
+	s->size = size;
+	return true;
+}
+
 /* Room for n more bytes and a NUL. */
 static bool seq_room(struct seq *s, size_t n)
 {
 	size_t size = s->size ? s->size : SEQ_FIRST;
-	char *buf;
 
 	if (s->failed)
 		return false;
@@ -34,17 +47,8 @@ static bool seq_room(struct seq *s, size_t n)
 		return true;
 	while (size < s->len + n + 1)
 		size *= 2;
-	buf = size <= SEQ_MAX ? seq_alloc(size) : NULL;
-	if (!buf) {
-		s->failed = true;
-		return false;
-	}
-	if (s->len)
-		memcpy(buf, s->buf, s->len);
-	seq_release(s);
-	s->buf = buf;
-	s->size = size;
-	return true;
+	s->failed = !seq_resize(s, size);
+	return !s->failed;
 }
 
 void seq_free(struct seq *s)
@@ -61,7 +65,7 @@ void seq_write(struct seq *s, const void *data, size_t n)
 	s->len += n;
 }
 
-void seq_reserve(struct seq *s, size_t n) { seq_room(s, n); }
+bool seq_reserve(struct seq *s, size_t n) { return seq_room(s, n); }
 void seq_puts(struct seq *s, const char *str) { seq_write(s, str, strlen(str)); }
 void seq_putc(struct seq *s, char c) { seq_write(s, &c, 1); }
 
@@ -210,17 +214,25 @@ int text_open(struct file *f, text_make_fn make)
 	return 0;
 }
 
+/* Twice the room each time that it fails: as often as it takes, but not for ever. */
 static int text_remake(struct text *t, struct file *f)
 {
 	bool had = t->s.buf;
 	int err;
 
-	t->s.len = 0;
-	t->s.failed = false;
-	err = t->make(f, &t->s);
+	for (;;) {
+		t->s.len = 0;
+		t->s.failed = false;
+		err = t->make(f, &t->s);
+		if (err || !t->s.failed)
+			break;
+		t->s.len = 0;
+		if (!seq_resize(&t->s, max(2 * t->s.size, (size_t)SEQ_FIRST))) {
+			err = -ENOMEM;
+			break;
+		}
+	}
 	note_buffers(had, t->s.buf);
-	if (!err && t->s.failed)
-		err = -ENOMEM;
 	t->made = !err;
 	return err;
 }

@@ -6,12 +6,13 @@
 
 /*
  * Faults the page in and takes a reference to its folio under the node lock, so that it cannot be
- * replaced in between. NULL: no such page, or not for this access. Lock held for reading.
+ * replaced in between. ERR_PTR(-ENOMEM), or another error: no such page, or not for this access.
+ * Lock held for reading.
  */
 static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 {
 	for (int tries = 0; tries < 100; tries++) {
-		int level;
+		int level, err;
 		pte_t *p = pt_entry(&v->mm->pt, addr, &level), e;
 		struct page *node = pt_node(p);
 		struct folio *f = NULL;
@@ -31,16 +32,18 @@ static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 		spin_unlock(&node->lock);
 		if (ok)
 			return f;
-		if (populate_vma(v, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE, write))
-			return NULL;
+		err = populate_vma(v, addr & PAGE_MASK, (addr & PAGE_MASK) + PAGE_SIZE, write);
+		if (err)
+			return ERR_PTR(err);
 	}
-	return NULL;
+	return ERR_PTR(-EFAULT);
 }
 
 /* need: what the VMA must have one of. */
 static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool write, u32 need)
 {
 	size_t done = 0;
+	int err = 0;
 
 	read_lock(&mm->lock);
 	while (done < len) {
@@ -48,14 +51,16 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 		size_t n = min(len - done, PAGE_SIZE - off);
 		struct vma *v = at < addr ? NULL : mm_find_vma(mm, at);
 		struct folio *f;
-		pfn_t pfn;
+		pfn_t pfn = 0;
 		char *k;
 
 		if (!v || !(v->vm_flags & need))
 			break;
 		f = page_of(v, at, write, &pfn);
-		if (!f)
+		if (IS_ERR(f)) {
+			err = PTR_ERR(f) == -ENOMEM ? -ENOMEM : 0;
 			break;
+		}
 		k = (char *)phys_to_virt(pfn << PAGE_SHIFT) + off;
 		if (write)
 			memcpy(k, (char *)buf + done, n);
@@ -65,7 +70,7 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 		done += n;
 	}
 	read_unlock(&mm->lock);
-	return (ssize_t)done;
+	return (ssize_t)done ?: err;
 }
 
 ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
@@ -73,7 +78,23 @@ ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
 	return access_as(mm, addr, buf, len, write, write ? VM_WRITE : VM_READ | VM_MAYREAD);
 }
 
-ssize_t mm_access_as_user(struct mm *mm, u64 addr, void *buf, size_t len, bool write)
+ssize_t mm_access_held(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool as_user)
 {
-	return access_as(mm, addr, buf, len, write, write ? VM_WRITE : VM_READ);
+	u32 need = write ? VM_WRITE : as_user ? VM_READ : VM_READ | VM_MAYREAD;
+
+	for (;;) {
+		ssize_t done;
+		void *page;
+
+		if (!mm_borrow_live(mm))
+			return 0;
+		done = access_as(mm, addr, buf, len, write, need);
+		mm_return(mm);
+		if (done != -ENOMEM)
+			return done ?: -EFAULT;
+		page = page_alloc(0);
+		page_free(page);
+		if (!page)
+			return -ENOMEM;
+	}
 }

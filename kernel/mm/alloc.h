@@ -64,7 +64,8 @@ void pcp_drain_local(void);			/* this CPU's lists back to the buddy lists */
 
 /* --- reclaim.c
  * -------------------------------------------------------------------------------------- */
-struct reclaim_try { u32 rounds, idle; };	/* of one allocation; idle: rounds without a page */
+/* Rounds of one allocation: those that count against it, without a page in a row, while it dies. */
+struct reclaim_try { u32 rounds, idle, dying; };
 /* Called by an allocation that found nothing; sleeps. false: give up. */
 bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t);
 /* An allocation that may sleep left fewer than zone.mark.low pages. */

@@ -83,6 +83,11 @@ void *kmalloc_atomic(size_t size)
 	return alloc(size, ALLOC_ATOMIC);
 }
 
+void *kmalloc_noreclaim(size_t size)
+{
+	return alloc(size, ALLOC_NORECLAIM);
+}
+
 void *kzalloc(size_t size)
 {
 	void *p = alloc(size, 0);

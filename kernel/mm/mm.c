@@ -84,6 +84,26 @@ void mm_get(struct mm *mm) { ref_get(&mm->users); }
 void mm_hold(struct mm *mm) { ref_get(&mm->count); }
 bool mm_get_live(struct mm *mm) { return ref_get_unless_zero(&mm->users); }
 
+void mm_borrow(struct mm *mm)
+{
+	mm_get(mm);
+	current_core()->borrowing++;
+}
+
+bool mm_borrow_live(struct mm *mm)
+{
+	if (!mm_get_live(mm))
+		return false;
+	current_core()->borrowing++;
+	return true;
+}
+
+void mm_return(struct mm *mm)
+{
+	current_core()->borrowing--;
+	mm_put(mm);
+}
+
 void mm_drop(struct mm *mm)
 {
 	if (!ref_put(&mm->count))

@@ -4,7 +4,7 @@
  * asks oom_ops (task/) to kill; task/ compares its processes by oom_badness, kills all that use the
  * heaviest address space and marks it. Its users' allocations then fail, so that they end; whoever
  * asked tries again until that memory is there, or kills the next after OOM_PATIENCE_NS. Each
- * address space is marked once, so the waiting has an end.
+ * address space is marked once and waited for no longer than OOM_STUCK_NS, so the waiting ends.
  */
 #include "internal.h"
 
@@ -25,19 +25,19 @@ void oom_mark(struct mm *mm, u64 now)
 	WRITE_ONCE(mm->oom_killed_at, max(now, 1ull));
 }
 
-struct pending { u64 now; bool any; };
+struct pending { u64 now, patience; bool any; };
 
 static void look(const struct mm *mm, void *arg)
 {
 	struct pending *p = arg;
 	u64 at = READ_ONCE(mm->oom_killed_at);
 
-	p->any = p->any || (at && p->now - at < OOM_PATIENCE_NS);
+	p->any = p->any || (at && p->now - at < p->patience);
 }
 
-bool oom_pending(u64 now)
+bool oom_pending(u64 now, u64 patience)
 {
-	struct pending p = { .now = now };
+	struct pending p = { .now = now, .patience = patience };
 
 	mm_for_each(look, &p);
 	return p.any;

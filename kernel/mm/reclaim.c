@@ -14,8 +14,13 @@
  * One page is given up only when nobody is left to be killed, or when it is the caller who dies: a
  * program that must not see its memory fail, on a machine that can do something about it, does not.
  * That ends, since each address space is killed once and waited for for a limited time (mm/oom.c).
- * A larger block may stay impossible however much is free: it is given up after MAX_ROUNDS. What
- * reclaim itself allocates may use the pages below min, and never comes here.
+ * A larger block may stay impossible however much is free: it is given up after MAX_ROUNDS that
+ * found enough pages, but not together. What reclaim itself allocates may use the pages below min,
+ * and never comes here. A task that dies stays for no more than DYING_ROUNDS, since all that wait may
+ * wait for its memory.
+ *
+ * Who keeps another process's address space (core->borrowing) waits for nothing here: it might be
+ * the victim's, whose memory then would not come. It gives that back first, and asks again.
  */
 #include <hal/cpu.h>
 #include <hal/sync.h>
@@ -24,8 +29,9 @@
 #include "alloc.h"
 #include "lru.h"
 
-#define MAX_ROUNDS	64
-#define CHEAP_ORDER	3		/* above it no process dies for a block */
+#define MAX_ROUNDS	64		/* for a block of pages that are free apart */
+#define DYING_ROUNDS	2		/* of a task that is killed: its end brings more */
+#define CHEAP_ORDER	3		/* above it no process dies for a block, and all rounds count */
 #define RECLAIM_BATCH	64ull		/* pages that one direct round is after */
 #define FIRST_PRIORITY	12
 #define NAP_NS		5000000ull	/* for a victim to exit, for somebody's round */
@@ -36,6 +42,7 @@ static struct shrinker *shrinkers;
 static struct spinlock shrinkers_lock = SPINLOCK_INIT;
 static struct mutex oom_mutex = MUTEX_INIT(oom_mutex);	/* one kill at a time */
 static struct mutex round_mutex = MUTEX_INIT(round_mutex); /* one direct round; only tried */
+static struct mutex drain_mutex = MUTEX_INIT(drain_mutex); /* only tried: it waits for all CPUs */
 static struct wait_queue nap_queue = WAIT_QUEUE_INIT(nap_queue);
 static u64 freed_ever;		/* pages and objects that rounds have freed, atomic */
 static struct wait_queue kswapd_queue = WAIT_QUEUE_INIT(kswapd_queue);
@@ -118,14 +125,30 @@ static void drain_this_cpu(void *unused)
 	irq_restore(irq);
 }
 
+static void nap(void)
+{
+	struct wait_entry e;
+
+	wait_entry_init(&e);
+	wait_prepare(&nap_queue, &e, SLEEP_KILLABLE);
+	schedule_until(clock_ns() + NAP_NS);
+	wait_finish(&nap_queue, &e);
+}
+
+/* The CPUs' lists back to where everybody finds them. Who finds that being done waits a little. */
 static void drain_all(void)
 {
+	if (!mutex_trylock(&drain_mutex)) {
+		nap();
+		return;
+	}
 	if (online_cpus & (online_cpus - 1))
 		smp_call(online_cpus, drain_this_cpu, NULL);
 	drain_this_cpu(NULL);
 	slab_trim();
 	kstack_trim();
 	drain_this_cpu(NULL);
+	mutex_unlock(&drain_mutex);
 }
 
 /* --- kswapd ---------------------------------------------------------------------------------- */
@@ -176,16 +199,6 @@ void kswapd_wake(void)
 
 /* --- an allocation that found nothing -------------------------------------------------------- */
 
-static void nap(enum task_sleep how)
-{
-	struct wait_entry e;
-
-	wait_entry_init(&e);
-	wait_prepare(&nap_queue, &e, how);
-	schedule_until(clock_ns() + NAP_NS);
-	wait_finish(&nap_queue, &e);
-}
-
 /* With oom_mutex held. A victim killed a moment ago is still on its way out: its memory first. */
 static bool kill_one(u32 order)
 {
@@ -220,7 +233,7 @@ static bool kill_and_wait(u32 order, u32 idle)
 			return there_now(order);
 	}
 	if (!sleep_interrupted(SLEEP_KILLABLE))
-		nap(SLEEP_KILLABLE);
+		nap();
 	return true;
 }
 
@@ -231,7 +244,7 @@ static bool direct_round(u32 order)
 	u64 before = __atomic_load_n(&freed_ever, __ATOMIC_RELAXED);
 
 	if (!mutex_trylock(&round_mutex)) {
-		nap(SLEEP_UNINTERRUPTIBLE);
+		nap();
 		return true;
 	}
 	current_core()->reclaiming = true;
@@ -251,9 +264,14 @@ bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t)
 		return false;	/* start-up, before there are threads */
 	if (vmemmap_grow())
 		return true;
-	if ((flags & ALLOC_NORECLAIM) || (order && t->rounds >= MAX_ROUNDS))
+	if ((flags & ALLOC_NORECLAIM) || current_core()->borrowing)
 		return false;
-	t->rounds++;
+	if (sleep_interrupted(SLEEP_KILLABLE) && t->dying++ >= DYING_ROUNDS)
+		return false;
+	if (order > CHEAP_ORDER || (order && there_now(order)))
+		t->rounds++;
+	if (t->rounds >= MAX_ROUNDS)
+		return false;
 	if (direct_round(order)) {
 		t->idle = 0;
 		if (order)

@@ -38,11 +38,14 @@ struct ucred unix_current_cred(void)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len,
+struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 least, u32 most,
 			       const struct ucred *cred)
 {
-	struct unix_msg *m = kmalloc(sizeof(*m) + len);
+	struct unix_msg *m = most > least ? kmalloc_noreclaim(sizeof(*m) + most) : NULL;
+	u32 len = m ? most : least;
 
+	if (!m)
+		m = kmalloc(sizeof(*m) + len);
 	if (!m)
 		return ERR_PTR(-ENOBUFS);
 	if (uio_read(u, m->data, len) != len) {

@@ -9,6 +9,7 @@
 	10u /* messages that one receiver keeps for senders it is not connected to, and one more   \
 	     */
 #define UNIX_CHUNK (16384u - (u32)sizeof(struct unix_msg)) /* a stream's writes are cut to this */
+#define UNIX_PIECE (4096u - (u32)sizeof(struct unix_msg)) /* or to this, where memory is in pieces */
 #define UNIX_OVERHEAD		512u	/* what a message is charged beside its bytes */
 
 #define KEY_IN	(EPOLLIN | EPOLLRDNORM)
@@ -82,9 +83,9 @@ void unix_hang_up(struct unix_sock *peer, int err);
 void unix_free_msg(struct unix_msg *m, struct unix_sock *charged); /* uncharges, wakes the writer */
 /* Room for charge more bytes, or sleeps for it. 0, -EAGAIN, -EPIPE, interrupted. */
 int unix_wait_room(struct unix_sock *u, bool nonblock, u64 deadline);
-/* A message with the bytes of u, charged to the sender (streams: not referenced). ERR_PTR(-EFAULT,
- * -ENOBUFS). */
-struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 len,
+/* A message with the next bytes of u, charged to the sender (streams: not referenced): most of them,
+ * or least if memory for more is not free. ERR_PTR(-EFAULT, -ENOBUFS). */
+struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 least, u32 most,
 			       const struct ucred *cred);
 
 /* --- unix_name.c ------------------------------------------------------------------------------ */

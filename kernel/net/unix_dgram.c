@@ -99,7 +99,7 @@ static struct unix_msg *make_packet(struct unix_sock *u, struct sock_msg *m, u64
 	err = unix_wait_room(u, m->flags & MSG_DONTWAIT, deadline);
 	if (err)
 		return ERR_PTR(err);
-	return unix_make_msg(u, m->u, (u32)len, &m->cred);
+	return unix_make_msg(u, m->u, (u32)len, (u32)len, &m->cred);
 }
 
 static int enqueue(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg)

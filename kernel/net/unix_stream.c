@@ -35,22 +35,24 @@ ssize_t unix_stream_send(struct socket *s, struct sock_msg *m)
 	while (m->u->left) {
 		u32 n = (u32)min(m->u->left, (size_t)UNIX_CHUNK);
 		struct unix_msg *msg;
+		u32 len;
 
 		err = unix_wait_room(u, m->flags & MSG_DONTWAIT, deadline);
 		if (err)
 			break;
-		msg = unix_make_msg(u, m->u, n, &m->cred);
+		msg = unix_make_msg(u, m->u, min(n, UNIX_PIECE), n, &m->cred);
 		if (IS_ERR(msg)) {
 			err = PTR_ERR(msg);
 			break;
 		}
+		len = msg->len;
 		if (READ_ONCE(u->snd_shut) || !deliver(peer, msg)) {
 			unix_free_msg(msg, u);
 			err = -EPIPE;
 			break;
 		}
+		done += len;
 		wake_up_key(&peer->rd_wait, 1, KEY_IN);
-		done += n;
 	}
 	return done ?: err;
 }

@@ -352,36 +352,42 @@ static i64 exec_file(struct file *f, const char *filename, const struct exec_sou
 
 /* --- the calls --------------------------------------------------------------------------- */
 
+/* How the program and an interpreter see a name that is relative to dirfd, on the heap; NULL. */
+static char *name_by_fd(int dirfd, const char *name)
+{
+	size_t size = strlen(name) + 32;
+	char *s = kmalloc(size);
+
+	if (s)
+		snprintf(s, size, "/dev/fd/%d%s%s", dirfd, *name ? "/" : "", name);
+	return s;
+}
+
 static i64 exec_at(int dirfd, u64 uname, const struct exec_source *src, int flags)
 {
 	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	char *name = kmalloc(PATH_MAX + 32), *shown;
+	char *name = kmalloc(PATH_MAX), *shown = name;
 	ssize_t n;
 	i64 ret;
 
 	if (!name)
 		return -ENOMEM;
-	n = strncpy_from_user(name + 32, (const char __user *)uname, PATH_MAX);
+	n = strncpy_from_user(name, (const char __user *)uname, PATH_MAX);
 	ret = n < 0 ? n : n == 0 && !(flags & AT_EMPTY_PATH) ? -ENOENT : 0;
 	if (ret)
 		goto out;
-	shown = name + 32;
-	if (dirfd != AT_FDCWD && *shown != '/') {
-		char prefix[32];
-		size_t len = (size_t)snprintf(prefix, sizeof(prefix),
-					      n ? "/dev/fd/%d/" : "/dev/fd/%d", dirfd);
-
-		shown -= len;
-		memcpy(shown, prefix, len);
-	}
-	if (n) {
-		struct file *f = open_exec(dirfd, name + 32, lookup);
+	if (dirfd != AT_FDCWD && *name != '/')
+		shown = name_by_fd(dirfd, name);
+	if (!shown) {
+		ret = -ENOMEM;
+	} else if (n) {
+		struct file *f = open_exec(dirfd, name, lookup);
 
 		/* With AT_SYMLINK_NOFOLLOW a link is what would be executed: not a regular file. */
 		if (IS_ERR(f) && PTR_ERR(f) == -EACCES && !lookup) {
 			struct path p;
 
-			if (path_lookup(dirfd, name + 32, 0, &p) == 0) {
+			if (path_lookup(dirfd, name, 0, &p) == 0) {
 				if (S_ISLNK(p.dentry->inode->mode))
 					f = ERR_PTR(-ELOOP);
 				path_put(&p);
@@ -395,6 +401,8 @@ static i64 exec_at(int dirfd, u64 uname, const struct exec_source *src, int flag
 		if (dir)
 			file_put(dir);
 	}
+	if (shown != name)
+		kfree(shown);
 out:
 	kfree(name);
 	return ret;

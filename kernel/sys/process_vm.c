@@ -8,7 +8,7 @@
 #include <task/task.h>
 #include "rw.h"
 
-/* The task's address space, which the caller may look into; ERR_PTR(-ESRCH, -EPERM). */
+/* The task's address space, which the caller may look into: mm_drop. ERR_PTR(-ESRCH, -EPERM). */
 static struct mm *mm_of(i32 tid)
 {
 	struct task *t = task_by_tid(tid);
@@ -20,12 +20,12 @@ static struct mm *mm_of(i32 tid)
 	spin_lock(&t->task_lock);
 	mm = t->mm;
 	if (mm)
-		mm_get(mm);
+		mm_hold(mm);
 	spin_unlock(&t->task_lock);
 	if (mm) {
 		err = task_may_inspect_mm(t, mm) ? 0 : -EPERM;
 		if (err)
-			mm_put(mm);
+			mm_drop(mm);
 	}
 	task_put(t);
 	return err ? ERR_PTR(err) : mm;
@@ -38,10 +38,10 @@ static size_t move_piece(struct mm *mm, u64 addr, struct uio *u, void *buf, size
 
 	if (write) {
 		n = uio_read(u, buf, n);
-		got = mm_access_as_user(mm, addr, buf, n, true);
+		got = mm_access_held(mm, addr, buf, n, true, true);
 		return got > 0 ? (size_t)got : 0;
 	}
-	got = mm_access_as_user(mm, addr, buf, n, false);
+	got = mm_access_held(mm, addr, buf, n, false, true);
 	return got > 0 ? uio_write(u, buf, (size_t)got) : 0;
 }
 
@@ -92,7 +92,7 @@ static i64 process_vm(const u64 *a, bool write)
 		ret = PTR_ERR(mm);
 		if (!IS_ERR(mm)) {
 			ret = transfer(mm, &local.u, &remote, (u32)a[4], write);
-			mm_put(mm);
+			mm_drop(mm);
 		}
 	}
 	uio_vec_free(&remote);

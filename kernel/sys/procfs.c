@@ -217,8 +217,9 @@ static int show_audit(struct seq *s, void *arg)
 {
 	struct audit_report r = { .line = audit_line, .arg = s };
 
-	seq_reserve(s, 32 * KIB); /* text that grew while it runs would change what it counts */
-	audit_run(&r);
+	/* text that grew while it runs would change what it counts */
+	if (seq_reserve(s, 32 * KIB - 1))
+		audit_run(&r);
 	return 0;
 }
 /* Invalidation instructions issued, by what they name. */

@@ -96,8 +96,8 @@ static bool kill_victim(const struct candidate *c, u64 now, struct obituary *o)
 }
 
 /*
- * A victim that is still dying counts as success: its memory comes. Nobody is killed while a
- * process could not be looked at: it might be the one.
+ * A victim that is still dying counts as success: its memory comes, be it late where nobody else can
+ * be killed. Nobody is killed while a process could not be looked at: it might be the one.
  */
 static bool kill_one(u64 needed)
 {
@@ -106,7 +106,7 @@ static bool kill_one(u64 needed)
 	struct obituary o;
 	bool sure, killed = false;
 
-	if (oom_pending(now))
+	if (oom_pending(now, OOM_PATIENCE_NS))
 		return true;
 	flags = spin_lock_irqsave(&proc_lock);
 	sure = find_worst(&c);
@@ -118,7 +118,7 @@ static bool kill_one(u64 needed)
 		       "score %lld, oom_score_adj %d\n",
 		       o.pid, o.comm, (unsigned long long)o.anon_kb, (unsigned long long)o.file_kb,
 		       (long long)o.points, o.adj);
-	return !sure || c.proc;
+	return !sure || c.proc || oom_pending(now, OOM_STUCK_NS);
 }
 
 static const struct oom_ops ops = { kill_one };

@@ -709,7 +709,7 @@ static bool op_outside(struct proc *p)
 		fill_page(page, stamp + 1);
 	r = mm_access(p->mm, va_of(i), page, sizeof(page), write);
 	trace("%u: access from outside(%u, %u) = %ld\n", number(p), i, write, r);
-	if (r == 0 && may_fail)
+	if (r == -ENOMEM && may_fail)
 		return false;
 	BUG_ON(r != want);
 	if (!r)

@@ -14,6 +14,7 @@ struct slab_cache;
 void *kmalloc(size_t size) __must_check;
 void *kzalloc(size_t size) __must_check;
 void *kmalloc_atomic(size_t size) __must_check;	/* never sleeps, may dip into reserves */
+void *kmalloc_noreclaim(size_t size) __must_check;	/* NULL if that much is not free: for tries */
 void kfree(const void *p);				/* NULL is allowed; any context but NMI */
 /* n * size with overflow checked, zeroed. */
 void *kcalloc(size_t n, size_t size) __must_check;

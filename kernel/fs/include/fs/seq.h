@@ -2,7 +2,9 @@
 /*
  * Generated text files (proc, sysfs, debugfs). A file's text is made whole by a read at position 0
  * and kept for the reads that follow, so that one pass over the file sees one moment, unless memory
- * is short. The writers of text may sleep (memory grows).
+ * is short. The writers of text may sleep (memory grows). Where they may not wait for memory
+ * (mm_borrow) the text fails early; then it is made once more from its beginning, with room got
+ * before.
  */
 #ifndef FS_SEQ_H
 #define FS_SEQ_H
@@ -11,8 +13,8 @@
 struct seq {
 	char *buf;
 	size_t len, size;
-	bool failed;
-}; /* failed: out of memory; what follows is dropped */
+	bool failed;	/* out of memory; what follows is dropped */
+};
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
 void seq_write(struct seq *s, const void *data, size_t n);
 void seq_puts(struct seq *s, const char *str);
@@ -21,8 +23,8 @@ void seq_putc(struct seq *s, char c);
 void seq_escape(struct seq *s, const char *str, const char *esc);
 /* Spaces up to column col of the current line (one at least). */
 void seq_pad(struct seq *s, size_t line_start, size_t col);
-/* Memory for n bytes more now, so that writing them allocates nothing. */
-void seq_reserve(struct seq *s, size_t n);
+/* Memory for n bytes more now, so that writing them allocates nothing. false: failed. */
+bool seq_reserve(struct seq *s, size_t n);
 void seq_free(struct seq *s);
 
 /* --- open files with generated text (fs/seq.c): f->private is theirs -------------------------- */

@@ -27,6 +27,7 @@ struct thread_core {
 	u64 percpu_off;		/* of that CPU: this_cpu(var) is at &var + percpu_off */
 	void *stack;		/* lowest address of the kernel stack */
 	bool reclaiming; /* own task only: gives memory back, may use the allocator's reserve */
+	u8 borrowing; /* own task only: address spaces of others that it keeps (mm_borrow) */
 };
 #define PREEMPT_IRQ	0x10000u
 #define KSTACK_SIZE	(16 * 1024ul)	/* aligned to twice its size, guard page below */

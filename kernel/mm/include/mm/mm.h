@@ -100,6 +100,15 @@ void mm_drop(struct mm *mm);			/* gives back mm->count; sleeps */
 void mm_hold(struct mm *mm);	/* one more count: the structure stays, not what is mapped */
 bool mm_get_live(struct mm *mm) __must_check;	/* one more user, unless there is none */
 /*
+ * For who looks into somebody else's address space: it could be that of a process killed for its
+ * memory, which does not come before mm_return. So until then allocations of this task wait for
+ * nothing and fail early; whoever needs memory for what it found returns the address space, gets
+ * it, and looks again. mm_borrow: mm has a user. mm_borrow_live: false if it has none any more.
+ */
+void mm_borrow(struct mm *mm);
+bool mm_borrow_live(struct mm *mm) __must_check;
+void mm_return(struct mm *mm);			/* sleeps, as mm_put */
+/*
  * Address-space switch on this CPU, interrupts off; NULL: kernel threads (keeps none of the user
  * half).
  */
@@ -181,11 +190,16 @@ struct vma *mm_next_vma(const struct vma *v);			/* by address, or NULL; lock hel
 u64 mm_rss(const struct mm *mm);				/* pages */
 /*
  * Copies up to len bytes from (write: to) another process's memory; returns bytes, stops at the
- * first bad page. Breaks COW for writing.
+ * first bad page. Breaks COW for writing. -ENOMEM: not a byte, for lack of memory.
  */
 ssize_t mm_access(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
-/* As above, but memory that the process itself may not read is not read. */
-ssize_t mm_access_as_user(struct mm *mm, u64 addr, void *buf, size_t len, bool write);
+/*
+ * The same from outside, of an address space that is kept by mm_hold only: it is borrowed meanwhile,
+ * and memory that is missing is waited for with nothing borrowed. as_user: memory that the process
+ * itself may not read is not read. 0: nobody uses it any more; -EFAULT: not a byte; -ENOMEM: the
+ * caller is dying. Sleeps.
+ */
+ssize_t mm_access_held(struct mm *mm, u64 addr, void *buf, size_t len, bool write, bool as_user);
 /* bytes */
 struct vma_usage {
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;
@@ -216,10 +230,12 @@ i64 oom_badness(const struct mm *mm, i32 adj, u64 total_pages);
 /* Whoever uses mm is being killed for its memory. now: clock_ns. No locks. */
 void oom_mark(struct mm *mm, u64 now);
 /*
- * The memory of an address space that was marked is still to come, and may be waited for: one that
- * has not gone OOM_PATIENCE_NS after it was marked is stuck (perhaps behind a lock of the task that
- * asks), and the next victim is due.
+ * The memory of an address space that was marked less than patience ns ago is still to come, and may
+ * be waited for. One that has not gone after OOM_PATIENCE_NS is slow, and the next victim is due;
+ * where there is none, it is waited for until OOM_STUCK_NS: then it stands behind a lock of the task
+ * that asks.
  */
 #define OOM_PATIENCE_NS	1000000000ull
-bool oom_pending(u64 now);
+#define OOM_STUCK_NS	10000000000ull
+bool oom_pending(u64 now, u64 patience);
 #endif
