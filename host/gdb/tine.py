@@ -35,6 +35,15 @@ def read64(address):
     return int.from_bytes(gdb.selected_inferior().read_memory(address, 8).tobytes(), "little")
 
 
+def percpu(variable, cpu):
+    at = (int(variable.address) + int(value("percpu_offset[%d]" % cpu))) & (1 << 64) - 1
+    return gdb.Value(at).cast(variable.type.pointer()).dereference()
+
+
+def on_cpu(task):
+    return int(percpu(value("runqueues"), int(task["core"]["cpu"]))["curr"]) == int(task)
+
+
 def threads():
     for process in entries(value("all_processes"), "process", "all_link"):
         for task in entries(process["threads"], "task", "thread_link"):
@@ -66,7 +75,7 @@ class Ps(Command):
             print("%5d %5d %3d %-11s %-16s 0x%x%s" % (
                 int(process["pid"]), int(task["tid"]), int(task["core"]["cpu"]),
                 STATES[state] if state < len(STATES) else state, task["comm"].string(errors="replace"),
-                int(task), "  on CPU" if task["sched"]["running"] else ""))
+                int(task), "  on CPU" if on_cpu(task) else ""))
 
 
 class Bt(Command):
@@ -75,7 +84,7 @@ class Bt(Command):
 
     def invoke(self, argument, from_tty):
         task = find_task(argument.strip())
-        if task["sched"]["running"]:
+        if on_cpu(task):
             raise gdb.GdbError("it runs: use bt in the thread of its CPU")
         saved = task["arch"]["x19_x30"]
         frame, pc = int(saved[10]), int(saved[11])
@@ -157,8 +166,7 @@ class PerCpu(Command):
         cpus = [int(words[1])] if len(words) > 1 else range(int(value("nr_cpus")))
         variable = value(words[0])
         for cpu in cpus:
-            at = (int(variable.address) + int(value("percpu_offset[%d]" % cpu))) & (1 << 64) - 1
-            print("cpu%d: %s" % (cpu, gdb.Value(at).cast(variable.type.pointer()).dereference()))
+            print("cpu%d: %s" % (cpu, percpu(variable, cpu)))
 
 
 for command in (Ps, Bt, Pt, Log, PerCpu):

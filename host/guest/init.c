@@ -54,6 +54,7 @@ static int in = -1;		/* the write end of the command's stdin */
 static int out[3] = { -1, -1, -1 };	/* the read ends of its stdout and stderr */
 static pid_t child;
 static int status = -1;
+static volatile sig_atomic_t asked;	/* somebody wants the machine to end */
 
 static void put_all(int fd, const void *data, size_t len)
 {
@@ -432,6 +433,13 @@ static void on_child(int sig)
 	(void)sig;
 }
 
+/* What poweroff, halt and reboot send to process 1. */
+static void on_ask(int sig)
+{
+	(void)sig;
+	asked = 1;
+}
+
 static void reap(void)
 {
 	int st;
@@ -442,11 +450,13 @@ static void reap(void)
 			status = WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
 }
 
-/* Whatever the command wrote before it ended still goes out; what others write later does not. */
+/* Whatever the command wrote before it ended still goes out. What others write later does not, and
+ * has to end somewhere: they are killed first. */
 static void drain(void)
 {
 	int fds[3] = { master, out[1], out[2] };
 
+	kill(-1, SIGKILL);
 	for (int i = 0; i < 3; i++) {
 		struct pollfd p = { .fd = fds[i], .events = POLLIN };
 
@@ -473,10 +483,12 @@ static void serve(void)
 		};
 
 		reap();
+		if (status < 0 && asked)
+			status = 0;
 		if (status >= 0)
 			return;
 		if (ppoll(p, 5, NULL, &none) < 0)
-			continue;	/* SIGCHLD */
+			continue;	/* a signal */
 		if (p[1].revents & ~POLLOUT)
 			carry(0, master);
 		for (int i = 1; i < 3; i++)
@@ -493,7 +505,8 @@ static void serve(void)
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = on_child };
+	static const int ask[] = { SIGUSR1, SIGUSR2, SIGTERM };
+	struct sigaction sa = { .sa_handler = on_child }, end = { .sa_handler = on_ask };
 	sigset_t block;
 
 	mount_all();
@@ -504,6 +517,10 @@ int main(void)
 	sigaction(SIGCHLD, &sa, NULL);
 	sigemptyset(&block);
 	sigaddset(&block, SIGCHLD);
+	for (size_t i = 0; i < sizeof(ask) / sizeof(ask[0]); i++) {
+		sigaction(ask[i], &end, NULL);
+		sigaddset(&block, ask[i]);
+	}
 	sigprocmask(SIG_BLOCK, &block, NULL);	/* let in only by ppoll: none is lost */
 	read_wishes();
 	if (want.port)

@@ -119,8 +119,14 @@ class Apt:
         if no_depends:
             out = self.tool("apt-get", "download", "-o", nothing, "--print-uris", *names)
         else:
-            out = self.tool("apt-get", "install", "-qq", "-y", "-o", nothing, "--print-uris", "--no-install-recommends",
-                            *names)
+            try:
+                out = self.tool("apt-get", "install", "-qq", "-y", "-o", nothing, "--print-uris",
+                                "--no-install-recommends", *names)
+            except Error as error:
+                unknown = re.findall(r"Unable to locate package (\S+)|Package '(\S+)' has no", str(error))
+                if unknown:
+                    raise Error("Debian %s has no package %s" % (self.suite, " ".join(a or b for a, b in unknown)))
+                raise
         found = re.findall(r"^'([^']+)' (\S+) (\d+)", out, re.M)
         return [(name, uri, int(size)) for uri, name, size in found]
 
@@ -151,12 +157,19 @@ class Apt:
         try:
             fetch()
         except Error as error:
+            if not re.search(r" 404 |mismatch", str(error)):
+                raise self.unreachable(names, error)
             say("trying again with new package lists (%s)" % str(error)[:200])
             self.update(force=True)
             try:
                 fetch()
-            except Error:
-                raise Error("not cached, and cannot be downloaded; is there a network? Wanted: " + " ".join(names))
+            except Error as error:
+                raise self.unreachable(names, error)
+
+    @staticmethod
+    def unreachable(names, why):
+        return Error("not cached, and cannot be downloaded; is there a network? Wanted: %s (%s)"
+                     % (" ".join(names), str(why)[:200]))
 
     def depends(self, name):
         """The packages that NAME depends on directly."""

@@ -131,9 +131,23 @@ def exit_status(code):
     return 128 - code if code < 0 else code
 
 
+def standard_streams():
+    """A standard stream that is closed becomes /dev/null, or files of ours would get its number."""
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)	# the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, mode, closefd=False))
+
+
 def on_signals():
-    """SIGTERM and SIGHUP end us through the same unwinding as Ctrl-C, so nothing is left over."""
+    """SIGTERM and SIGHUP end us through the same unwinding as Ctrl-C, so nothing is left over.
+    Ctrl-C does nothing if we were started so (in the background of a script)."""
     def stop(number, _frame):
         raise SystemExit(128 + number)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)

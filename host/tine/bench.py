@@ -97,7 +97,6 @@ def parser():
 
 
 def programs(target="all"):
-    deps.need(deps.CROSS + deps.QEMU + [("make", "make")])
     base.run(["make", "-s", "-C", os.path.join(TOP, "bench"), "OUT=" + OUT, target], "building the benchmark",
              env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
 
@@ -255,7 +254,7 @@ def main(args):
     for name in o.names:
         if name not in GROUPS:
             raise UsageError("no group %r (%s)" % (name, ", ".join(GROUPS)))
-    deps.need(deps.QEMU)
+    deps.need(deps.QEMU + deps.BUILD + (deps.HOST if o.profile else []))
     if o.profile:
         return profile(o)
     groups = o.names or [n for n, g in GROUPS.items() if g[3]]
@@ -298,7 +297,6 @@ def symbols_of_linux(binary):
 def profile(o):
     """Per symbol, the instructions between two readings of the clock by the program (that is, what
     it times), or between its marks where it has some (the prof lines)."""
-    deps.need([("gcc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")])
     programs()
     programs(os.path.join(OUT, "prof.so"))
     binary = measuring_qemu(o)

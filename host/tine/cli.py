@@ -45,6 +45,7 @@ def dispatch(args):
 
 
 def main():
+    base.standard_streams()
     base.on_signals()
     try:
         status = dispatch(sys.argv[1:])
@@ -59,3 +60,7 @@ def main():
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:	# a full disk, a tree that is read-only: theirs, not a bug of ours
+        what = "%s: %s" % (error.filename, error.strerror) if error.filename else str(error)
+        sys.stderr.write("%s %s\n" % (base.colour("31", "tine:"), what))
+        return 1

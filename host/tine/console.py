@@ -203,8 +203,8 @@ class Session:
         old_winch = signal.signal(signal.SIGWINCH, self.on_resize)
         readers = set(self.parsers) | {err, wake}
         try:
-            # The port may close before the console's last words; only the console's end is the end.
-            while con in readers and self.status is None:
+            # Either may close before the other's last words, and those of the port hold the status.
+            while readers & set(self.parsers) and self.status is None:
                 if self.resized:
                     self.resized = False
                     self.send("w", struct.pack("<HH", *winsize(self.screen)))

@@ -74,11 +74,17 @@ class Tree:
                 self.add(path, stat.S_IFIFO | m.mode, **what)
 
     def add_dir(self, top, own=False):
-        """Everything below the directory TOP; owned by root unless OWN."""
-        for where, dirs, files in os.walk(top):
+        """Everything below the directory TOP; owned by root unless OWN. Mount points stay empty:
+        what is in /proc and the like is no content, and some of it never ends."""
+        def stop(error):
+            raise error
+        device = os.stat(top).st_dev
+        for where, dirs, files in os.walk(top, onerror=stop):
             for name in sorted(dirs + files):
                 full = os.path.join(where, name)
                 st = os.lstat(full)
+                if stat.S_ISDIR(st.st_mode) and st.st_dev != device:
+                    dirs.remove(name)
                 who = dict(uid=st.st_uid, gid=st.st_gid) if own else {}
                 data = b""
                 if stat.S_ISLNK(st.st_mode):

@@ -14,9 +14,19 @@ FETCH = [("apt-get", "apt"), ("dpkg-deb", "dpkg"),
          ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring")]
 CROSS = [("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
          ("/usr/aarch64-linux-gnu/include/stdio.h", "libc6-dev-arm64-cross")]
-BUILD = [("make", "make")] + CROSS + FETCH
-HOST_TEST = [("gcc", "gcc"), ("/usr/include/cmocka.h", "libcmocka-dev"), ("/usr/include/stdio.h", "libc6-dev")]
-FUZZ = [("clang", "clang"), ("llvm-symbolizer", "llvm")]
+BUILD = [("make", "make"), ("xz", "xz-utils")] + CROSS + FETCH
+HOST = [("gcc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")]
+GUEST_TEST = QEMU + CROSS + [("make", "make"), ("cpio", "cpio")]
+# What each suite of `tine test` needs, so that all is asked for at once.
+SUITES = {
+    "check": [],
+    "host": BUILD + HOST + [("/usr/include/cmocka.h", "libcmocka-dev")],
+    "boot": BUILD + QEMU,
+    "guest": BUILD + GUEST_TEST,
+    "run": BUILD + QEMU,
+    "stress": BUILD + GUEST_TEST,
+    "fuzz": BUILD + [("clang", "clang"), ("llvm-symbolizer", "llvm")],
+}
 
 
 def missing(needs):

@@ -17,7 +17,7 @@ from .base import Error, UsageError
 from .cpio import Tree, open_tar
 
 SUITE = "trixie"
-FORMAT = 2	# counts up when what is written below changes, so that old caches are not used
+FORMAT = 3	# counts up when what is written below changes, so that old caches are not used
 LINKS = (("bin", "usr/bin"), ("lib", "usr/lib"), ("sbin", "usr/sbin"))
 PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n" \
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
@@ -33,6 +33,10 @@ ALTERNATIVES = (("awk", ("gawk", "mawk", "original-awk")), ("vi", ("vim.basic", 
 # The root lives in the guest's memory: what no program needs is left out of packages.
 LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/",
             "usr/share/bug/", "usr/share/doc-base/")
+
+
+# Debian's packages count on these without naming them: accounts, terminals' descriptions, C.UTF-8.
+ESSENTIAL = ("base-files", "base-passwd", "ncurses-base", "libc-bin")
 
 
 def applets(busybox):
@@ -95,7 +99,7 @@ def add_alternatives(tree):
 def build(packages):
     """The tree of the default root with PACKAGES and all they depend on."""
     tree = skeleton()
-    names = ["busybox-static"] + (["base-files", "base-passwd"] if packages else []) + list(packages)
+    names = ["busybox-static"] + (list(ESSENTIAL) if packages else []) + list(packages)
     debs = Apt(SUITE, "arm64").download(names)
     for deb in debs:
         add_deb(tree, deb)
@@ -145,14 +149,22 @@ def stamp(path):
 
 def write_dir(path, out):
     tree = Tree()
-    tree.add_dir(path, own=os.geteuid() == 0)
+    try:
+        tree.add_dir(path, own=os.geteuid() == 0)
+    except OSError as error:
+        raise Error("--root %s: %s: %s" % (path, error.filename, error.strerror))
     tree.write(out)
 
 
 def write_tar(path, out):
     tree = Tree()
     try:
-        with open_tar(path) as tar:
+        tar = open_tar(path)
+    except (tarfile.TarError, EOFError, OSError):
+        raise Error("--root %s: neither a directory, nor a tar archive (plain, gzip, bzip2, xz), nor a newc archive "
+                    "(plain, gzip)" % path)
+    try:
+        with tar:
             tree.add_tar(tar)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise Error("--root %s: %s" % (path, error))

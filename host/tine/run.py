@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`tine run`: a VM, a command in it, and the command's status as ours."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ def parser():
                examples=("./tine run", "./tine run -- uname -a", "echo hello | ./tine run -- rev",
                          "./tine run --include bash,coreutils -- bash -c 'ls / | wc -l'"))
     p.add("-m", dest="memory", metavar="SIZE", default="512M", help="memory of the VM: 256M, 2G (default 512M)")
-    p.add("--smp", type=int, metavar="N", help="number of CPUs (default: this machine's, at most 4; 1 with --icount)")
+    p.add("--smp", type=int, metavar="N", help="number of CPUs (default: this machine's, at most 4; 1 with --icount); "
+          "Tine uses up to 8")
     p.add("--root", metavar="DIR|TAR|CPIO", help="the root file system: a directory, a tar or a newc cpio archive "
           "(default: a small Debian one with busybox, built and cached by the first run)")
     p.add("--include", metavar="PKG,...", action="append", default=[],
@@ -59,7 +61,7 @@ def check(o):
     if o.root and o.include:
         raise UsageError("--root and --include exclude each other")
     for word in o.env:
-        if "=" not in word:
+        if word.find("=") < 1:
             raise UsageError("--env: %r is not NAME=VALUE" % word)
     if "\n" in o.append:
         raise UsageError("--append: a line break in it")
@@ -71,14 +73,15 @@ def environment(o, terminal):
            "LOGNAME": "root", "SHELL": "/bin/sh"}
     if terminal:
         env["TERM"] = os.environ.get("TERM") or "vt100"
-    for name in ("LANG", "TZ"):
-        if name in os.environ:
-            env[name] = os.environ[name]
+    if "TZ" in os.environ:
+        env["TZ"] = os.environ["TZ"]
+    if re.search(r"\.utf-?8", os.environ.get("LANG", ""), re.I):	# the one such locale that the guest has
+        env["LANG"] = "C.UTF-8"
     env.update(word.split("=", 1) for word in o.env)
     return env
 
 
-def wishes(o, command, ttys, shell):
+def wishes(o, command, ttys):
     """The contents of /.tine/run: what init is to do."""
     words = [b"a" + os.fsencode(w) for w in command]
     words += [b"e%s=%s" % (os.fsencode(k), os.fsencode(v)) for k, v in environment(o, any(ttys)).items()]
@@ -91,8 +94,8 @@ def wishes(o, command, ttys, shell):
     return b"".join(w + b"\0" for w in words)
 
 
-def initrd(root, wish, where):
-    """The root's archive with init's behind it, as one file in the folder WHERE."""
+def initrd(root, wish, where, mib):
+    """The root's archive with init's behind it, as one file in the folder WHERE, for a VM of MIB."""
     tree = cpio.Tree()
     tree.directory(".tine", 0o700)
     with open(build.program("host/guest/init.c", "init"), "rb") as f:
@@ -108,6 +111,9 @@ def initrd(root, wish, where):
         own = cpio.Tree()
         own.entries = {k: v for k, v in tree.entries.items() if k.startswith(".tine")}
         own.write(out)
+        size = out.tell()
+    if 2 * size + (4 << 20) > mib << 20:	# the archive, what is in it, and the kernel
+        raise Error("the root file system of %d MiB needs more memory than -m %dM" % ((size >> 20) + 1, mib))
     return path
 
 
@@ -122,25 +128,25 @@ def kernel_of(o):
 def main(args):
     o = parser().parse(args)
     check(o)
-    shell = not o.command
     command = o.command or ["/bin/sh", "-l"]
     ttys = console.our_ttys()
-    deps.need(deps.QEMU if o.qemu == "qemu-system-aarch64" else [])
+    deps.need((deps.QEMU if o.qemu == "qemu-system-aarch64" else []) +
+              (deps.CROSS + deps.FETCH if o.kernel or o.linux else deps.BUILD))
     kernel = kernel_of(o)
     with tempfile.TemporaryDirectory(prefix="tine-") as where:
         if o.root:
             root = rootfs.named(o.root, where)
         else:
-            deps.need(deps.FETCH)
             root = rootfs.default([p for words in o.include for p in words.split(",") if p])
         cpus = o.smp or (1 if o.icount else min(os.cpu_count() or 1, 4))
         append = "console=ttyAMA0 rdinit=/.tine/init panic=-1 %s%s" % ("" if o.verbose else "quiet ", o.append)
-        machine = qemu.Machine(kernel=kernel, initrd=initrd(root, wishes(o, command, ttys, shell), where),
+        machine = qemu.Machine(kernel=kernel, initrd=initrd(root, wishes(o, command, ttys), where, o.mib),
                                append=append.strip(), memory=o.mib, cpus=cpus, cpu=o.cpu, gic=o.gic,
                                virtualization=o.virtualization, icount=o.icount, gdb=o.gdb, qemu=o.qemu,
                                linux=o.linux or o.pci, port=not (o.serial or o.direct))
         if o.gdb:
-            say("waiting for a debugger: gdb-multiarch build/tine.elf -ex 'target remote :1234'")
+            say("waiting for a debugger: gdb-multiarch %s -ex 'target remote :1234'"
+                % os.path.relpath(os.path.join(base.BUILD, "tine.elf")))
         if o.verbose:
             say(" ".join(machine.argv()))
         return boot(machine, ttys, o.direct)

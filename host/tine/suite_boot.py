@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 
-from . import base, build, cpio, deps, qemu, vm
+from . import base, build, cpio, qemu, vm
 from .suite_guest import kernel_of
 
 CPUS = ("cortex-a57", "cortex-a76", "neoverse-n1", "max")
@@ -159,7 +159,6 @@ def boot(case):
 
 
 def suite_boot(o, report):
-    deps.need(deps.QEMU)
     kernel, files = kernel_of(o), archives()
     cases = list(matrix()) + list(extremes()) + list(broken(files)) + list(consoles())
     cases.append(Case("initrd gzip", qemu.Machine(cpu="max", memory=256, initrd=files["gzip"])))

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from . import base, deps
+from . import base
 from .base import BUILD, TOP, Error, UsageError, say
 from .build import make
 
@@ -157,7 +157,6 @@ def targets():
 
 
 def suite_fuzz(o, report):
-    deps.need(deps.BUILD + deps.FUZZ)
     known = targets()
     wanted = o.only.split(",") if o.only else known
     for target in wanted:

@@ -18,7 +18,7 @@ LIMIT = 900		# seconds for one boot with all programs
 
 
 def archive(name="guest-tests.cpio"):
-    deps.need(deps.QEMU + deps.CROSS + [("cpio", "cpio"), ("make", "make")])
+    deps.need(deps.GUEST_TEST)
     out = os.path.join(base.BUILD, "guest")
     base.run(["make", "-C", os.path.join(TOP, "tests/guest"), "--no-print-directory", "-j" + build.jobs(), "OUT=" + out],
              "building the guest tests", env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})

@@ -6,8 +6,11 @@ import fcntl
 import hashlib
 import os
 import pty
+import re
 import select
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tarfile
@@ -15,7 +18,7 @@ import tempfile
 import termios
 import time
 
-from . import base, build, deps, fetch
+from . import base, build, fetch
 from .base import TOP
 
 TINE = os.path.join(TOP, "tine")
@@ -24,6 +27,19 @@ LIMIT = 90	# seconds for one VM; Linux takes five, Tine less than two
 
 class Failure(Exception):
     """A test's reason."""
+
+
+class Skip(Exception):
+    """Why a test cannot be made here."""
+
+
+def children_of(pid):
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError), open("/proc/%s/stat" % name) as f:
+            if int(f.read().rpartition(")")[2].split()[1]) == pid:
+                found.append(name)
+    return found
 
 
 class Tests:
@@ -116,10 +132,11 @@ class Tests:
 
     def test_dynamic_programs(self):
         script = "set -e; echo $BASH_VERSION | grep -q .; ls --version | head -1; find /etc -name passwd; " \
-            "echo abc | sed s/b/x/ | grep x; gawk 'BEGIN {print 6*7}'"
+            "echo abc | sed s/b/x/ | grep x; gawk 'BEGIN {print 6*7}'; LANG=C.UTF-8 locale charmap; " \
+            "find /usr/share/terminfo /usr/lib/terminfo -name xterm | grep -q ."
         done = self.tine("--include", "bash,coreutils,findutils,grep,sed,gawk", "-m", "1G", "--", "bash", "-c", script)
         if done.returncode or not done.stdout.startswith(b"ls (GNU coreutils)") or \
-                not done.stdout.endswith(b"/etc/passwd\naxc\n42\n"):
+                not done.stdout.endswith(b"/etc/passwd\naxc\n42\nUTF-8\n"):
             self.expect(done, -1)
 
     def roots(self, where):
@@ -159,9 +176,79 @@ class Tests:
         self.wrong("run", "--share", "a:b", say=b"not in this version")
         self.wrong("run", "--publish", "1:2", say=b"not in this version")
         self.wrong("run", "--root", "/no/such/thing", say=b"/no/such/thing")
+        self.wrong("run", "--env", "=x", say=b"NAME=VALUE")
         self.wrong("test", "nonsense", say=b"nonsense")
         self.wrong("bench", "nonsense", say=b"nonsense")
         self.wrong("image", "--nonsense", say=b"--nonsense")
+
+    def test_errors_are_one_line(self):
+        with tempfile.TemporaryDirectory() as where:
+            for args, env, say in (((*self.how, "--root", TINE), {}, b"tar archive"),
+                                   ((*self.how, "-m", "9M"), {}, b"memory"),
+                                   ((), {"TINE_CACHE": "/proc/no"}, b"/proc/no")):
+                done = subprocess.run([TINE, "run", "--quiet", *args, "--", "true"], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=LIMIT,
+                                      env=dict(os.environ, TMPDIR=where, **env))
+                if done.returncode != 1 or done.stderr.count(b"\n") != 1 or say not in done.stderr:
+                    raise Failure("%s: status %d, %r" % (" ".join(args), done.returncode, done.stderr))
+
+    def test_closed_streams(self):
+        script = '"$@" -- sh -c "echo out; echo err >&2; exit 3" '
+        for closing, out, err in (("<&- >&-", b"", b"err\n"), ("2>&-", b"out\n", b"")):
+            done = subprocess.run(["sh", "-c", script + closing, "sh", TINE, "run", "--quiet", *self.how],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                                  timeout=LIMIT)
+            if (done.returncode, done.stdout, done.stderr) != (3, out, err):
+                raise Failure("%s: status %d, %r, %r" % (closing, done.returncode, done.stdout, done.stderr))
+
+    def test_slow_reader_and_a_writer_that_stays(self):
+        proc = subprocess.Popen([TINE, "run", "--quiet", *self.how, "--", "sh", "-c", "yes & sleep 1; exit 5"],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            proc.wait(6)
+        try:
+            out, err = proc.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            proc.kill()
+            raise Failure("no end")
+        if proc.returncode != 5 or not out.startswith(b"y\ny\n") or err:
+            raise Failure("status %d, %d bytes, errors %r" % (proc.returncode, len(out), err[-300:]))
+
+    def test_reader_that_leaves(self):
+        proc = subprocess.Popen([TINE, "run", "--quiet", *self.how, "--", "yes"], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        proc.stdout.read(2)
+        proc.stdout.close()
+        if proc.wait(LIMIT) != 141 or proc.stderr.read():
+            raise Failure("status %d" % proc.returncode)
+
+    def test_poweroff_ends_the_vm(self):
+        self.expect(self.tine("--", "sh", "-c", "poweroff; sleep 1000"), 0, b"", b"")
+
+    def test_gdb_commands(self):
+        if "--linux" in self.how or not shutil.which("gdb-multiarch"):
+            raise Skip("needs Tine and gdb-multiarch")
+        with socket.socket() as s:
+            if not s.connect_ex(("127.0.0.1", 1234)):
+                raise Skip("port 1234 is in use")
+        proc = subprocess.Popen([TINE, "run", *self.how, "--gdb", "--", "sleep", "50"], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            while b"waiting" not in proc.stderr.readline():
+                pass
+            words = ("target remote :1234", "source host/gdb/tine.py", "hbreak sys_clock_nanosleep", "continue", "tine-ps",
+                     "tine-bt 1", "tine-pt 0x400000", "tine-log 5", "tine-percpu percpu_offset", "kill")
+            done = subprocess.run(["gdb-multiarch", "-batch", "build/tine.elf"] + [w for x in words for w in ("-ex", x)],
+                                  cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=LIMIT, check=False)
+        finally:
+            proc.terminate()
+            proc.stderr.read()
+            proc.wait()
+        for what in (rb" 2 +2 +\d running +sleep +0x\w+  on CPU", rb" 1 +1 +\d sleep +init", rb"schedule|switch",
+                     rb"level 3 .* page at", rb"initrd: \d+ files"):
+            if not re.search(what, done.stdout) or b"Error" in done.stdout:
+                raise Failure("no %r in %s" % (what, done.stdout.decode("utf-8", "replace")))
 
     def test_help(self):
         for command in ("run", "test", "bench", "image"):
@@ -178,8 +265,7 @@ class Tests:
             if not select.select([proc.stdout], [], [], LIMIT)[0]:
                 proc.kill()
                 raise Failure("the command did not start")
-            children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(proc.pid)], stdout=subprocess.PIPE, text=True,
-                                      check=False).stdout.split()
+            children = children_of(proc.pid)
             proc.send_signal(signal.SIGINT)
             if proc.wait(10) != 130:
                 raise Failure("status %d" % proc.returncode)
@@ -307,7 +393,6 @@ def session(how):
 
 
 def suite_run(o, report):
-    deps.need(deps.QEMU)
     how = ["--linux"] if o.linux else ["--kernel", o.kernel] if o.kernel else []
     if o.linux:
         fetch.linux()
@@ -322,6 +407,8 @@ def suite_run(o, report):
         try:
             getattr(tests, name)()
             report.ok("run: " + title)
+        except Skip as why:
+            report.skip("run: " + title, str(why))
         except Failure as why:
             report.fail("run: " + title, str(why))
         except (OSError, subprocess.SubprocessError, base.Error, ValueError, IndexError) as why:

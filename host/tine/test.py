@@ -3,7 +3,7 @@
 import sys
 import time
 
-from . import base
+from . import base, deps
 from .base import Settings, UsageError, say
 from .cli_util import Parser
 
@@ -90,6 +90,7 @@ def main(args):
         if name not in SUITES:
             raise UsageError("no suite %r (%s)" % (name, ", ".join(SUITES)))
     names = o.suites or [n for n, s in SUITES.items() if s[2]]
+    deps.need([what for n in names for what in deps.SUITES[n]])
     report = Report(o.verbose)
     start = time.monotonic()
     for name in names:
