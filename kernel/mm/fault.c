@@ -244,15 +244,19 @@ static enum fault_result anon_fault(const struct site *s)
 
 /* --- files ----------------------------------------------------------------------------------- */
 /* The folio of the page, up to date and referenced; ERR_PTR. */
-static struct folio *find_page(struct mapping *m, u64 index, bool *major)
+static struct folio *find_page(const struct vma *v, struct mapping *m, u64 index, bool *major)
 {
 	struct folio *f = mapping_find(m, index);
+	u32 how = READ_MAPPED;
 
 	if (likely(f))
 		return f;
-	if (m->ops && m->ops->read_folio)
-		*major = true;
-	return mapping_get(m, index);
+	if (!m->ops || !m->ops->read_folio)
+		return mapping_get(m, index);
+	*major = true;
+	how |= (v->vm_flags & VM_EXEC ? READ_TEXT : 0) | (v->vm_flags & VM_RAND ? READ_RANDOM : 0) |
+	       (v->vm_flags & VM_SEQ ? READ_SEQUENTIAL : 0);
+	return mapping_read_page(m, &v->backing->ra, index, 1, how);
 }
 
 static pte_t file_pte(const struct site *s, struct folio *f, u64 index, bool young)
@@ -264,49 +268,110 @@ static pte_t file_pte(const struct site *s, struct folio *f, u64 index, bool you
 	return pte_make_leaf(&l);
 }
 
-/* Sets one entry if it is empty; takes over the folio's reference. Node locked. */
-static void set_file_pte(const struct site *s, pte_t *p, struct folio *f, pte_t e)
+/*
+ * Sets one entry if it is empty; takes over the folio's reference. used: the fault is for it. Node
+ * locked.
+ */
+static inline void set_file_pte(const struct site *s, pte_t *p, struct folio *f, u64 index, bool used)
 {
+	pte_t e;
+
 	if (!pte_is_none(pte_load(p))) {
 		folio_put(f);
 		return;
 	}
+	e = file_pte(s, f, index, used || !arch_hw_af);
 	file_mapped(f, 1);
-	pte_store(p, e);
+	pte_store(p, used && s->write ? pte_mkdirty(e) : e);
 	pt_count(s->node, 1);
 	rss_add(rss_counter(s->mm, f), 1);
 }
 
-/* Maps f, and for a read the neighbours that are there. invalidate_lock held for reading. */
+/* The same for n pages of a large folio, each of which has a reference. */
+static __noinline void set_file_run(const struct site *s, pte_t *p, struct folio *f, u64 index, u32 n, bool used)
+{
+	pte_t e = file_pte(s, f, index, used || !arch_hw_af);
+	u32 set = 0;
+
+	if (used && s->write)
+		e = pte_mkdirty(e);
+	for (u32 i = 0, run; i < n; i += run) {
+		bool none = pte_is_none(pte_load(&p[i]));
+
+		for (run = 1; i + run < n && pte_is_none(pte_load(&p[i + run])) == none; run++)
+			;
+		if (none) {
+			file_mapped(f, run);
+			set_ptes(&p[i], pte_advance(e, i), run, 3);
+			set += run;
+		}
+	}
+	pt_count(s->node, (i32)set);
+	rss_add(rss_counter(s->mm, f), set);
+	if (set < n)
+		folio_put_many(f, (i32)(n - set));
+}
+
+struct around {
+	u64 first;			/* index of the window's first page */
+	u32 at, lo, hi;			/* of the window: the fault's page; pages lo..hi-1 */
+	struct folio *folio[FAULT_AROUND];
+};
+
+/*
+ * Which neighbours come with the fault's page: those that VMA, file and table have in the aligned
+ * window around it; for a write only those of the same folio f, which it makes dirty as a whole.
+ */
+static void choose_around(const struct site *s, const struct mapping *m, const struct folio *f,
+			  u64 index, struct around *a)
+{
+	u64 last = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
+	u64 below = min((s->addr - s->v->start) >> PAGE_SHIFT, index);
+	u64 above = min((s->v->end - s->addr) >> PAGE_SHIFT, last - index);
+
+	if (s->write) {
+		below = min(below, index - f->page.index);
+		above = min(above, f->page.index + folio_nr_pages(f) - index);
+	} else if (m->nr_pages == 1) {
+		below = 0;
+		above = 1;
+	}
+	a->at = pt_index(s->addr, 3) % FAULT_AROUND;
+	a->first = index - a->at;
+	a->lo = a->at - (u32)min((u64)a->at, below);
+	a->hi = a->at + (u32)min((u64)(FAULT_AROUND - a->at), above);
+}
+
+/* Maps f, and neighbours that are there. invalidate_lock held for reading. */
 static void map_file_pages(const struct site *s, struct mapping *m, struct folio *f, u64 index)
 {
-	struct folio *around[FAULT_AROUND] = { NULL };
-	u32 at = pt_index(s->addr, 3) % FAULT_AROUND, lo = at, hi = at + 1;
-	u64 last = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
+	struct around a = { .folio = { NULL } };
+	u32 n;
 
-	if (!s->write && m->nr_pages > 1) {	/* VMA, file and table all limit the window */
-		u64 below = min((s->addr - s->v->start) >> PAGE_SHIFT, index);
-		u64 above = min((s->v->end - s->addr) >> PAGE_SHIFT, last - index);
-
-		lo = at - (u32)min((u64)at, below);
-		hi = at + (u32)min((u64)(FAULT_AROUND - at), above);
-	}
-	for (u32 i = lo; hi - lo > 1 && i < hi;)
-		i += mapping_find_run(m, index - at + i, hi - i, &around[i]);
-	if (around[at])
-		folio_put(around[at]);	/* f has its own */
-	around[at] = f;
-	for (u32 i = lo; (s->v->vm_flags & VM_EXEC) && i < hi; i++)
-		if (around[i])
-			sync_icache(s->v, around[i]);
+	choose_around(s, m, f, index, &a);
+	for (u32 i = a.lo; a.hi - a.lo > 1 && i < a.hi;)
+		i += mapping_find_run(m, a.first + i, a.hi - i, &a.folio[i]);
+	if (a.folio[a.at])
+		folio_put(a.folio[a.at]);	/* f has its own */
+	a.folio[a.at] = f;
+	for (u32 i = a.lo; (s->v->vm_flags & VM_EXEC) && i < a.hi; i++)
+		if (a.folio[i])
+			sync_icache(s->v, a.folio[i]);
 	spin_lock(&s->node->lock);
-	for (u32 i = lo; i < hi; i++)
-		if (around[i]) {
-			pte_t e = file_pte(s, around[i], index - at + i, i == at || !arch_hw_af);
+	for (u32 i = a.lo; i < a.hi; i += n) {
+		pte_t *p = s->pte - a.at + i;
 
-			set_file_pte(s, s->pte - at + i, around[i],
-				     i == at && s->write ? pte_mkdirty(e) : e);
+		n = 1;
+		if (!(f = a.folio[i]))
+			continue;
+		if (likely(!folio_order(f))) {
+			set_file_pte(s, p, f, a.first + i, i == a.at);
+			continue;
 		}
+		while (i + n < a.hi && a.folio[i + n] == f)
+			n++;
+		set_file_run(s, p, f, a.first + i, n, a.at - i < n);
+	}
 	spin_unlock(&s->node->lock);
 	pte_publish();
 }
@@ -330,7 +395,7 @@ static enum fault_result file_fault(const struct site *s, bool *major)
 		r = FAULT_BUS;
 		goto out;
 	}
-	f = find_page(m, index, major);
+	f = find_page(s->v, m, index, major);
 	if (IS_ERR(f)) {
 		r = PTR_ERR(f) == -ENOMEM ? no_memory() : FAULT_BUS;
 		goto out;

@@ -44,11 +44,6 @@ static inline enum mem_stat stat_of(const struct mapping *m)
 	return is_kept(m) ? STAT_SHMEM : STAT_CACHE;
 }
 
-static inline bool uptodate(const struct folio *f)
-{
-	return load_acquire(&f->page.flags) & (1u << PG_UPTODATE);
-}
-
 /* --- finding
  * ------------------------------------------------------------------------------------------ */
 
@@ -69,7 +64,7 @@ struct folio *mapping_find(struct mapping *m, u64 index)
 {
 	struct folio *f = lookup(m, index);
 
-	if (f && unlikely(!uptodate(f))) {
+	if (f && unlikely(!mapping_uptodate(f))) {
 		folio_put(f);
 		return NULL;
 	}
@@ -80,11 +75,18 @@ u32 mapping_find_run(struct mapping *m, u64 first, u32 n, struct folio **out)
 {
 	spin_lock(&m->lock);
 	n = radix_find_run(&m->tree, first, n, (void **)out);
-	for (u32 i = 0; i < n; i++) {
-		if (out[i] && !uptodate(out[i]))
-			out[i] = NULL;
-		if (out[i])
-			folio_get(out[i]);
+	for (u32 i = 0, same; i < n; i += same) {
+		struct folio *f = out[i];
+
+		same = 1;
+		if (!f)
+			continue;
+		while (unlikely(folio_order(f)) && i + same < n && out[i + same] == f)
+			same++;
+		if (likely(mapping_uptodate(f)))
+			folio_get_many(f, (i32)same);
+		else
+			memset(&out[i], 0, same * sizeof(*out));
 	}
 	spin_unlock(&m->lock);
 	return n;
@@ -98,12 +100,41 @@ static int charge(struct mapping *m, i64 n)
 	return m->ops && m->ops->charge ? m->ops->charge(m, n) : 0;
 }
 
+/* A folio with one of n pages from index on, or NULL. m locked. */
+static struct folio *any_of(struct mapping *m, u64 index, u32 n)
+{
+	u64 at = index;
+	struct folio *f;
+
+	if (n == 1)
+		return radix_find(&m->tree, index);
+	f = radix_next(&m->tree, &at);
+	return f && at < index + n ? f : NULL;
+}
+
+/* Nodes for n aligned slots: those of the last, which makes the tree high enough, and a leaf for each
+ * further 64. */
+static u32 nodes_for(struct mapping *m, u64 index, u32 n)
+{
+	return radix_need(&m->tree, index + n - 1) + (n - 1) / RADIX_SLOTS;
+}
+
+static void enter(struct mapping *m, struct folio *f, struct radix_pool *pool)
+{
+	u32 n = folio_nr_pages(f);
+
+	folio_get(f);
+	for (u32 i = 0; i < n; i++)
+		radix_insert(&m->tree, f->page.index + i, f, pool);
+	m->nr_pages += n;
+}
+
 struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index)
 {
 	struct radix_pool pool = { 0 };
+	u32 need, n = folio_nr_pages(f);
 	struct folio *there;
-	u32 need;
-	int err = charge(m, 1);
+	int err = charge(m, n);
 
 	if (err)
 		return ERR_PTR(err);
@@ -111,8 +142,8 @@ struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index)
 	f->page.index = index;
 	for (;;) {
 		spin_lock(&m->lock);
-		there = radix_find(&m->tree, index);
-		need = there ? 0 : radix_need(&m->tree, index);
+		there = any_of(m, index, n);
+		need = there ? 0 : nodes_for(m, index, n);
 		if (need <= pool.nr)
 			break;
 		spin_unlock(&m->lock);
@@ -121,68 +152,83 @@ struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index)
 			goto fail;
 		}
 	}
-	if (there) {
+	if (!there)
+		enter(m, f, &pool);
+	else if (n == 1)
 		folio_get(there);
-	} else {
-		folio_get(f);
-		radix_insert(&m->tree, index, f, &pool);
-		m->nr_pages++;
-	}
+	else
+		err = -EEXIST;
 	spin_unlock(&m->lock);
 	radix_pool_empty(&pool);
 	if (!there) {
-		mem_stat_add(stat_of(m), 1);
+		mem_stat_add(stat_of(m), n);
 		return f;
 	}
 fail:
 	radix_pool_empty(&pool);
 	f->page.mapping = NULL;
-	charge(m, -1);
+	charge(m, -(i64)n);
 	return err ? ERR_PTR(err) : there;
 }
 
 /* --- taking out
  * ------------------------------------------------------------------------------------------- */
 
-void mapping_forget(struct mapping *m, struct folio *f)
+static void forget_slots(struct mapping *m, struct folio *f)
 {
 	u32 n = folio_nr_pages(f);
 
 	for (u32 i = 0; i < n; i++)
 		radix_remove(&m->tree, f->page.index + i);
 	m->nr_pages -= n;
-	charge(m, -(i64)n);
 }
 
-/* Takes out up to REMOVE_BATCH folios of pages [*first, last]; *first goes on behind them. Returns
- * how many. */
-static u32 remove_some(struct mapping *m, u64 *first, u64 last)
+void mapping_forget(struct mapping *m, struct folio *f)
+{
+	forget_slots(m, f);
+	charge(m, -(i64)folio_nr_pages(f));
+}
+
+/*
+ * Takes out up to REMOVE_BATCH folios that lie in [*first, last]; *first goes on behind them. false:
+ * there are no more.
+ */
+static bool remove_some(struct mapping *m, u64 *first, u64 last)
 {
 	struct folio *gone[REMOVE_BATCH];
-	u32 n = 0;
+	u32 n = 0, pages = 0;
+	struct folio *f;
 
 	spin_lock(&m->lock);
-	while (n < REMOVE_BATCH) {
-		struct folio *f = *first <= last ? radix_next(&m->tree, first) : NULL;
+	while (n < REMOVE_BATCH && *first <= last && (f = radix_next(&m->tree, first)) &&
+	       *first <= last) {
+		u64 index = f->page.index, behind = index + folio_nr_pages(f);
 
-		if (!f || *first > last)
-			break;
-		radix_remove(&m->tree, *first);
-		m->nr_pages--;
-		gone[n++] = f;
-		if (++*first == 0)
+		if (index >= *first && behind - 1 <= last) {
+			forget_slots(m, f);
+			pages += folio_nr_pages(f);
+			gone[n++] = f;
+		}
+		*first = behind;
+		if (!behind)
 			break;
 	}
 	spin_unlock(&m->lock);
 	if (!n)
-		return 0;
-	mem_stat_add(stat_of(m), -(i64)n);
+		return false;
+	mem_stat_add(stat_of(m), -(i64)pages);
 	for (u32 i = 0; i < n; i++) {
 		store_release(&gone[i]->page.mapping, NULL);
 		folio_put(gone[i]);
 	}
-	charge(m, -(i64)n);
-	return n;
+	charge(m, -(i64)pages);
+	return n == REMOVE_BATCH && *first;
+}
+
+/* All pages of f are of first..last. */
+static bool folio_within(const struct folio *f, u64 first, u64 last)
+{
+	return f->page.index >= first && f->page.index + folio_nr_pages(f) - 1 <= last;
 }
 
 /* The first folio with a page in [*first, last], referenced, or NULL. */
@@ -216,21 +262,33 @@ static bool remove_locked(struct mapping *m, struct folio *f)
 	return true;
 }
 
+void mapping_remove_folio(struct mapping *m, struct folio *f)
+{
+	bool removed = remove_locked(m, f);
+
+	folio_unlock(f);
+	if (removed) {
+		lru_del(f);
+		folio_put(f);
+	}
+}
+
 /* Of a file that is read in. Sleeps for each folio's lock. */
 static void remove_droppable(struct mapping *m, u64 first, u64 last)
 {
 	struct folio *f;
 
 	while ((f = next_folio(m, &first, last))) {
-		bool removed;
-
 		folio_lock(f);
-		removed = remove_locked(m, f);
-		folio_unlock(f);
-		if (removed) {
-			lru_del(f);
-			folio_put(f);	/* the tree's */
+		if (f->page.mapping == m && !folio_within(f, first, last)) {
+			first = f->page.index + folio_nr_pages(f);
+			folio_unlock(f);
+			folio_put(f);
+			if (!first)
+				break;
+			continue;
 		}
+		mapping_remove_folio(m, f);
 		folio_put(f);
 		cond_resched();
 	}
@@ -242,7 +300,7 @@ void mapping_remove_pages(struct mapping *m, u64 first, u64 last)
 		remove_droppable(m, first, last);
 		return;
 	}
-	while (first <= last && remove_some(m, &first, last) == REMOVE_BATCH && first)
+	while (remove_some(m, &first, last))
 		cond_resched();
 }
 
@@ -256,29 +314,6 @@ void mapping_destroy(struct mapping *m)
 	spin_unlock(&m->lock);
 }
 
-void mapping_read_ahead(struct mapping *m, u64 first, u64 n)
-{
-	u64 last = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
-	struct mem_totals t;
-
-	if (is_kept(m) || first >= last)
-		return;
-	mem_totals(&t);
-	n = min(n, last - first);
-	n = min(n, t.available / 2);	/* what comes must not push itself out */
-	for (; n; n--, first++) {
-		struct folio *f;
-
-		read_lock(&m->invalidate_lock);
-		f = mapping_get(m, first);
-		read_unlock(&m->invalidate_lock);
-		if (IS_ERR(f) || sleep_interrupted(SLEEP_KILLABLE))
-			break;
-		folio_put(f);
-		cond_resched();
-	}
-}
-
 u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last)
 {
 	struct folio *f;
@@ -287,10 +322,14 @@ u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last)
 	if (is_kept(m))
 		return 0;
 	while ((f = next_folio(m, &first, last))) {
+		u64 index = f->page.index;
 		u32 n = folio_nr_pages(f);
 
-		first = f->page.index + n;
-		freed += lru_drop(f, false) ? n : 0;
+		if (index >= first && index + n - 1 <= last)
+			freed += lru_drop(f, false) ? n : 0;
+		else
+			folio_put(f);
+		first = index + n;
 		if (!first)
 			break;
 		cond_resched();
@@ -301,13 +340,12 @@ u64 mapping_drop_clean(struct mapping *m, u64 first, u64 last)
 /* --- reading in
  * --------------------------------------------------------------------------------------------- */
 
-/* f is in the tree of m, referenced; makes it up to date. Drops the reference on failure. */
-static struct folio *read_in(struct mapping *m, struct folio *f)
+struct folio *mapping_read_in(struct mapping *m, struct folio *f)
 {
 	int err = 0;
 
 	folio_lock(f);
-	if (!uptodate(f)) {
+	if (!mapping_uptodate(f)) {
 		/* Taken out while we waited: the caller looks again. */
 		err = READ_ONCE(f->page.mapping) == m ? m->ops->read_folio(m, f) : -EAGAIN;
 		if (!err)
@@ -320,10 +358,11 @@ static struct folio *read_in(struct mapping *m, struct folio *f)
 	return ERR_PTR(err);
 }
 
-static struct folio *make_page(struct mapping *m, u64 index)
+struct folio *mapping_make(struct mapping *m, u64 index, u32 order, u32 flags)
 {
-	struct folio *f = folio_alloc(0, ALLOC_USER | (mapping_is_memory(m) ? ALLOC_ZERO : 0)), *in;
+	struct folio *f, *in;
 
+	f = folio_alloc(order, flags | ALLOC_USER | (mapping_is_memory(m) ? ALLOC_ZERO : 0));
 	if (!f)
 		return ERR_PTR(-ENOMEM);
 	if (mapping_is_memory(m))
@@ -344,13 +383,13 @@ struct folio *mapping_get(struct mapping *m, u64 index)
 		struct folio *f = lookup(m, index);
 
 		if (!f) {
-			f = make_page(m, index);
+			f = mapping_make(m, index, 0, 0);
 			if (IS_ERR(f))
 				return f;
 		}
-		if (likely(uptodate(f)))
+		if (likely(mapping_uptodate(f)))
 			return f;
-		f = read_in(m, f);
+		f = mapping_read_in(m, f);
 		if (!IS_ERR(f) || PTR_ERR(f) != -EAGAIN)
 			return f;
 	}

@@ -9,12 +9,33 @@ static inline bool mapping_is_memory(const struct mapping *m)
 {
 	return !m->ops || !m->ops->read_folio;
 }
+static inline bool mapping_uptodate(const struct folio *f)
+{
+	return load_acquire(&f->page.flags) & (1u << PG_UPTODATE);
+}
 /*
- * Puts f in the tree at index; the tree takes its own reference. Returns f, or the folio that was
- * there already, referenced, or ERR_PTR(-ENOMEM, -ENOSPC).
+ * Puts f in the tree from index on, which is a multiple of its size; the tree takes its own
+ * reference. Returns f, or, if it has one page, the folio that was there already, referenced;
+ * ERR_PTR(-ENOMEM, -ENOSPC, or -EEXIST: of several pages there are some).
  */
 struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index);
-/* Takes out and puts the pages first..last; they are not mapped any more. invalidate_lock held for
- * writing. Sleeps. */
+/* A new folio of order, in the tree and referenced: as mapping_add, which may return another one of a
+ * single page. A memory file's is zeroed and complete. flags: ALLOC_NORECLAIM. */
+struct folio *mapping_make(struct mapping *m, u64 index, u32 order, u32 flags);
+/* f is in the tree of m, referenced; makes it up to date. Otherwise drops the reference: -EAGAIN
+ * (taken out meanwhile), or what read_folio gave. Sleeps. */
+struct folio *mapping_read_in(struct mapping *m, struct folio *f);
+/* The locked f of a file that is read in leaves it, if it is still there, with the tree's reference;
+ * unlocked afterwards. */
+void mapping_remove_folio(struct mapping *m, struct folio *f);
+/*
+ * Sees to it that no folio has pages of first..last and others too, or else that its part of them
+ * is zero. They are unmapped. invalidate_lock held for writing. Sleeps. (mapping_part.c)
+ */
+void mapping_cut_pages(struct mapping *m, u64 first, u64 last);
+/*
+ * Takes out and puts the folios that lie in pages first..last; they are not mapped any more. Large
+ * ones that have others too stay. invalidate_lock held for writing. Sleeps.
+ */
 void mapping_remove_pages(struct mapping *m, u64 first, u64 last);
 #endif

@@ -7,6 +7,8 @@
 #include "alloc.h"
 #include "mapping_internal.h"
 
+#define MAX_WANT (1ul << 20)	/* bytes; a reader's wish beyond that is not heard */
+
 static inline size_t part_of_page(u64 pos, u64 left)
 {
 	return min(PAGE_SIZE - (pos & ~PAGE_MASK), left);
@@ -17,30 +19,42 @@ static inline char *byte_address(struct folio *f, u64 pos)
 	return (char *)folio_index_address(f, pos >> PAGE_SHIFT) + (pos & ~PAGE_MASK);
 }
 
-/* The page for reading or for changing a part of it: NULL is a hole of a memory file. */
-static struct folio *page_for(struct mapping *m, u64 index)
+/*
+ * The page for reading or for changing a part of it: NULL is a hole of a memory file. bytes: wanted
+ * from its start on.
+ */
+static struct folio *page_for(struct mapping *m, struct readahead *ra, u64 index, u64 bytes)
 {
 	struct folio *f = mapping_find(m, index);
 
 	if (likely(f) || mapping_is_memory(m))
 		return f;
 	read_lock(&m->invalidate_lock);
-	f = mapping_get(m, index);
+	f = mapping_read_page(m, ra, index, (u32)div_round_up(min(bytes, MAX_WANT), PAGE_SIZE), 0);
 	read_unlock(&m->invalidate_lock);
 	return f;
+}
+
+/* Bytes of f from pos on, at most left. */
+static inline size_t part_of_folio(const struct folio *f, u64 pos, u64 left)
+{
+	u64 end = (f->page.index << PAGE_SHIFT) + (PAGE_SIZE << folio_order(f));
+
+	return min(end - pos, left);
 }
 
 /* --- reading
  * ---------------------------------------------------------------------------------------- */
 
-/* Not the next piece of the page that was read last. */
-static void read_accessed(struct readahead *ra, struct folio *f, u64 index)
+/* Pages first..last of f are read. The next piece of the folio that was read last is no new use. */
+static void read_accessed(struct readahead *ra, struct folio *f, u64 first, u64 last)
 {
-	if (ra && ra->prev == index + 1)
-		return;
-	folio_mark_accessed(f);
+	bool goes_on = ra && ra->prev > f->page.index && ra->prev <= first + 1;
+
 	if (ra)
-		ra->prev = index + 1;
+		ra->prev = last + 1;
+	if (!goes_on)
+		folio_mark_accessed(f);
 }
 
 ssize_t mapping_read(struct mapping *m, struct readahead *ra, struct uio *u, u64 pos)
@@ -52,15 +66,17 @@ ssize_t mapping_read(struct mapping *m, struct readahead *ra, struct uio *u, u64
 		return 0;
 	n = min(u->left, size - pos);
 	while (done < n) {
-		size_t part = part_of_page(pos + done, n - done), moved;
-		struct folio *f = page_for(m, (pos + done) >> PAGE_SHIFT);
+		u64 at = pos + done, index = at >> PAGE_SHIFT;
+		struct folio *f = page_for(m, ra, index, (at & ~PAGE_MASK) + n - done);
+		size_t part, moved;
 
 		if (unlikely(IS_ERR(f)))
 			return done ? (ssize_t)done : PTR_ERR(f);
+		part = f ? part_of_folio(f, at, n - done) : part_of_page(at, n - done);
 		if (f) {
-			moved = uio_write(u, byte_address(f, pos + done), part);
+			moved = uio_write(u, byte_address(f, at), part);
 			if (!mapping_is_memory(m))
-				read_accessed(ra, f, (pos + done) >> PAGE_SHIFT);
+				read_accessed(ra, f, index, (at + part - 1) >> PAGE_SHIFT);
 			folio_put(f);
 		} else {
 			moved = uio_zero(u, part);
@@ -144,7 +160,7 @@ ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
 		clear_tail(m, m->size);
 	while (u->left) {
 		size_t part = part_of_page(pos, u->left);
-		struct folio *f = page_for(m, pos >> PAGE_SHIFT);
+		struct folio *f = page_for(m, NULL, pos >> PAGE_SHIFT, 1);
 		ssize_t moved;
 
 		if (IS_ERR(f))
@@ -214,8 +230,10 @@ int mapping_truncate(struct mapping *m, u64 size)
 		WRITE_ONCE(m->size, size);
 		/* Private copies stay mapped when the tree has let go of the file's own pages. */
 		mapping_unmap_range(m, first, ~0ull - first, true);
-		if (!radix_empty(&m->tree))
+		if (!radix_empty(&m->tree)) {
+			mapping_cut_pages(m, first, ~0ull);
 			mapping_remove_pages(m, first, ~0ull);
+		}
 	}
 	write_unlock(&m->invalidate_lock);
 	return err;
@@ -234,6 +252,7 @@ int mapping_punch(struct mapping *m, u64 start, u64 end)
 		err = zero_part(m, last << PAGE_SHIFT, end);
 	if (!err && last > first) {
 		mapping_unmap_range(m, first, last - first, false);
+		mapping_cut_pages(m, first, last - 1);
 		mapping_remove_pages(m, first, last - 1);
 	}
 	write_unlock(&m->invalidate_lock);

@@ -160,10 +160,16 @@ SYSCALL(sync_file_range)
 }
 
 /* Advice about bytes [start, end) of a file with pages in memory; end 0: to its end. */
-static void advise_file(struct mapping *m, u64 start, u64 end, int advice)
+static void advise_file(struct backing *b, u64 start, u64 end, int advice)
 {
 	u64 first = start >> PAGE_SHIFT, behind;
+	struct mapping *m = b->mapping;
 
+	switch (advice) {	/* how the whole is read */
+	case POSIX_FADV_NORMAL: WRITE_ONCE(b->ra.mode, RA_NORMAL); return;
+	case POSIX_FADV_RANDOM: WRITE_ONCE(b->ra.mode, RA_RANDOM); return;
+	case POSIX_FADV_SEQUENTIAL: WRITE_ONCE(b->ra.mode, RA_SEQUENTIAL); return;
+	}
 	if (!end || end > READ_ONCE(m->size))
 		end = align_up(READ_ONCE(m->size), PAGE_SIZE);
 	if (advice == POSIX_FADV_WILLNEED) {
@@ -191,7 +197,7 @@ SYSCALL(fadvise64)
 	else if ((i64)a[2] < 0 || (u32)a[3] > POSIX_FADV_NOREUSE)
 		ret = -EINVAL;
 	else if (r.file->backing.mapping)
-		advise_file(r.file->backing.mapping, a[1], end, (int)a[3]);
+		advise_file(&r.file->backing, a[1], end, (int)a[3]);
 	fdref_put(r);
 	return ret;
 }
@@ -207,7 +213,7 @@ SYSCALL(readahead)
 	else if (!S_ISREG(r.file->inode->mode))
 		ret = -EINVAL;
 	else if (a[2] && r.file->backing.mapping)
-		advise_file(r.file->backing.mapping, a[1], end, POSIX_FADV_WILLNEED);
+		advise_file(&r.file->backing, a[1], end, POSIX_FADV_WILLNEED);
 	if (r.file)
 		fdref_put(r);
 	return ret;

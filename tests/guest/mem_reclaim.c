@@ -420,6 +420,83 @@ TEST(read_ahead)
 	made = pages_made();
 	OK(posix_fadvise(fd, (off_t)(off + GIB), MIB - 8, POSIX_FADV_DONTNEED));
 	read_through(fd, off + GIB, MIB);
-	CHECK_GE(pages_made(), made + MIB / PAGE - 1);
+	CHECK_GE(pages_made(), made + MIB / PAGE - 64);	/* the last folio stays, if it is large */
 	CHECK_LE(pages_made(), made + MIB / PAGE);
+}
+
+TEST(read_ahead_grows)
+{
+	int fd = pattern_open(O_RDONLY), other = pattern_open(O_RDONLY);
+	unsigned long made = pages_made(), off = 50 * GIB;
+	char buf[64];
+
+	for (unsigned long i = 0; i < 8; i++)	/* here and there: a page each */
+		CHECK_EQ(OK(pread(fd, buf, 64, (off_t)(off + i * MIB + PAGE))), 64);
+	CHECK_EQ(pages_made(), made + 8);
+	made = pages_made();
+	OK(lseek(fd, (off_t)(off + GIB), SEEK_SET));
+	for (unsigned long i = 0; i < 300; i++)	/* one after the other: ever more, but bounded */
+		CHECK_EQ(OK(read(fd, buf, 64)), 64);
+	CHECK_GE(pages_made(), made + 5);
+	CHECK_LE(pages_made(), made + 40);
+	OK(posix_fadvise(other, 0, 0, POSIX_FADV_RANDOM));
+	made = pages_made();
+	for (unsigned long i = 0; i < 100; i++)
+		CHECK_EQ(OK(pread(other, buf, 64, (off_t)(off + 2 * GIB + i * PAGE))), 64);
+	CHECK_EQ(pages_made(), made + 100);
+	made = pages_made();
+	OK(posix_fadvise(other, 0, 0, POSIX_FADV_SEQUENTIAL));
+	CHECK_EQ(OK(pread(other, buf, 64, (off_t)(off + 2 * GIB + 100 * PAGE))), 64);
+	CHECK_EQ(pages_made(), made + 64);
+}
+
+/* p is mapped where it lies to blocks as the file does; a page of it has been touched. */
+static char *map_block(int fd, unsigned long off, int prot, unsigned long len)
+{
+	char *p = check_anon(len + 2 * MIB), *at = (char *)(((unsigned long)p + 2 * MIB) & ~(2 * MIB - 1));
+
+	CHECK(mmap(at, len, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)off) == at);
+	return at;
+}
+
+TEST(large_folios_of_a_file)
+{
+	int fd = pattern_open(O_RDWR);
+	unsigned long off = 55 * GIB, made = pages_made();
+	char *p = map_block(fd, off, PROT_READ | PROT_EXEC, MIB);
+
+	CHECK_EQ(*(volatile uint64_t *)(p + 5 * PAGE), off + 5 * PAGE);
+	CHECK_EQ(pages_made(), made + 16);	/* text: the block around it */
+	CHECK_EQ(smaps_kb(p, "Rss:"), 64);
+	CHECK_EQ(smaps_kb(p, "ContPte:"), 64);
+	touch_through(p, off, MIB);
+	CHECK_EQ(smaps_kb(p, "ContPte:"), 1024);
+	OK(mprotect(p + 20 * PAGE, PAGE, PROT_NONE));
+	check_pattern(p, off, 20 * PAGE);
+	CHECK_FAULT(check_read(p + 20 * PAGE), SIGSEGV, SEGV_ACCERR, p + 20 * PAGE);
+	OK(mprotect(p + 20 * PAGE, PAGE, PROT_READ));
+	check_pattern(p, off, MIB);
+}
+
+/* A part of a large folio goes, the rest stays: what was written, and what was only read. */
+TEST(truncate_in_a_folio)
+{
+	int fd = pattern_open(O_RDWR);
+	unsigned long off = 56 * GIB, made;
+	char *p = map_block(fd, off, PROT_READ | PROT_WRITE, MIB);
+
+	touch_through(p, off, MIB);
+	*(uint64_t *)(p + 2 * PAGE) = 77;	/* its folio is dirty */
+	made = pages_made();
+	OK(ftruncate(fd, (off_t)(off + 200 * PAGE + 100)));
+	CHECK_FAULT(check_read(p + 201 * PAGE), SIGBUS, BUS_ADRERR, p + 201 * PAGE);
+	check_pattern(p + 3 * PAGE, off + 3 * PAGE, 197 * PAGE);
+	OK(ftruncate(fd, (off_t)(off + 5 * PAGE)));
+	CHECK_FAULT(check_read(p + 5 * PAGE), SIGBUS, BUS_ADRERR, p + 5 * PAGE);
+	CHECK_EQ(*(uint64_t *)(p + 2 * PAGE), 77);
+	check_pattern(p + 3 * PAGE, off + 3 * PAGE, 2 * PAGE);
+	CHECK_GE(pages_made(), made);
+	OK(ftruncate(fd, (off_t)(off + MIB)));
+	CHECK_EQ(*(uint64_t *)(p + 2 * PAGE), 77);
+	check_pattern(p + 3 * PAGE, off + 3 * PAGE, MIB - 3 * PAGE);
 }

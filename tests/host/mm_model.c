@@ -128,8 +128,12 @@ static const struct backing_ops file_ops = { .get = file_get_ref, .put = file_pu
 
 static int read_folio(struct mapping *m, struct folio *f)
 {
-	fill_page(folio_address(f), container_of(m, struct file, m)->disk[f->page.index]);
-	page_set(&f->page, PG_UPTODATE);
+	u64 *disk = container_of(m, struct file, m)->disk + f->page.index;
+
+	BUG_ON(f->page.index + folio_nr_pages(f) > FILE_PAGES);
+	for (u32 i = 0; i < folio_nr_pages(f); i++)
+		fill_page(page_address(folio_page(f, i)), disk[i]);
+	stats->large += folio_nr_pages(f) > 1;
 	return 0;
 }
 static const struct mapping_ops memory_ops = { .keep = true };
@@ -231,6 +235,7 @@ bool may_hold(struct mpage *m, u64 seen)
 	if (m->given && !seen) {
 		stats->taken += m->val != 0;
 		m->val = 0;
+		m->pin = 0;	/* of a folio in parts, the part goes at once */
 		m->given = false;
 	}
 	return seen == *model_word(m);

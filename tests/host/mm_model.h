@@ -10,6 +10,7 @@
 #define MM_OPS_MAX 32u
 struct mm_model_stats {
 	u64 ops, faults, reads, writes, failures;
+	u64 large;		/* folios of several pages read in */
 	u64 taken;		/* pages given up that were taken */
 	u64 did[MM_OPS_MAX];	/* by row: how often it had something to do and did it */
 };

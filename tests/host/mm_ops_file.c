@@ -76,7 +76,7 @@ bool op_file_read(struct proc *p)
 	ssize_t r;
 
 	uio_kernel(&u, &seg, data, PAGE_SIZE);
-	r = mapping_read(&files[f].m, NULL, &u, size_of(page));
+	r = mapping_read(&files[f].m, &files[f].b.ra, &u, size_of(page));
 	trace("read(file %u, %u) = %ld\n", f, page, r);
 	if (failed(r))
 		return false;

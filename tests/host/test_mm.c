@@ -56,10 +56,13 @@ static void run(struct mm_model_config c, u64 seeds)
 		mm_model_run(NULL, 600, &c, &st);
 	}
 	print_message("%lu operations, %lu faults, %lu reads, %lu writes, %lu failed allocations "
-		      "seen, %lu pages given up and taken\n",
-		      st.ops, st.faults, st.reads, st.writes, st.failures, st.taken);
+		      "seen, %lu pages given up and taken, %lu large folios read\n",
+		      st.ops, st.faults, st.reads, st.writes, st.failures, st.taken,
+		      st.large);
 	if (seeds >= 20 && !st.taken)
 		fail_msg("nothing that was given up has been taken");
+	if (seeds >= 20 && !st.large)
+		fail_msg("no large folio has been read in");
 	for (u32 i = 0; mm_model_op(i) && seeds >= 20; i++)
 		if (!st.did[i])
 			fail_msg("%s has never done anything", mm_model_op(i));

@@ -21,9 +21,14 @@ struct backing_ops {
 	 * page-cache mapping. */
 	int (*mmap)(struct backing *b, struct vma *vma);
 };
+/* What posix_fadvise says of it. */
+enum ra_mode { RA_NORMAL, RA_RANDOM, RA_SEQUENTIAL };
 /* How an open file is read; changed without a lock: a guess. */
 struct readahead {
 	u64 prev;	/* one more than the index of the page that was read last; 0: none */
+	u64 next;	/* behind the pages that were read in last */
+	u32 window;	/* so many were to be read in then; 0: the reader is not sequential */
+	u8 mode;	/* enum ra_mode */
 };
 struct backing {
 	const struct backing_ops *ops;

@@ -61,6 +61,13 @@ static inline void *folio_index_address(struct folio *f, u64 index)
 /* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
 struct folio *mapping_get(struct mapping *m, u64 index);
 /*
+ * As mapping_get for a page that mapping_find has not found: reads in what follows it, too, as ra (or
+ * NULL) and how let expect. want: pages that are wanted from there on, at least 1. invalidate_lock
+ * held for reading.
+ */
+enum { READ_MAPPED = 1, READ_TEXT = 2, READ_RANDOM = 4, READ_SEQUENTIAL = 8 };
+struct folio *mapping_read_page(struct mapping *m, struct readahead *ra, u64 index, u32 want, u32 how);
+/*
  * read(2) and write(2) through the cache; pos and the copied count follow the ABI. ra is the open
  * file's, NULL where nothing is read in. write extends size; its caller holds the inode lock.
  */
