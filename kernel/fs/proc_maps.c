@@ -139,8 +139,8 @@ static void usage_fields(struct seq *s, const struct vma_usage *u)
 	field(s, "KSM:", 0);
 	field(s, "LazyFree:", u->lazyfree);
 	field(s, "AnonHugePages:", u->thp);
-	field(s, "ShmemPmdMapped:", 0);
-	field(s, "FilePmdMapped:", 0);
+	field(s, "ShmemPmdMapped:", u->shmem_thp);
+	field(s, "FilePmdMapped:", u->file_thp);
 	field(s, "Shared_Hugetlb:", 0);
 	field(s, "Private_Hugetlb:", 0);
 	field(s, "Swap:", 0);

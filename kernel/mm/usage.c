@@ -32,6 +32,13 @@ static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e, u64 by
 		u->locked += bytes / max(users, 1ul);
 }
 
+static u64 *block_kind(const struct vma *v, struct vma_usage *u, pte_t e)
+{
+	const atomic64_t *c = rss_counter(v->mm, page_folio(pfn_to_page(pte_pfn(e))));
+
+	return c == &v->mm->rss_anon ? &u->thp : c == &v->mm->rss_shmem ? &u->shmem_thp : &u->file_thp;
+}
+
 void mm_vma_usage(struct vma *v, struct vma_usage *u)
 {
 	struct pt_walk w;
@@ -46,7 +53,7 @@ void mm_vma_usage(struct vma *v, struct vma_usage *u)
 				continue;
 			count_leaf(v, u, e, pt_span(w.level));
 			if (w.level < 3)
-				u->thp += pt_span(w.level);
+				*block_kind(v, u, e) += pt_span(w.level);
 			else if (pte_cont(e))
 				u->cont += PAGE_SIZE;
 		}

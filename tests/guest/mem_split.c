@@ -13,6 +13,7 @@
 
 #ifndef MADV_HUGEPAGE
 #define MADV_HUGEPAGE 14
+#define MADV_NOHUGEPAGE 15
 #endif
 
 static uint64_t *page_of(char *m, size_t i) { return (uint64_t *)(m + i * PAGE); }
@@ -239,6 +240,111 @@ TEST(split_all)
 	put(SPLIT, "1");
 	check_pages(m, 0, 1024, 1);
 	CHECK_EQ(huge_kb(), 0);
+}
+
+/* --- frames by number ------------------------------------------------------------------------- */
+enum { KPF_ANON = 12, KPF_HEAD = 15, KPF_TAIL = 16, KPF_THP = 22, KPF_ZERO_PAGE = 24,
+       KPF_MMAP = 11 };
+
+static uint64_t word_of(const char *path, uint64_t nr)
+{
+	int fd = OK(open(path, O_RDONLY));
+	uint64_t w;
+
+	CHECK_EQ(pread(fd, &w, 8, nr * 8), 8);
+	close(fd);
+	return w;
+}
+
+static uint64_t frame_of(char *at)
+{
+	uint64_t w = word_of("/proc/self/pagemap", (uintptr_t)at / PAGE);
+
+	CHECK(w >> 63);
+	return w & ((1ull << 55) - 1);
+}
+static uint64_t flags_of(char *at) { return word_of("/proc/kpageflags", frame_of(at)); }
+static uint64_t count_of(char *at) { return word_of("/proc/kpagecount", frame_of(at)); }
+static int has(char *at, int flag) { return flags_of(at) >> flag & 1; }
+
+static void need_frames(void)
+{
+	if (access("/proc/kpageflags", R_OK) || access("/proc/kpagecount", R_OK))
+		SKIP("no kpageflags");
+}
+
+TEST(frames)
+{
+	char *m = blocks(1, 1), *z = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd;
+	char c;
+
+	need_frames();
+	if (huge_kb() < (long)(BLOCK >> 10))
+		SKIP("no large folios here");
+	for (size_t i = 0; i < 512; i++) {
+		CHECK_EQ(has(m + i * PAGE, KPF_HEAD), !i);
+		CHECK_EQ(has(m + i * PAGE, KPF_TAIL), !!i);
+		CHECK(has(m + i * PAGE, KPF_THP) && has(m + i * PAGE, KPF_ANON));
+		CHECK_EQ(frame_of(m + i * PAGE), frame_of(m) + i);
+	}
+	CHECK(has(m, KPF_MMAP));
+	OK(madvise(z, PAGE, MADV_NOHUGEPAGE));
+	CHECK_EQ(*(volatile char *)z, 0);
+	CHECK(has(z, KPF_ZERO_PAGE));
+	fd = OK(open("/proc/kpagecount", O_RDONLY));
+	ERR(pread(fd, &c, 1, 0), EINVAL);
+	ERR(pread(fd, m, 8, 3), EINVAL);
+}
+
+/* Exactly, page by page. */
+TEST(frame_counts)
+{
+	char *m = blocks(1, 1);
+	int go[2];
+	pid_t pid;
+	char c;
+
+	need_frames();
+	if (huge_kb() < (long)(BLOCK >> 10))
+		SKIP("no large folios here");
+	CHECK_EQ(count_of(m), 1);
+	OK(pipe(go));
+	OK(munmap(m + 3 * PAGE, PAGE));
+	pid = check_fork();
+	if (!pid) {
+		OK(munmap(m + 7 * PAGE, PAGE));
+		*page_of(m, 8) = 0;
+		CHECK_EQ(write(go[1], "g", 1), 1);
+		pause();
+	}
+	CHECK_EQ(read(go[0], &c, 1), 1);
+	CHECK_EQ(count_of(m), 2);
+	CHECK_EQ(count_of(m + 6 * PAGE), 2);
+	CHECK_EQ(count_of(m + 7 * PAGE), 1);
+	CHECK_EQ(count_of(m + 8 * PAGE), 1);
+	CHECK_EQ(count_of(m + 511 * PAGE), 2);
+	OK(kill(pid, SIGKILL));
+	OK(waitpid(pid, NULL, 0));
+	CHECK_EQ(count_of(m), 1);
+}
+
+TEST(split_frames)
+{
+	char *m = blocks(1, 1);
+
+	need_debugfs();
+	need_frames();
+	if (huge_kb() < (long)(BLOCK >> 10))
+		SKIP("no large folios here");
+	split_range(m, BLOCK, 4);
+	for (size_t i = 0; i < 512; i++)
+		CHECK_EQ(has(m + i * PAGE, KPF_HEAD), !(i % 16));
+	split_range(m, BLOCK / 2, 0);
+	for (size_t i = 0; i < 256; i++)
+		CHECK(!(flags_of(m + i * PAGE) & (1ull << KPF_HEAD | 1ull << KPF_TAIL | 1ull << KPF_THP)));
+	CHECK(has(m + 256 * PAGE, KPF_HEAD));
+	check_pages(m, 0, 512, 1);
 }
 
 static int refused(const char *text)

@@ -204,7 +204,8 @@ ssize_t mm_access_held(struct mm *mm, u64 addr, void *buf, size_t len, bool writ
 struct vma_usage {
 	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty;
 	u64 referenced, anonymous, lazyfree, locked;
-	u64 thp, cont;		/* mapped by 2 MiB blocks; by 64 KiB contiguous blocks */
+	u64 thp, file_thp, shmem_thp;	/* mapped by 2 MiB blocks: anonymous, files, shared memory */
+	u64 cont;			/* mapped by 64 KiB contiguous blocks */
 };
 void mm_vma_usage(struct vma *v, struct vma_usage *u);		/* lock held for reading */
 u64 mm_pagemap_entry(struct mm *mm, u64 addr); /* Linux pagemap word; lock held for reading */
