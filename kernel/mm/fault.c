@@ -637,8 +637,10 @@ enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 		if (write && vma_is_anon(v) && map_block(&s))
 			return FAULT_OK;
 		table = pt_make_table(&v->mm->pt, addr, 3);
-		if (!table)	/* or a block has just come: then nothing is missing */
-			return pte_is_none(pte_load(s.pte)) ? no_memory() : FAULT_OK;
+		if (IS_ERR(table))	/* a block has just come: the access may pass now */
+			return FAULT_OK;
+		if (!table)
+			return no_memory();
 		s.level = 3;
 		s.pte = &table[pt_index(addr, 3)];
 		s.seen = pte_load(s.pte);

@@ -81,7 +81,7 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 	if (likely(pte_kind(now, level) == PTE_TABLE))
 		return pt_table_of(now);
 	if (pte_kind(now, level) == PTE_LEAF)
-		return NULL;
+		return ERR_PTR(-EEXIST);
 	child = pt_table_alloc(pt, level + 1, va);
 	if (!child)
 		return NULL;
@@ -97,14 +97,14 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 	}
 	spin_unlock(&node->lock);
 	pt_table_free(pt, pt_node(child));
-	return pte_kind(now, level) == PTE_TABLE ? pt_table_of(now) : NULL;
+	return pte_kind(now, level) == PTE_TABLE ? pt_table_of(now) : ERR_PTR(-EEXIST);
 }
 
 pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level)
 {
 	pte_t *t = pt->root;
 
-	for (int l = 0; t && l < level; l++)
+	for (int l = 0; t && !IS_ERR(t) && l < level; l++)
 		t = make_child(pt, t, l, va);
 	return t;
 }

@@ -24,7 +24,7 @@
 #define THREADS 4u
 #define OWN 8u			/* pages of each thread */
 #define FILE_PAGES 8u
-#define BASE (3 * GIB - (u64)stride * OWN * THREADS / 2 * PAGE_SIZE)
+#define BASE (3 * GIB - (stride == 1 ? OWN * THREADS / 2 * PAGE_SIZE : 0))	/* or just a 2 MiB block */
 #define FILE_BASE (7 * GIB)
 #define BLOCK_BASE (9 * GIB)	/* place for two blocks of 2 MiB */
 
@@ -141,6 +141,18 @@ static void fork_and_look(void)
 	mm_put(child);
 }
 
+static void own_write(u32 t, u32 i)
+{
+	enum fault_result r;
+	u64 *w = word(mm, va_of(t, i), true, &r);
+
+	if (!w)
+		panic("write to page %u of thread %u fails: %d", i, t, r);
+	if (!may_hold(t, i, *w))
+		panic("thread %u page %u holds %lx, expected %lx", t, i, *w, value[t][i]);
+	set(t, i, *w = ++stamp);
+}
+
 static void own_page(u32 t)
 {
 	u32 i = fake_random(OWN), k = fake_random(OWN);
@@ -194,11 +206,7 @@ static void own_page(u32 t)
 		lru_shrink(8, 0, false);
 		break;
 	default:
-		w = word(mm, va, true, &r);
-		BUG_ON(!w);
-		if (!may_hold(t, i, *w))
-			panic("thread %u page %u holds %lx, expected %lx", t, i, *w, value[t][i]);
-		set(t, i, *w = ++stamp);
+		own_write(t, i);
 	}
 }
 
@@ -261,6 +269,12 @@ static void thread(void *arg)
 	u32 t = (u32)(u64)arg;
 
 	mm_switch(NULL, mm);
+	/* In the same instant: some drop pages of a block that others' first writes make. */
+	if (t & 1)
+		for (u32 i = 0; i < OWN; i++)
+			BUG_ON(mm_madvise(mm, va_of(t, i), PAGE_SIZE, MADV_DONTNEED));
+	else
+		own_write(t, 1);
 	for (u64 n = 0; n < rounds; n++) {
 		u32 what = fake_random(10);
 
@@ -298,7 +312,7 @@ static void one_seed(u64 seed)
 			     .backing = &file.b};
 	void *args[THREADS];
 
-	fake_init(24 * MIB, seed);
+	fake_init(48 * MIB, seed);
 	stride = seed % 4 ? 1 : 16;
 	block_at = 0;
 	memset(block_value, 0, sizeof(block_value));

@@ -109,8 +109,8 @@ static inline pte_t *pt_entry(const struct pt_tree *pt, u64 va, int *level)
 	}
 }
 /*
- * The table of level (1 to 3) that covers va, made where missing. NULL: no memory, or a block is
- * in the way (pt_entry tells). Sleeps.
+ * The table of level (1 to 3) that covers va, made where missing. NULL: no memory; ERR_PTR(-EEXIST):
+ * a block was in the way (it may have gone since). Sleeps.
  */
 pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level);
 
