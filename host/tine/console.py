@@ -78,16 +78,27 @@ def winsize(fd):
     return rows or 24, cols or 80
 
 
-class RawTerminal:
-    """The terminal FD in raw mode inside a with; FD None: nothing. Always put back."""
+def raw_output(ttys):
+    """Whether the terminal is to leave our output alone. Not where our output is a pipe: what it
+    leads to may well write lines to the terminal."""
+    return ttys[0] and ttys[1]
 
-    def __init__(self, fd):
-        self.fd = fd
+
+class RawTerminal:
+    """The terminal, if our stdin is one, in raw mode inside a with. Always put back."""
+
+    def __init__(self, ttys):
+        self.fd = 0 if ttys[0] else None
+        self.raw_output = raw_output(ttys)
 
     def __enter__(self):
         if self.fd is not None:
             self.old = termios.tcgetattr(self.fd)
             tty.setraw(self.fd)
+            if not self.raw_output:
+                mode = termios.tcgetattr(self.fd)
+                mode[1] = self.old[1]
+                termios.tcsetattr(self.fd, termios.TCSADRAIN, mode)
 
     def __exit__(self, *_):
         if self.fd is not None:
@@ -118,7 +129,7 @@ class Session:
 
     def text(self, data):
         """What goes to the screen: the command's terminal output and the kernel's own words."""
-        if self.screen == 2 and not self.ttys[2]:
+        if not raw_output(self.ttys):
             data = data.replace(b"\r\n", b"\n")
         self.put(self.screen, data)
 
@@ -225,7 +236,7 @@ class Session:
                         elif fd in self.parsers:
                             self.from_guest(fd, data)
                         else:
-                            self.put(2, data.replace(b"\n", b"\r\n") if self.ttys[0] else data)
+                            self.put(2, data.replace(b"\n", b"\r\n") if raw_output(self.ttys) else data)
         finally:
             signal.set_wakeup_fd(old_wake)
             signal.signal(signal.SIGWINCH, old_winch)
@@ -239,7 +250,7 @@ def our_ttys():
 
 
 def talk(vm, ttys, direct=False):
-    with RawTerminal(0 if ttys[0] else None):
+    with RawTerminal(ttys):
         return Session(vm, ttys, direct).run()
 
 
