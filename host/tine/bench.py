@@ -91,6 +91,8 @@ def parser():
     p.add("--top", type=int, default=40, metavar="N", help="--profile: how many symbols (default 40)")
     p.add("--system-qemu", action="store_true", help="measure with the installed QEMU even if it is older than 10, which "
           "the promises were made with (default: an older one is replaced by Debian's backport, in the cache)")
+    p.add("--cpu", metavar="MODEL", default="max", help="measure on another CPU, say neoverse-n1, which has no FEAT_MOPS to "
+          "clear and copy pages with (default: max, which the promises were made with)")
     p.add("--kernel", metavar="PATH", secret=True)
     p.add("names", nargs="*", metavar="NAME")
     return p
@@ -119,11 +121,11 @@ def initrd(init, lines=(), settle=True):
     return path
 
 
-def run(kernel, binary, init, lines, memory, limit=LIMIT, extra=(), settle=True, append=""):
+def run(kernel, binary, init, lines, memory, limit=LIMIT, extra=(), settle=True, append="", cpu="max"):
     """[(name, value, unit)] that the programs printed, and whether they came to their end."""
     archive = initrd(init, lines, settle)
     try:
-        machine = qemu.Machine(kernel=kernel, initrd=archive, memory=memory, cpu="max,cntfrq=1000000000", icount=True, qemu=binary,
+        machine = qemu.Machine(kernel=kernel, initrd=archive, memory=memory, cpu=cpu + ",cntfrq=1000000000", icount=True, qemu=binary,
                                machine=",dtb-randomness=off", extra=extra,
                                append="console=ttyAMA0 quiet rdinit=/init panic=-1 " + append)
         outcome = vm.boot(machine, limit)
@@ -139,21 +141,21 @@ def run(kernel, binary, init, lines, memory, limit=LIMIT, extra=(), settle=True,
     return figures, "BENCH-DONE" in outcome.lines, outcome
 
 
-def smallest_memory(kernel, binary):
+def smallest_memory(kernel, binary, cpu):
     low, high = 1, 256	# LOW does not boot, HIGH does
     while high - low > 1:
         middle = (low + high) // 2
-        _, done, _ = run(kernel, binary, "boot", (), middle, limit=60)
+        _, done, _ = run(kernel, binary, "boot", (), middle, limit=60, cpu=cpu)
         low, high = (low, middle) if done else (middle, high)
     return {"boot.min_memory": (str(high), "MiB")}
 
 
-def measure(group, kernel, binary, name):
+def measure(group, kernel, binary, name, cpu):
     what, lines, memory, _ = GROUPS[group]
     with base.Progress("measuring %s: %s" % (name, what)):
         if group == "minmem":
-            return smallest_memory(kernel, binary)
-        figures, done, outcome = run(kernel, binary, "bench" if lines else "boot", lines, memory)
+            return smallest_memory(kernel, binary, cpu)
+        figures, done, outcome = run(kernel, binary, "bench" if lines else "boot", lines, memory, cpu=cpu)
         if group == "boot":
             figures["boot.image_size"] = (str(os.path.getsize(os.path.realpath(kernel))), "B")
         if not done:
@@ -182,14 +184,14 @@ def linux_figures(group, o, binary):
             key.update(f.read())
     if not o.no_linux:
         fetch.linux()
-    key.update(repr((GROUPS[group][1:3], fetch.linux_version(), qemu_version(binary))).encode())
+    key.update(repr((GROUPS[group][1:3], fetch.linux_version(), qemu_version(binary)) + (() if o.cpu == "max" else (o.cpu,))).encode())
     path = base.cache("bench", "linux-%s-%s.json" % (group, key.hexdigest()[:16]))
     if os.path.exists(path) and not o.fresh:
         with open(path) as f:
             return json.load(f)
     if o.no_linux:
         return {}
-    figures = measure(group, fetch.linux(), binary, "Linux " + fetch.linux_version())
+    figures = measure(group, fetch.linux(), binary, "Linux " + fetch.linux_version(), o.cpu)
     base.ensure_dir(os.path.dirname(path))
     with open(path + ".new", "w") as f:
         json.dump(figures, f)
@@ -264,7 +266,7 @@ def main(args):
     tine, linux = {}, {}
     for group in groups:
         linux.update(linux_figures(group, o, binary))
-        tine.update(measure(group, kernel, binary, "Tine"))
+        tine.update(measure(group, kernel, binary, "Tine", o.cpu))
     report(groups, tine, linux, o.all or bool(o.names))
     keep(tine, linux, binary)
     return 0
