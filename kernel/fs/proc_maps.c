@@ -160,7 +160,7 @@ static void vm_flags(struct seq *s, u32 f)
 		{VM_DONTFORK, "dc"},   {VM_DONTEXPAND, "de"}, {VM_ACCOUNT, "ac"},
 		{VM_NORESERVE, "nr"},
 		{VM_WIPEONFORK, "wf"}, {VM_DONTDUMP, "dd"},   {VM_HUGEPAGE, "hg"},
-		{VM_NOHUGEPAGE, "nh"},
+		{VM_NOHUGEPAGE, "nh"}, {VM_SEALED, "sl"}, {VM_DROPPABLE, "dp"},
 	};
 
 	seq_puts(s, "VmFlags: ");

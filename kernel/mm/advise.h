@@ -4,6 +4,8 @@
 #define MM_ADVISE_H
 #include "internal.h"
 
+/* The anonymous folio f, referenced, may be freed by reclaim while its leaves are clean. */
+void folio_give_up(struct folio *f);
 void advise_free(struct vma *v, u64 start, u64 end);	/* v is anonymous */
 /*
  * The pages count as not used; drop: those that nobody else maps and that can be read again, or were

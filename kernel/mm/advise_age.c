@@ -31,7 +31,7 @@ static struct folio *run_at(const struct pt_walk *w, u32 i, u32 *n)
 }
 
 /* --- MADV_FREE ------------------------------------------------------------------------------- */
-static void give_up(struct folio *f)
+void folio_give_up(struct folio *f)
 {
 	page_clear(&f->page, PG_DIRTY);
 	page_clear(&f->page, PG_REFERENCED);
@@ -68,7 +68,7 @@ static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *part_end)
 			}
 			clean_ptes(&w.pte[i], run);
 			pt_gather_range(&g, va, stop, w.level);
-			give_up(f);
+			folio_give_up(f);
 		}
 		pt_gather_invalidate(&g);
 	}

@@ -35,8 +35,10 @@ bool folio_unmap(struct folio *f, bool clean)
 
 static bool find_dirty(const struct rmap_run *r, void *arg)
 {
-	*(bool *)arg |= r->any_dirty;
-	return !r->any_dirty;
+	bool kept = r->any_dirty && !(r->v->vm_flags & VM_DROPPABLE);
+
+	*(bool *)arg |= kept;
+	return !kept;
 }
 
 bool folio_written(struct folio *f)

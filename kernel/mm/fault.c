@@ -27,6 +27,7 @@
 #include <linux/resource.h>
 #include <linux/capability.h>
 #include <mm/thp.h>
+#include "advise.h"
 #include "internal.h"
 
 #define FAULT_AROUND 16u	/* pages; a power of two */
@@ -132,12 +133,27 @@ static enum fault_result map_zero_page(const struct site *s)
 	return FAULT_OK;
 }
 
+/* As map_new_anon, of memory that reclaim may take back at any time (MAP_DROPPABLE). */
+static __noinline void map_droppable(const struct site *s, struct folio *f)
+{
+	folio_get(f);		/* another thread may unmap it at once */
+	if (fill_empty(s, anon_pte(s, f))) {
+		rss_add(&s->mm->rss_anon, 1);
+		folio_give_up(f);
+	} else {
+		drop_anon(f);
+	}
+	folio_put(f);
+}
+
 static enum fault_result map_new_anon(const struct site *s, struct folio *f)
 {
 	init_anon(s, f);
 	if (unlikely(!s->v->has_anon))
 		s->v->has_anon = true;
-	if (likely(fill_empty(s, anon_pte(s, f))))
+	if (unlikely(s->v->vm_flags & VM_DROPPABLE))
+		map_droppable(s, f);
+	else if (likely(fill_empty(s, anon_pte(s, f))))
 		rss_add(&s->mm->rss_anon, 1);
 	else
 		drop_anon(f);
@@ -459,6 +475,8 @@ static void replace_pages(const struct site *s, struct folio *copy, struct folio
 	tlb_inval_range(pt_asid(&s->mm->pt), va, va + ((u64)n << PAGE_SHIFT), PAGE_SIZE,
 			TLB_LAST_LEVEL);
 	set_ptes(p, anon_pte(s, copy), n, 3);
+	if (unlikely(s->v->vm_flags & VM_DROPPABLE))
+		folio_give_up(copy);
 	spin_unlock(&s->node->lock);
 	pte_publish();
 	if (!old || !page_test(&old->page, PG_ANON)) {
@@ -629,6 +647,8 @@ enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 {
 	struct site s = { .mm = v->mm, .v = v, .addr = addr & PAGE_MASK, .write = write };
 
+	if (unlikely(s.mm->reaped))
+		return FAULT_BUS;
 	s.pte = pt_entry(&v->mm->pt, addr, &s.level);
 	s.seen = pte_load(s.pte);
 	if (unlikely(s.level < 3) && pte_is_none(s.seen)) {

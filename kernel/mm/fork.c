@@ -314,9 +314,9 @@ static void copy_fields(struct mm *c, const struct mm *p)
 	c->nr_auxv = p->nr_auxv;
 	c->vdso = p->vdso;
 	c->oom_score_adj = p->oom_score_adj;
-	c->thp_disable = p->thp_disable;
+	mm_inherit(c, p);
+	c->has_sealed = p->has_sealed;
 	c->dumpable = p->dumpable;
-	c->cow_tables = p->cow_tables;
 	c->exe = p->exe;
 	if (c->exe)
 		c->exe->ops->get(c->exe);

@@ -121,6 +121,14 @@ void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
  */
 void split_later(struct folio *f);
 
+/* --- mm/seal.c ------------------------------------------------------------------------------- */
+/* lock held, for reading at least */
+bool sealed_in(struct mm *mm, u64 start, u64 end);	/* a VMA there is sealed */
+/* Private pages of v, which cannot be written, must stay: advice that discards is -EPERM. */
+bool seal_keeps_pages(const struct vma *v);
+/* prctl(PR_SET_MDWE) forbids that permissions (VM_*) old become new; a new mapping has both alike. */
+bool denies_exec(const struct mm *mm, u32 old, u32 new);
+
 /* --- mm/mmap.c ------------------------------------------------------------------------------- */
 /*
  * Removes [start, end), page aligned; lock held for writing. Unmapped VMAs are chained by parent

@@ -37,6 +37,13 @@ static enum advice_kind kind_of(int advice)
 	}
 }
 
+/* Does the advice take contents away, here or in a child? */
+static bool discards(int advice)
+{
+	return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE ||
+	       advice == MADV_REMOVE || advice == MADV_DONTFORK || advice == MADV_WIPEONFORK;
+}
+
 /* New flags of v, or -EINVAL where the advice does not fit it. */
 static i64 flags_for(const struct vma *v, int advice)
 {
@@ -51,10 +58,11 @@ static i64 flags_for(const struct vma *v, int advice)
 	case MADV_WIPEONFORK:
 		return v->backing || (f & (VM_SHARED | VM_PFN)) ? -EINVAL
 								: (i64)(f | VM_WIPEONFORK);
-	case MADV_KEEPONFORK: return f & ~(u32)VM_WIPEONFORK;
+	case MADV_KEEPONFORK:
+		return f & VM_DROPPABLE ? -EINVAL : (i64)(f & ~(u32)VM_WIPEONFORK);
 	case MADV_DONTDUMP: return f | VM_DONTDUMP;
 	case MADV_DODUMP:
-		return f & (VM_PFN | VM_DONTEXPAND) ? -EINVAL : (i64)(f & ~(u32)VM_DONTDUMP);
+		return f & (VM_PFN | VM_DONTEXPAND | VM_DROPPABLE) ? -EINVAL : (i64)(f & ~(u32)VM_DONTDUMP);
 	case MADV_HUGEPAGE: return (f & ~(u32)VM_NOHUGEPAGE) | VM_HUGEPAGE;
 	default: return (f & ~(u32)VM_HUGEPAGE) | VM_NOHUGEPAGE;	/* MADV_NOHUGEPAGE */
 	}
@@ -73,6 +81,8 @@ static int advise_flags(struct mm *mm, u64 start, u64 end, int advice)
 			return -ENOMEM;
 		hole |= v->start > at;
 		at = max(at, v->start);
+		if (discards(advice) && seal_keeps_pages(v))
+			return -EPERM;
 		flags = flags_for(v, advice);
 		if (flags < 0)
 			return (int)flags;
@@ -109,7 +119,7 @@ static int remove_pages(struct vma *v, u64 start, u64 end)
 static int populate_for(struct vma *v, u64 start, u64 end, bool write)
 {
 	if ((v->vm_flags & VM_PFN) ||
-	    !(v->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC)))
+	    !(v->vm_flags & (write ? VM_WRITE : VM_READ)))
 		return -EINVAL;
 	return populate_vma(v, start, end, write);
 }
@@ -178,6 +188,8 @@ static int advise_pages(struct mm *mm, u64 start, u64 end, int advice)
 		if (hole && populate)
 			return -ENOMEM;
 		at = max(at, v->start);
+		if (discards(advice) && seal_keeps_pages(v))
+			return -EPERM;
 		err = advise_pages_of(v, at, min(end, v->end), advice);
 		if (err)
 			return err;

@@ -10,6 +10,9 @@
 
 #define LOCK_FLAGS ((u32)(VM_LOCKED | VM_LOCKONFAULT))
 
+/* Locking what is not pages, or may go at any time, is no error and does nothing. */
+static bool lockable(const struct vma *v) { return !(v->vm_flags & (VM_PFN | VM_DROPPABLE)); }
+
 /*
  * Gives [start, end) the lock flags; -ENOMEM at a hole, what lies before it is done. Lock held for
  * writing.
@@ -23,7 +26,7 @@ static int apply_lock(struct mm *mm, u64 start, u64 end, u32 flags)
 		if (!v)
 			return -ENOMEM;
 		stop = min(end, v->end);
-		if (!(v->vm_flags & VM_PFN) && (v->vm_flags & LOCK_FLAGS) != flags) {
+		if (lockable(v) && (v->vm_flags & LOCK_FLAGS) != flags) {
 			v = vma_set_flags(mm, v, at, stop, (v->vm_flags & ~LOCK_FLAGS) | flags,
 					  NULL);
 			if (IS_ERR(v))
@@ -100,7 +103,7 @@ static void lock_all(struct mm *mm, u32 flags)
 	struct vma *v = mm_first_vma_from(mm, 0);
 
 	while (v) {
-		if (!(v->vm_flags & VM_PFN)) {
+		if (lockable(v)) {
 			struct vma *n = vma_set_flags(mm, v, v->start, v->end,
 				(v->vm_flags & ~LOCK_FLAGS) | flags, NULL);
 

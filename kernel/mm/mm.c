@@ -82,6 +82,27 @@ struct mm *mm_create(void) { return mm_new(NULL); }
 
 void mm_get(struct mm *mm) { ref_get(&mm->users); }
 void mm_hold(struct mm *mm) { ref_get(&mm->count); }
+int mm_reap(struct mm *mm)
+{
+	struct zap z;
+	int err = write_lock_killable(&mm->lock);	/* no fault is under way */
+
+	if (err)
+		return err;
+	mm->reaped = true;
+	write_downgrade(&mm->lock);
+	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v)) {
+		if (v->vm_flags & (VM_SHARED | VM_PFN))
+			continue;
+		zap_begin(&z, mm, false);
+		z.beside_faults = true;
+		zap_vma(&z, v, v->start, v->end);
+		zap_end(&z);
+	}
+	read_unlock(&mm->lock);
+	return 0;
+}
+
 bool mm_get_live(struct mm *mm) { return ref_get_unless_zero(&mm->users); }
 
 void mm_borrow(struct mm *mm)

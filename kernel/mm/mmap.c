@@ -5,6 +5,10 @@
 #include <linux/capability.h>
 #include "internal.h"
 
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08	/* Linux 6.11 */
+#endif
+
 u32 mm_max_map_count = 65530, mm_min_addr = 4096;
 
 u32 prot_to_vm(int prot)
@@ -102,10 +106,11 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 	u32 f = prot_to_vm(r->prot) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | (u32)mm->def_flags |
 		r->extra_vm_flags;
 	int type = r->flags & MAP_TYPE;
+	bool droppable = type == MAP_DROPPABLE && !b, private = type == MAP_PRIVATE || droppable;
 
 	if (type == MAP_SHARED_VALIDATE && b && ((u32)r->flags & ~known || r->flags & MAP_SYNC))
 		return -EOPNOTSUPP;
-	if (type != MAP_SHARED && type != MAP_PRIVATE && (type != MAP_SHARED_VALIDATE || !b))
+	if (type != MAP_SHARED && !private && (type != MAP_SHARED_VALIDATE || !b))
 		return -EINVAL;
 	if (r->flags & MAP_LOCKED) {
 		if (!can_mlock())
@@ -121,10 +126,18 @@ static int request_flags(struct mm *mm, const struct mmap_req *r, u32 *vm_flags)
 			return -EINVAL;
 		f |= VM_GROWSDOWN;
 	}
-	if (type != MAP_PRIVATE)
+	if (droppable) {
+		if (r->flags & MAP_LOCKED)
+			return -EINVAL;
+		f &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
+		f |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+	}
+	if (!private)
 		f |= VM_SHARED;
+	if (denies_exec(mm, f, f) && !(f & VM_STACK))
+		return -EACCES;
 	if (b) {
-		if (type != MAP_PRIVATE && !b->may_write) {
+		if (!private && !b->may_write) {
 			if (r->prot & PROT_WRITE)
 				return -EACCES;
 			f &= ~(u32)VM_MAYWRITE;
@@ -388,6 +401,8 @@ int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
 
 	if (!v || v->start >= end)
 		return 0;
+	if (unlikely(mm->has_sealed) && sealed_in(mm, start, end))
+		return -EPERM;
 	if (v->start <= start && end <= v->end && (v->start == start) != (v->end == end))
 		return unmap_end(mm, v, start, end);
 	err = vma_cut(mm, start, end);

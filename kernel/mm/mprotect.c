@@ -63,8 +63,10 @@ static int protect_vmas(struct mm *mm, u64 start, u64 end, u32 want)
 		u32 may = (v->vm_flags >> 4) & (VM_READ | VM_WRITE | VM_EXEC), flags;
 		u64 stop = min(end, v->end);
 
-		if (want & ~may)
+		if ((want & ~may) || denies_exec(mm, v->vm_flags, want))
 			return -EACCES;
+		if (v->vm_flags & VM_SEALED)
+			return -EPERM;
 		flags = (v->vm_flags & ~(u32)(VM_READ | VM_WRITE | VM_EXEC)) | want;
 		if (flags != v->vm_flags) {
 			int err = account_data(mm, v, &flags, (stop - at) >> PAGE_SHIFT);

@@ -221,6 +221,8 @@ static i64 remap_locked(struct remap *r)
 
 	if (!v)
 		return -EFAULT;
+	if (v->vm_flags & VM_SEALED)
+		return -EPERM;
 	/* shrink, over VMAs too */
 	if (!(r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && r->new_len <= r->old_len) {
 		if (r->new_len < r->old_len && (err = munmap_locked(r->mm, r->old + r->new_len,

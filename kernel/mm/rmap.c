@@ -251,16 +251,17 @@ static bool in_use(const struct folio *f)
 static bool unmap_run(const struct rmap_run *r, void *arg)
 {
 	struct unmap *u = arg;
+	bool clean = u->flags & UNMAP_CLEAN, droppable = r->v->vm_flags & VM_DROPPABLE;
 	pte_t first = pte_load(r->pte);
 	struct pt_run was;
 	struct zap z;
 
 	u->refused = ((r->v->vm_flags & VM_LOCKED) && !(u->flags & UNMAP_LOCKED)) ||
-		     ((u->flags & UNMAP_CLEAN) && (r->any_dirty || in_use(r->f)));
+		     (clean && ((r->any_dirty && !droppable) || in_use(r->f)));
 	if (u->refused)
 		return false;
 	was = get_and_clear_ptes(r->pte, r->n);
-	if (u->flags & UNMAP_CLEAN) {
+	if (clean && !droppable) {
 		/* Hardware may have let a write through until now. */
 		invalidate_run(r);
 		if (was.any_dirty) {

@@ -47,7 +47,7 @@ u32 thp_orders(const struct thp_policy *p, const struct vma *v)
 {
 	bool advised = v->vm_flags & VM_HUGEPAGE;
 
-	if ((v->vm_flags & (VM_NOHUGEPAGE | VM_STACK | VM_GROWSDOWN)) ||
+	if ((v->vm_flags & (VM_NOHUGEPAGE | VM_STACK | VM_GROWSDOWN | VM_DROPPABLE)) ||
 	    (unlikely(v->mm->thp_disable) &&
 	     !(advised && v->mm->thp_disable == THP_DISABLE_UNADVISED)))
 		return 0;

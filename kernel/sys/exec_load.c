@@ -199,6 +199,8 @@ int exec_load(struct exec *x)
 	if (!mm)
 		return -ENOMEM;
 	mm->dumpable = dumpable(x);
+	if (current_mm())
+		mm_inherit(mm, current_mm());
 	choose_layout(x);
 	err = place_program(x);
 	if (!err)

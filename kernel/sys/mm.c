@@ -54,6 +54,8 @@ SYSCALL(munlock) { return mm_munlock(current_mm(), a[0], a[1]); }
 SYSCALL(mlockall) { return mm_mlockall(current_mm(), (int)a[0]); }
 SYSCALL(munlockall) { return mm_munlockall(current_mm()); }
 
+SYSCALL(mseal) { return mm_mseal(current_mm(), a[0], a[1], a[2]); }
+
 SYSCALL(mlock2)
 {
 	if (a[2] & ~(u64)MLOCK_ONFAULT)

@@ -133,6 +133,27 @@ static struct file *open_number(i32 nr, int flags)
 	return f;
 }
 
+/* process_mrelease(2): what a killed process holds goes now, not when it gets round to dying. */
+SYSCALL(process_mrelease)
+{
+	struct pidfd_target to;
+	struct mm *mm;
+	int err;
+
+	if (a[1])
+		return -EINVAL;
+	err = pidfd_get((int)a[0], &to);
+	if (err)
+		return err;
+	mm = process_dying_mm(to.proc);
+	process_put(to.proc);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	err = mm_reap(mm);
+	mm_put(mm);
+	return err;
+}
+
 SYSCALL(pidfd_open)
 {
 	struct file *f;

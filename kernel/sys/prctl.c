@@ -11,6 +11,11 @@
 #define PR_THP_DISABLE_EXCEPT_ADVISED (1 << 1)	/* Linux 6.18 */
 #endif
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65	/* Linux 6.3 */
+#define PR_GET_MDWE 66
+#endif
+
 static bool none_of(const u64 *a, u32 from)
 {
 	for (u32 i = from; i < 5; i++)
@@ -213,6 +218,10 @@ SYSCALL(prctl)
 		return set_thp(a);
 	case PR_GET_THP_DISABLE:
 		return none_of(a, 1) ? get_thp() : -EINVAL;
+	case PR_SET_MDWE:
+		return none_of(a, 2) ? mm_set_mdwe(current_mm(), a[1]) : -EINVAL;
+	case PR_GET_MDWE:
+		return none_of(a, 1) ? current_mm()->mdwe : -EINVAL;
 	case PR_GET_TID_ADDRESS:
 		return put_user((u64)t->clear_child_tid, (u64 __user *)a[1]);
 	case PR_GET_TIMING:

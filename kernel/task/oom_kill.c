@@ -16,6 +16,47 @@ static struct task *process_user(struct process *p)
 	return NULL;
 }
 
+static bool all_users_die(const struct mm *mm)
+{
+	u64 flags = spin_lock_irqsave(&proc_lock);
+	bool all = true;
+	struct process *p;
+
+	list_for_each(p, &all_processes, all_link) {
+		struct task *t = process_user(p);
+
+		if (t && READ_ONCE(t->mm) == mm && !(READ_ONCE(p->group_flags) & PGF_EXITING))
+			all = false;
+	}
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return all;
+}
+
+struct mm *process_dying_mm(struct process *p)
+{
+	struct task *t;
+	struct mm *mm = NULL;
+	u64 flags = spin_lock_irqsave(&proc_lock);
+
+	t = process_user(p);
+	if (t)
+		task_get(t);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	if (!t)
+		return ERR_PTR(-ESRCH);
+	spin_lock(&t->task_lock);
+	if (t->mm && mm_get_live(t->mm))
+		mm = t->mm;
+	spin_unlock(&t->task_lock);
+	task_put(t);
+	if (!mm)
+		return ERR_PTR(-ESRCH);
+	if (all_users_die(mm))
+		return mm;
+	mm_put(mm);
+	return ERR_PTR(-EINVAL);
+}
+
 struct candidate { struct process *proc; struct task *task; i64 points; };
 
 /*

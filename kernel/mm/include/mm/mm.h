@@ -23,6 +23,8 @@ enum vm_flag {			/* vma->vm_flags, values our own */
 	VM_PFN = 0x20000	/* special: no struct page behind it (vDSO data, devices) */,
 	VM_DONTDUMP = 0x40000, VM_STACK = 0x80000, VM_DONTEXPAND = 0x100000,
 	VM_ACCOUNT = 0x200000	/* its pages count as promised (mm/commit.c) */,
+	VM_SEALED = 0x400000	/* mseal(2) */,
+	VM_DROPPABLE = 0x800000	/* private pages that reclaim may free at any time */,
 };
 
 struct vma {
@@ -55,6 +57,9 @@ struct vma {
 /* prctl(PR_SET_THP_DISABLE): no large folios; or only where MADV_HUGEPAGE asks. */
 enum thp_disable { THP_ENABLED, THP_DISABLE_ALL, THP_DISABLE_UNADVISED };
 
+/* prctl(PR_SET_MDWE), the bits of its ABI. */
+enum mdwe { MDWE_REFUSE_EXEC_GAIN = 1, MDWE_NO_INHERIT = 2 };
+
 struct mm {
 	ref_t users;			/* tasks; at 0 all mappings go */
 	ref_t count;			/* users (together one) and others who keep the struct */
@@ -84,11 +89,16 @@ struct mm {
 	u32 oom_score_adj;
 	u64 oom_killed_at;		/* clock_ns, atomic; 0: its users were not killed for memory */
 	u8 thp_disable;			/* enum thp_disable; inherited */
+	u8 mdwe;			/* lock; enum mdwe */
+	bool reaped;			/* lock; its users are being killed and its pages are gone */
+	bool has_sealed;		/* lock; some VMA is or was sealed */
 	bool cow_tables;		/* prctl; inherited */
 	bool dumpable;			/* may be looked into by its user: prctl(2), PR_SET_DUMPABLE */
 };
 
 struct mm *mm_create(void);			/* users 1, empty; NULL: no memory */
+/* What fork and execve hand on of what prctl has set. */
+void mm_inherit(struct mm *child, const struct mm *parent);
 struct mm *mm_fork(struct mm *parent);		/* the eager copy by runs; ERR_PTR(-ENOMEM) */
 void mm_get(struct mm *mm);			/* one more user */
 /*
@@ -137,6 +147,13 @@ int mm_mlock(struct mm *mm, u64 addr, u64 len, bool onfault);
 int mm_munlock(struct mm *mm, u64 addr, u64 len);
 int mm_mlockall(struct mm *mm, int flags);
 int mm_munlockall(struct mm *mm);
+/*
+ * Takes away the private pages of an address space all of whose users are being killed, ahead of
+ * their end; they can touch nothing of it any more. 0 or -EINTR.
+ */
+int mm_reap(struct mm *mm);
+int mm_mseal(struct mm *mm, u64 addr, u64 len, u64 flags);
+int mm_set_mdwe(struct mm *mm, u64 bits);	/* 0, -EINVAL, -EPERM: it cannot be taken back */
 
 /* --- faults ---------------------------------------------------------------------------------- */
 enum fault_result {

@@ -170,6 +170,11 @@ extern struct spinlock proc_lock;	/* taken with interrupts off */
 /* Referenced, or NULL. */
 struct task *task_by_tid(i32 tid);
 struct process *process_by_pid(i32 pid);
+/*
+ * The address space of p, referenced (mm_put), if every process that uses it is being killed or
+ * exits. ERR_PTR(-ESRCH): it is gone already; ERR_PTR(-EINVAL): somebody lives on. No locks.
+ */
+struct mm *process_dying_mm(struct process *p);
 /* The next process by pid >= from, referenced, or NULL: for /proc and kill(-1). */
 struct process *process_next(i32 from);
 /* The next thread by tid >= from, referenced, or NULL. */
