@@ -408,7 +408,10 @@ static int page_populate(struct mpage *m, enum fake_access_kind kind)
 		own_page(m);
 	return f == FAULT_OK ? 0 : f == FAULT_BUS ? -EFAULT : -EINVAL;
 }
-static int page_populate_read(struct mpage *m) { return page_populate(m, FAKE_READ); }
+static int page_populate_read(struct mpage *m)
+{
+	return m->prot & PROT_READ ? page_populate(m, FAKE_READ) : -EINVAL;
+}
 static int page_populate_write(struct mpage *m) { return page_populate(m, FAKE_WRITE); }
 static int page_remove(struct mpage *m)
 {
