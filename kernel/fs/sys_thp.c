@@ -4,8 +4,9 @@
  * mm/transhuge of Linux), and their lines of /proc/vmstat.
  *
  * A word that would have no effect is refused (EINVAL), and not shown as one that can be chosen:
- * memory for large folios is never waited for (defrag), there is no zero page of 2 MiB, and memory
- * of tmpfs comes in single pages.
+ * memory for large folios is never waited for (defrag), there is no zero page of 2 MiB. The words of
+ * shmem_enabled count for all files in memory: tmpfs has no huge= of its own, so there is no deny
+ * and no force.
  */
 #include <base/init.h>
 #include <base/string.h>
@@ -67,6 +68,38 @@ static ssize_t store_enabled(const char *buf, size_t len, void *arg)
 	return -EINVAL;
 }
 
+static const u8 shmem_words[] = { SHMEM_ALWAYS, SHMEM_INHERIT, SHMEM_WITHIN, SHMEM_ADVISE,
+				  SHMEM_NEVER };
+
+/* A word that the whole (order 0) cannot have. */
+static bool no_word(u64 order, u8 mode) { return !order && mode == SHMEM_INHERIT; }
+
+static int show_shmem(struct seq *s, void *arg)
+{
+	u64 order = (u64)arg;
+	u8 now = order ? READ_ONCE(shmem_policy.order[order]) : READ_ONCE(shmem_policy.all);
+
+	for (u32 i = 0; i < ARRAY_SIZE(shmem_words); i++)
+		if (!no_word(order, shmem_words[i]))
+			seq_printf(s, shmem_words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
+				   shmem_mode_name[shmem_words[i]]);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static ssize_t store_shmem(const char *buf, size_t len, void *arg)
+{
+	u64 order = (u64)arg;
+
+	for (u32 i = 0; i < ARRAY_SIZE(shmem_words); i++)
+		if (!no_word(order, shmem_words[i]) &&
+		    is_word(buf, shmem_mode_name[shmem_words[i]])) {
+			shmem_policy_set((u32)order, shmem_words[i]);
+			return (ssize_t)len;
+		}
+	return -EINVAL;
+}
+
 /* --- what cannot be chosen -------------------------------------------------------------------- */
 
 static int show_only_never(struct seq *s, void *arg)
@@ -118,6 +151,7 @@ static int show_stat(struct seq *s, void *arg)
 }
 
 static const struct pseudo_ops enabled_ops = { .show = show_enabled, .store = store_enabled };
+static const struct pseudo_ops shmem_ops = { .show = show_shmem, .store = store_shmem };
 static const struct pseudo_ops never_ops = { .show = show_only_never, .store = store_only_never };
 static const struct pseudo_ops zero_ops = { .show = show_zero, .store = store_zero };
 static const struct pseudo_ops pmd_size_ops = { .show = show_pmd_size };
@@ -131,6 +165,7 @@ static void add_order(struct pseudo_node *thp, u32 order)
 	snprintf(name, sizeof(name), "hugepages-%lukB", (u64)(PAGE_SIZE >> 10) << order);
 	d = pseudo_dir(thp, name);
 	pseudo_file(d, "enabled", 0644, &enabled_ops, (void *)(u64)order);
+	pseudo_file(d, "shmem_enabled", 0644, &shmem_ops, (void *)(u64)order);
 	d = pseudo_dir(d, "stats");
 	for (u32 i = 0; i < ARRAY_SIZE(stats); i++)
 		pseudo_file(d, stats[i].name, 0444, &stat_ops,
@@ -143,7 +178,7 @@ static int thp_files(void)
 
 	pseudo_file(d, "enabled", 0644, &enabled_ops, NULL);
 	pseudo_file(d, "defrag", 0644, &never_ops, NULL);
-	pseudo_file(d, "shmem_enabled", 0644, &never_ops, NULL);
+	pseudo_file(d, "shmem_enabled", 0644, &shmem_ops, NULL);
 	pseudo_file(d, "use_zero_page", 0644, &zero_ops, NULL);
 	pseudo_file(d, "hpage_pmd_size", 0444, &pmd_size_ops, NULL);
 	for (u32 order = THP_MIN_ORDER; order <= THP_PMD_ORDER; order++)

@@ -267,8 +267,12 @@ static struct folio *find_page(const struct vma *v, struct mapping *m, u64 index
 
 	if (likely(f))
 		return f;
-	if (!m->ops || !m->ops->read_folio)
-		return mapping_get(m, index);
+	if (!m->ops || !m->ops->read_folio) {
+		u64 pages = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
+
+		return mapping_get_large(m, index,
+					 shmem_fault_orders(&shmem_policy, v, index, pages));
+	}
 	*major = true;
 	how |= (v->vm_flags & VM_EXEC ? READ_TEXT : 0) | (v->vm_flags & VM_RAND ? READ_RANDOM : 0) |
 	       (v->vm_flags & VM_SEQ ? READ_SEQUENTIAL : 0);

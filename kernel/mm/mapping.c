@@ -394,3 +394,17 @@ struct folio *mapping_get(struct mapping *m, u64 index)
 			return f;
 	}
 }
+
+struct folio *mapping_get_large(struct mapping *m, u64 index, u32 orders)
+{
+	struct folio *f = orders ? mapping_find(m, index) : NULL;
+
+	for (; !f && orders; orders &= ~(1u << ilog2(orders))) {
+		u32 order = ilog2(orders);
+
+		f = mapping_make(m, align_down(index, 1ull << order), order, ALLOC_NORECLAIM);
+		if (IS_ERR(f))
+			f = NULL;
+	}
+	return f ? f : mapping_get(m, index);
+}

@@ -3,6 +3,7 @@
 #include <base/errno.h>
 #include <base/string.h>
 #include <mm/mapping.h>
+#include <mm/thp.h>
 #include <mm/uio.h>
 #include "alloc.h"
 #include "mapping_internal.h"
@@ -138,6 +139,49 @@ static ssize_t write_new(struct mapping *m, struct uio *u, u64 pos, size_t n)
 	return (ssize_t)moved;
 }
 
+static ssize_t write_pages(struct mapping *m, struct uio *u, u64 pos, u32 orders);
+
+/* The largest of orders whose folio begins at pos and is filled by left bytes; 0: none. */
+static u32 order_filled(u64 pos, size_t left, u32 orders)
+{
+	while (orders) {
+		u32 order = ilog2(orders);
+
+		if (left >= PAGE_SIZE << order && !(pos & ((PAGE_SIZE << order) - 1)))
+			return order;
+		orders &= ~(1u << order);
+	}
+	return 0;
+}
+
+/*
+ * Fills a new folio of a memory file, as write_new does a page; what cannot be moved is zeros. Bytes
+ * moved, 0 (perhaps a page can be), or an errno.
+ */
+static ssize_t write_large(struct mapping *m, struct uio *u, u64 pos, u32 order)
+{
+	struct folio *f = folio_alloc(order, ALLOC_USER | ALLOC_NORECLAIM), *in;
+	size_t size = PAGE_SIZE << order, moved;
+	ssize_t r;
+
+	if (!f)
+		return 0;
+	moved = uio_read(u, folio_address(f), size);
+	memset((char *)folio_address(f) + moved, 0, size - moved);
+	page_set(&f->page, PG_UPTODATE);
+	in = moved ? mapping_add(m, f, pos >> PAGE_SHIFT) : f;
+	r = (ssize_t)moved;
+	if (IS_ERR(in)) {	/* pages are there, or there is no room for so many */
+		struct uio_seg seg;
+		struct uio copy;
+
+		uio_kernel(&copy, &seg, folio_address(f), moved);
+		r = write_pages(m, &copy, pos, 0);
+	}
+	folio_put(f);
+	return r;
+}
+
 /* What mmap wrote behind the end of the file in its last page must not show when the file grows. */
 static void clear_tail(struct mapping *m, u64 size)
 {
@@ -152,22 +196,33 @@ static void clear_tail(struct mapping *m, u64 size)
 	folio_put(f);
 }
 
-ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
+/* Moves a piece to pos: what one folio holds of it. Bytes, or an errno; *part: what it should have been. */
+static ssize_t write_piece(struct mapping *m, struct uio *u, u64 pos, u32 orders, size_t *part)
 {
-	size_t done = 0;
+	struct folio *f = page_for(m, NULL, pos >> PAGE_SHIFT, 1);
+	u32 order = f ? 0 : order_filled(pos, u->left, orders);
+	ssize_t moved;
 
-	if (pos > m->size)
-		clear_tail(m, m->size);
+	if (order) {
+		*part = PAGE_SIZE << order;
+		moved = write_large(m, u, pos, order);
+		if (moved)
+			return moved;
+	}
+	*part = part_of_page(pos, u->left);
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	return f ? (ssize_t)write_present(m, f, u, pos, *part) : write_new(m, u, pos, *part);
+}
+
+/* orders: of folios that may be made where nothing is. */
+static ssize_t write_pages(struct mapping *m, struct uio *u, u64 pos, u32 orders)
+{
+	size_t done = 0, part;
+
 	while (u->left) {
-		size_t part = part_of_page(pos, u->left);
-		struct folio *f = page_for(m, NULL, pos >> PAGE_SHIFT, 1);
-		ssize_t moved;
+		ssize_t moved = write_piece(m, u, pos, orders, &part);
 
-		if (IS_ERR(f))
-			moved = PTR_ERR(f);
-		else
-			moved = f ? (ssize_t)write_present(m, f, u, pos, part)
-				  : write_new(m, u, pos, part);
 		if (unlikely(moved < 0))
 			return done ? (ssize_t)done : moved;
 		done += (size_t)moved;
@@ -178,6 +233,13 @@ ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
 			return done ? (ssize_t)done : -EFAULT;
 	}
 	return (ssize_t)done;
+}
+
+ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
+{
+	if (pos > m->size)
+		clear_tail(m, m->size);
+	return write_pages(m, u, pos, mapping_is_memory(m) ? shmem_write_orders(&shmem_policy) : 0);
 }
 
 int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n)

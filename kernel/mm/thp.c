@@ -65,9 +65,53 @@ bool thp_eligible(const struct vma *v)
 	return false;
 }
 
+/* --- files in memory ------------------------------------------------------------------------- */
+struct shmem_policy shmem_policy = {
+	.order = { [THP_CONT_ORDER] = SHMEM_ADVISE, [THP_PMD_ORDER] = SHMEM_INHERIT },
+};
+const char *const shmem_mode_name[5] = { "never", "advise", "within_size", "always", "inherit" };
+
+void shmem_policy_update(struct shmem_policy *p)
+{
+	u32 orders[SHMEM_ALWAYS + 1] = { 0 };
+
+	for (u32 o = THP_MIN_ORDER; o <= THP_PMD_ORDER; o++)
+		orders[p->order[o] == SHMEM_INHERIT ? p->all : p->order[o]] |= 1u << o;
+	for (u32 i = 0; i <= SHMEM_ALWAYS; i++)
+		WRITE_ONCE(p->orders[i], orders[i]);
+}
+
+void shmem_policy_set(u32 order, enum shmem_mode mode)
+{
+	static struct spinlock lock = SPINLOCK_INIT;
+
+	spin_lock(&lock);
+	if (order)
+		WRITE_ONCE(shmem_policy.order[order], (u8)mode);
+	else
+		WRITE_ONCE(shmem_policy.all, (u8)mode);
+	shmem_policy_update(&shmem_policy);
+	spin_unlock(&lock);
+}
+
+u32 shmem_fault_orders(const struct shmem_policy *p, const struct vma *v, u64 index, u64 pages)
+{
+	u32 orders = READ_ONCE(p->orders[SHMEM_ALWAYS]), within = READ_ONCE(p->orders[SHMEM_WITHIN]);
+
+	if (v->vm_flags & VM_NOHUGEPAGE)
+		return 0;
+	if (v->vm_flags & VM_HUGEPAGE)
+		orders |= READ_ONCE(p->orders[SHMEM_ADVISE]);
+	for (u32 o = THP_MIN_ORDER; within && o <= THP_PMD_ORDER; o++)
+		if (align_down(index, 1ull << o) + (1u << o) <= pages)
+			orders |= within & (1u << o);
+	return orders;
+}
+
 static int thp_init(void)
 {
 	thp_policy_update(&thp_policy);
+	shmem_policy_update(&shmem_policy);
 	return 0;
 }
 INITCALL(core, thp_init);

@@ -457,6 +457,15 @@ static void reset_asids(bool few)
 	fake_set_asid_bits(few ? 4 : 8);
 }
 
+/* Files in memory, too, have folios of several sizes. */
+static void reset_shmem(const struct mm_model_config *c)
+{
+	for (u32 o = 2; o <= THP_PMD_ORDER; o++)
+		shmem_policy.order[o] = o < 4 || c->wide ? (u8)fake_random(SHMEM_INHERIT)
+							 : SHMEM_NEVER;
+	shmem_policy_update(&shmem_policy);
+}
+
 /* Large folios in each size, or as they are by default. */
 static void reset_thp(bool large)
 {
@@ -491,6 +500,7 @@ static void set_up(const struct mm_model_config *c)
 	arch_hw_af = arch_hw_dbm = !c->software_bits;
 	fake_init((wide ? 96 : 8) * MIB, c->seed);
 	reset_thp(c->large);
+	reset_shmem(c);
 	reset_asids(c->few_asids);
 	memset(procs, 0, sizeof(procs));
 	memset(loaded, 0, sizeof(loaded));

@@ -61,6 +61,11 @@ static inline void *folio_index_address(struct folio *f, u64 index)
 /* As above, made and read in if absent; ERR_PTR(-ENOMEM, -EIO). Up to date. */
 struct folio *mapping_get(struct mapping *m, u64 index);
 /*
+ * The same of a memory file: one that is absent is made in a folio of the largest of orders (a bit
+ * mask) for which there is memory and no page yet.
+ */
+struct folio *mapping_get_large(struct mapping *m, u64 index, u32 orders);
+/*
  * As mapping_get for a page that mapping_find has not found: reads in what follows it, too, as ra (or
  * NULL) and how let expect. want: pages that are wanted from there on, at least 1. invalidate_lock
  * held for reading.

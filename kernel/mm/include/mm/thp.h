@@ -39,6 +39,33 @@ static inline bool thp_fits(u64 addr, u32 order, u64 start, u64 end)
 	return base >= start && end - base >= size && base < end;
 }
 
+/*
+ * Memory of files (tmpfs, memfd, shared anonymous): the words of shmem_enabled, of the whole and for
+ * each order. A write makes folios of those sizes not forbidden that it fills. A fault makes larger
+ * ones than it needs where the word is always; within_size: which lie in the file; advise: for a VMA
+ * with MADV_HUGEPAGE.
+ */
+enum shmem_mode { SHMEM_NEVER, SHMEM_ADVISE, SHMEM_WITHIN, SHMEM_ALWAYS, SHMEM_INHERIT };
+struct shmem_policy {
+	u8 all;				/* enum shmem_mode, not SHMEM_INHERIT */
+	u8 order[THP_PMD_ORDER + 1];	/* enum shmem_mode; 0 and 1 unused */
+	u32 orders[SHMEM_ALWAYS + 1];	/* what follows: bit masks of the orders with each mode */
+};
+extern struct shmem_policy shmem_policy;
+extern const char *const shmem_mode_name[5];
+void shmem_policy_update(struct shmem_policy *p);	/* as thp_policy_update */
+void shmem_policy_set(u32 order, enum shmem_mode mode);	/* as thp_policy_set */
+static inline u32 shmem_write_orders(const struct shmem_policy *p)
+{
+	return READ_ONCE(p->orders[SHMEM_ADVISE]) | READ_ONCE(p->orders[SHMEM_WITHIN]) |
+	       READ_ONCE(p->orders[SHMEM_ALWAYS]);
+}
+/*
+ * Orders for a fault of v at page index of a file of pages: of each the aligned folio may be made.
+ * Pure.
+ */
+u32 shmem_fault_orders(const struct shmem_policy *p, const struct vma *v, u64 index, u64 pages);
+
 /* Some range that thp_orders allows lies in v, which may never be filled. mm->lock held. */
 bool thp_eligible(const struct vma *v);
 
