@@ -5,7 +5,7 @@ import glob
 import os
 import subprocess
 
-from . import base, deps, fetch
+from . import base, fetch
 from .apt import Apt, unpack_deb
 from .base import Error
 
@@ -29,7 +29,6 @@ def sources():
     where = base.cache("src", "selftests")
     if os.path.isdir(where):
         return where
-    deps.need(deps.FETCH)
     with base.locked("src-selftests"):
         if os.path.isdir(where):
             return where
@@ -53,7 +52,6 @@ def debs_of(debs, package):
 
 def build(names):
     """(path by name of the programs, why by name of those that cannot be built)."""
-    deps.need(deps.CROSS)
     top = sources()
     linux, mm = os.path.join(top, "linux"), os.path.join(top, "linux/tools/testing/selftests/mm")
     include = ["-isystem", top + "/usr/include/aarch64-linux-gnu", "-isystem", top + "/usr/include",
