@@ -377,15 +377,29 @@ static struct epoll *watcher_of(struct file *f)
 	return ep;
 }
 
+/* The first item of f, or behind where it would be. */
+static struct tree_node *first_of(struct epoll *ep, const struct file *f)
+{
+	struct tree_node *n = ep->items.root, *best = NULL;
+
+	while (n) {
+		bool at_or_behind = item_of(n)->file >= f;
+
+		if (at_or_behind)
+			best = n;
+		n = at_or_behind ? n->left : n->right;
+	}
+	return best;
+}
+
 static void remove_items_of(struct epoll *ep, struct file *f)
 {
 	struct tree_node *n, *next;
 
 	mutex_lock(&ep->mutex);
-	for (n = tree_first(&ep->items); n; n = next) {
+	for (n = first_of(ep, f); n && item_of(n)->file == f; n = next) {
 		next = tree_next(n);
-		if (item_of(n)->file == f)
-			remove_item(item_of(n));
+		remove_item(item_of(n));
 	}
 	mutex_unlock(&ep->mutex);
 }

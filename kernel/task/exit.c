@@ -228,23 +228,23 @@ static void hand_over_kids(struct task *t)
 static void reparent_children(struct process *p, struct list *dead)
 {
 	struct process *c, *tmp, *reaper;
+	struct list moved = LIST_INIT(moved);
 
 	if (list_empty(&p->children))
 		return;
 	reaper = process_reaper(p);
-	list_for_each_safe(c, tmp, &p->children, sibling) {
-		list_del(&c->sibling);
-		list_add_tail(&reaper->children, &c->sibling);
+	list_splice_tail(&moved, &p->children);
+	list_for_each_safe(c, tmp, &moved, sibling) {
 		c->parent = reaper;
 		WRITE_ONCE(c->ppid, reaper->pid);
 		c->exit_signal = SIGCHLD;
 		c->parent_exec_id = reaper->exec_id;
 		adopt(c, living_thread(reaper));
-		if (!c->zombie)
-			pgrp_check_orphan(c, c->pgid, p);
-		else if (signal_tell_parent(c, 0, c->exit_code))
+		if (c->zombie && signal_tell_parent(c, 0, c->exit_code))
 			bury(c, dead);
 	}
+	pgrp_check_orphans(&moved, p);
+	list_splice_tail(&reaper->children, &moved);
 }
 
 static void become_zombie(struct process *p, struct list *dead)

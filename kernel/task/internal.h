@@ -53,4 +53,5 @@ void session_leave(struct process *p);
 /* Sends SIGHUP and SIGCONT to group pgid if p's going (or leaving) makes it an orphan with stopped
  * members. */
 void pgrp_check_orphan(struct process *p, i32 pgid, struct process *parent);
+void pgrp_check_orphans(struct list *children, const struct process *p);
 #endif

@@ -92,6 +92,29 @@ void pgrp_check_orphan(struct process *p, i32 pgid, struct process *parent)
 	send_group_locked(pgid, SIGCONT);
 }
 
+/*
+ * The same for the groups of children that have got another parent than p, linked by sibling: each
+ * group once, or a parent of thousands in one group would hold the lock for the square of them.
+ */
+void pgrp_check_orphans(struct list *children, const struct process *p)
+{
+	static u64 search;
+	struct process *c;
+
+	search++;
+	list_for_each(c, children, sibling) {
+		struct pid *pid = pid_find(c->pgid);
+
+		if (c->zombie || p->pgid == c->pgid || p->sid != c->sid || pid->search == search)
+			continue;
+		pid->search = search;
+		if (!pgrp_orphaned(c->pgid, NULL) || !has_stopped(c->pgid))
+			continue;
+		send_group_locked(c->pgid, SIGHUP);
+		send_group_locked(c->pgid, SIGCONT);
+	}
+}
+
 i64 task_setsid(void)
 {
 	struct process *p = current_proc();

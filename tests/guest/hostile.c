@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -178,7 +179,7 @@ TEST(long_lines_are_erased_soon)
 
 	few = time_to_erase(m, 400, 'x');
 	many = time_to_erase(m, 4000, 'x');
-	if (many > 40 * few + 2 * MSEC)
+	if (many > 20 * few + 5 * MSEC)
 		FAIL("400: %lld us, 4000: %lld us", few / 1000, many / 1000);
 }
 
@@ -299,6 +300,84 @@ TEST(cpu_timers_of_a_sleeper)
 	}
 	kill(pid, SIGKILL);
 	CHECK_LE(best / MSEC, 200);
+}
+
+static long long least(long long best, long long now) { return best && best < now ? best : now; }
+
+/* Time that a process takes to die whose n children are a group of their own. */
+static long long time_to_orphan(int n)
+{
+	volatile pid_t *group = check_shared(PAGE);
+	long long start;
+	pid_t pid;
+
+	*group = 0;
+	pid = SPAWN({
+		pid_t first = 0;
+
+		for (int i = 0; i < n; i++) {
+			pid_t kid = check_fork();
+
+			if (!kid)
+				sleep_for_ever(NULL);
+			first = first ?: kid;
+			OK(setpgid(kid, first));
+		}
+		*group = first;
+		sleep_for_ever(NULL);
+	});
+	while (!*group)
+		check_sleep_ms(1);
+	check_wait_state(pid, "S");
+	start = check_now();
+	kill(pid, SIGKILL);
+	CHECK_EQ(check_wait(pid), SIGKILL);
+	start = check_now() - start;
+	kill(-*group, SIGKILL);
+	while (!kill(-*group, 0))
+		check_sleep_ms(1);
+	return start;
+}
+
+/* Interrupts are off for a part of that. */
+TEST_TIMEOUT(a_thousand_orphans, 200)
+{
+	long long few = 0, many = 0;
+
+	for (int i = 0; i < 3; i++) {
+		few = least(few, time_to_orphan(50));
+		many = least(many, time_to_orphan(1000));
+	}
+	if (many > 20 * few + 5 * MSEC)
+		FAIL("50: %lld us, 1000: %lld us", few / 1000, many / 1000);
+}
+
+/* A file's end finds its items in an epoll of many. */
+TEST(files_of_a_large_epoll)
+{
+	enum { FILES = 3000 };
+	struct rlimit l = { FILES + 100, FILES + 100 };
+	struct epoll_event ev = { .events = EPOLLIN };
+	int ep, fd[FILES];
+	long long best[2] = { 0, 0 }, start;
+
+	OK(setrlimit(RLIMIT_NOFILE, &l));
+	ep = OK(epoll_create1(0));
+	for (int round = 0; round < 6; round++) {
+		for (int i = 0; i < FILES; i++) {
+			fd[i] = OK(eventfd(0, 0));
+			if (round % 2 || i < 100)
+				OK(epoll_ctl(ep, EPOLL_CTL_ADD, fd[i], &ev));
+		}
+		start = check_now();
+		for (int i = 0; i < 100; i++)
+			close(fd[i]);
+		best[round % 2] = least(best[round % 2], check_now() - start);
+		for (int i = 100; i < FILES; i++)
+			close(fd[i]);
+	}
+	if (best[1] > 5 * best[0] + MSEC)
+		FAIL("100: %lld us, %d: %lld us", best[0] / 1000, FILES, best[1] / 1000);
 }
 
 TEST(timerfds_of_a_nanosecond)

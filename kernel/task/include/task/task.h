@@ -29,6 +29,7 @@ struct pid {
 	struct task *task;		/* a thread that has not been released */
 	struct process *proc;		/* nr is its tgid */
 	struct list group;		/* members of process group nr, by process.pgrp_link */
+	u64 search;			/* the last pgrp_check_orphans that came here */
 };
 
 struct cred {			/* immutable once published; replaced as a whole */
