@@ -98,11 +98,14 @@ static void replace_block(struct pt_tree *pt, pte_t *e, u64 va, pte_t *child)
 		forget(pt, va, PMD_SIZE, PMD_SIZE);
 		return;
 	}
+	__atomic_fetch_add(&pt->breaking, 1, __ATOMIC_RELAXED);
+	smp_mb();		/* whoever sees none sees this, or the table (pt/walk.c) */
 	old = pte_xchg(e, pte_none());
 	forget(pt, va, PMD_SIZE, PMD_SIZE);
 	fill_child(child, old);
 	pte_store(e, table);
 	pte_publish();
+	__atomic_fetch_sub(&pt->breaking, 1, __ATOMIC_RELEASE);
 }
 
 int pt_split(struct pt_tree *pt, u64 va, enum pt_cause why)

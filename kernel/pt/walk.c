@@ -183,6 +183,22 @@ static void leave(struct pt_walk *w)
 	w->va = min(next, w->end);
 }
 
+/*
+ * An entry that may map a block was none: there is nothing, or a block is being taken apart and its
+ * table comes soon. If that is over when we ask, the second load finds the table.
+ */
+static pte_t look_again(const struct pt_tree *pt, pte_t *p)
+{
+	struct spinlock *lock = &pt_node(p)->lock;
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (unlikely(load_acquire(&pt->breaking))) {
+		spin_lock(lock);	/* until it is done */
+		spin_unlock(lock);
+	}
+	return pte_load(p);
+}
+
 bool pt_walk_next(struct pt_walk *w)
 {
 	leave(w);
@@ -192,8 +208,10 @@ bool pt_walk_next(struct pt_walk *w)
 		enum pte_kind kind = PTE_TABLE;
 
 		for (; level < 3; level++) {
-			pte_t e = pte_load(&t[pt_index(w->va, level)]);
+			pte_t *p = &t[pt_index(w->va, level)], e = pte_load(p);
 
+			if (level == 2 && pte_is_none(e))
+				e = look_again(w->pt, p);
 			kind = pte_kind(e, level);
 			if (kind != PTE_TABLE)
 				break;

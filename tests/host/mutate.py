@@ -80,6 +80,7 @@ MUTATIONS = (	# name, file, what, instead
     ("edits_cut_blocks", "kernel/pt/walk.c", "		if (w->edit)\n", "		if (0)\n"),
     ("edits_cut_last_block", "kernel/pt/walk.c", "	if (last % CONT_PTES &&", "	if (0 &&"),
     # large folios
+    ("walk_passes_a_block_that_is_being_split", "kernel/pt/walk.c", "		if (level == 2 && pte_is_none(e))\n", "		if (0)\n"),
     ("large_folio_beyond_its_vma", "kernel/mm/fault.c",
      "		if (thp_fits(s->addr, order, s->v->start, s->v->end) &&\n", "		if ("),
     ("large_folio_does_not_look_again", "kernel/mm/fault.c", "	ok = all_none(p, n);\n", "	ok = true;\n"),

@@ -153,6 +153,12 @@ static void own_write(u32 t, u32 i)
 	set(t, i, *w = ++stamp);
 }
 
+static void own_drop(u32 t, u32 i)
+{
+	BUG_ON(mm_madvise(mm, va_of(t, i), PAGE_SIZE, MADV_DONTNEED));
+	set(t, i, 0);
+}
+
 static void own_page(u32 t)
 {
 	u32 i = fake_random(OWN), k = fake_random(OWN);
@@ -161,8 +167,7 @@ static void own_page(u32 t)
 
 	switch (fake_random(gives(t) ? 16 : 12)) {
 	case 0:
-		BUG_ON(mm_madvise(mm, va, PAGE_SIZE, MADV_DONTNEED));
-		set(t, i, 0);
+		own_drop(t, i);
 		break;
 	case 1:
 		BUG_ON(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ));
@@ -269,12 +274,11 @@ static void thread(void *arg)
 	u32 t = (u32)(u64)arg;
 
 	mm_switch(NULL, mm);
-	/* In the same instant: some drop pages of a block that others' first writes make. */
-	if (t & 1)
-		for (u32 i = 0; i < OWN; i++)
-			BUG_ON(mm_madvise(mm, va_of(t, i), PAGE_SIZE, MADV_DONTNEED));
-	else
+	/* In the same instant: some drop pages of a block that is there, or that others' writes make. */
+	if (!(t & 1))
 		own_write(t, 1);
+	for (u32 i = t & 1 ? 0 : 2; i < OWN; i++)
+		own_drop(t, i);
 	for (u64 n = 0; n < rounds; n++) {
 		u32 what = fake_random(10);
 
@@ -301,6 +305,17 @@ static void thread(void *arg)
 			fake_speculate(FILE_BASE + fake_random(FILE_PAGES) * PAGE_SIZE);
 	}
 	mm_switch(mm, NULL);
+}
+
+static void fill_pages(void)
+{
+	for (u32 t = 0; t < THREADS; t++)
+		for (u32 i = 0; i < OWN; i++) {
+			u64 w = ++stamp;
+
+			BUG_ON(mm_access(mm, va_of(t, i), &w, sizeof(w), true) != sizeof(w));
+			set(t, i, w);
+		}
 }
 
 static void one_seed(u64 seed)
@@ -335,6 +350,8 @@ static void one_seed(u64 seed)
 	r.addr += GIB;
 	r.flags = MAP_PRIVATE | MAP_FIXED;
 	BUG_ON(mm_mmap(mm, &r) < 0);
+	if (fake_random(2))
+		fill_pages();
 	fake_run(THREADS, thread, args);
 	fake_check_tlbs();
 	mm_check_tree(mm);

@@ -49,6 +49,7 @@ struct pt_tree {
 	pte_t *root;			/* linear-map address of the level-0 table */
 	u64 asid;			/* generation and number; pt/asid.c */
 	u64 nr_tables;			/* pages of tables, atomic */
+	u64 breaking;			/* blocks that are none until their tables are set, atomic */
 	/* mask of CPUs that have had it loaded since its ASID was given, atomic: statistics */
 	u64 cpus;
 };
