@@ -580,6 +580,16 @@ static enum fault_result unfold_for_copy(const struct site *s, struct folio *old
 	return FAULT_OK;
 }
 
+/* The folio is being moved: nobody may write to it until that is done. Unlocks the node. */
+static __noinline enum fault_result wait_for_move(const struct site *s, struct folio *f)
+{
+	folio_get(f);
+	spin_unlock(&s->node->lock);
+	folio_wait_unlocked(f);
+	folio_put(f);
+	return FAULT_OK;
+}
+
 static enum fault_result copy_on_write(const struct site *s)
 {
 	struct folio *old, *copy;
@@ -597,6 +607,8 @@ static enum fault_result copy_on_write(const struct site *s)
 	}
 	p = pfn_to_page(pte_pfn(s->seen));
 	old = page_folio(p);
+	if (unlikely(page_test(&old->page, PG_LOCKED)) && page_test(&old->page, PG_ANON))
+		return wait_for_move(s, old);
 	if ((s->v->vm_flags & VM_SHARED) || is_ours(s, old, p))
 		return reuse(s, old);
 	if (s->level < 3) {

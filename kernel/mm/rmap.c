@@ -110,12 +110,13 @@ static void visit_mm(struct walk *k, struct mm *mm)
 
 /*
  * No more leaves need be looked for. A leaf that was found and has gone since may make it end
- * early, with another left: that one is a copy, whose owner did nothing yet, and the walk is no
- * worse than one that was made before the copy.
+ * early, with another left (RMAP_ALL does not). Of a folio of one page that one is a copy, whose
+ * owner did nothing yet, and the walk is no worse than one that was made before the copy.
  */
 static bool all_found(const struct walk *k)
 {
-	return k->stop || atomic_read(&k->f->page.mapcount) <= (i64)k->found;
+	return k->stop || (!(k->flags & RMAP_ALL) &&
+			   atomic_read(&k->f->page.mapcount) <= (i64)k->found);
 }
 
 static bool walk_anon(struct walk *k)
@@ -234,7 +235,7 @@ bool rmap_wrprotect(struct folio *f)
 {
 	bool done = true;
 
-	rmap_walk(f, 0, protect_run, &done);
+	rmap_walk(f, RMAP_ALL, protect_run, &done);
 	return done;
 }
 

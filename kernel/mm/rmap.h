@@ -31,6 +31,8 @@ enum rmap_flag {
 	RMAP_TRY = 1,		/* give up if a fork or exit in the family would have to be waited for */
 	RMAP_LOOK = 2,		/* fn changes nothing */
 	RMAP_REMOVES = 4,	/* fn takes leaves away: done when none is left */
+	/* also leaves whose number others make up for that were found and have gone since */
+	RMAP_ALL = 8,
 };
 /*
  * Calls fn for the leaves of f; sleeps unless RMAP_TRY. false: not done, for RMAP_TRY. Locks that

@@ -21,6 +21,7 @@
 #include <mm/reclaim.h>
 #include <mm/thp.h>
 #include "alloc.h"
+#include "migrate.h"
 #include "rmap.h"
 #include "split.h"
 
@@ -371,6 +372,16 @@ static struct folio *large_at(struct mm *mm, u64 va, u64 *end)
 	return f;
 }
 
+/* Where it lies if nobody else maps it, else by moving its pages. */
+static bool split_here_or_move(struct mm *mm, u64 va, struct folio *f, u32 order, i32 only)
+{
+	if (pt_split(&mm->pt, va, PT_MIGRATE))
+		return false;
+	if (!folio_split(f, (int)order, only < (i32)folio_nr_pages(f) ? only : -1, false))
+		return true;
+	return !folio_move_out(f, order, mm);
+}
+
 void mm_split_folios(struct mm *mm, u64 start, u64 end, u32 order, i32 only,
 		     struct split_count *c)
 {
@@ -389,10 +400,7 @@ void mm_split_folios(struct mm *mm, u64 start, u64 end, u32 order, i32 only,
 			continue;
 		if (folio_order(f) > order) {
 			c->found++;
-			if (!pt_split(&mm->pt, va, PT_MIGRATE) &&
-			    !folio_split(f, (int)order,
-					 only < (i32)folio_nr_pages(f) ? only : -1, false))
-				c->split++;
+			c->split += split_here_or_move(mm, va, f, order, only);
 		}
 		folio_put(f);
 		cond_resched();

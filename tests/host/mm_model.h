@@ -43,7 +43,7 @@ void mm_check_rmap(void);
  * Something with all leaves of f that changes no contents: what below MM_RMAP_OPS. The caller's one
  * reference is to what has f's first page afterwards.
  */
-#define MM_RMAP_OPS 4u
+#define MM_RMAP_OPS 6u
 struct folio;
 void mm_rmap_op(struct folio *f, u32 what);
 void mm_rmap_any(void);		/* with some folio, whoever has it; others may run */

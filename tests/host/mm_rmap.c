@@ -4,6 +4,7 @@
 #include <fake/fake.h>
 #include "mm_model.h"
 #include "rmap.h"
+#include "migrate.h"
 #include "split.h"
 
 /* A folio that leaves map: its head, or NULL. */
@@ -56,6 +57,19 @@ static void split(struct folio *f)
 		       folio_order(f) > (u32)order);
 }
 
+/* To another folio of its size. */
+static void migrate(struct folio *f)
+{
+	struct folio *to = folio_alloc(folio_order(f), ALLOC_USER | ALLOC_NORECLAIM);
+	u32 was = folio_order(f);
+
+	if (!to)
+		return;
+	if (folio_order(f) == was && folio_migrate(f, &to, was))
+		BUG_ON(atomic_read(&f->page.mapcount));
+	folio_put(to);
+}
+
 void mm_rmap_op(struct folio *f, u32 what)
 {
 	switch (what) {
@@ -65,6 +79,11 @@ void mm_rmap_op(struct folio *f, u32 what)
 		if (!page_test(&f->page, PG_ANON))
 			rmap_unmap(f, UNMAP_LOCKED);
 		break;
-	default: split(f);
+	case 3: split(f); break;
+	case 4: migrate(f); break;
+	default:
+		if (page_test(&f->page, PG_ANON) && folio_order(f) &&
+		    !folio_move_out(f, fake_random(folio_order(f)), NULL))
+			BUG_ON(atomic_read(&f->page.mapcount));
 	}
 }

@@ -101,6 +101,11 @@ MUTATIONS = (	# name, file, what, instead
     ("move_forgets_the_mark_of_pins", "kernel/mm/mremap.c", "		if (moved && a->pinned_below)\n", "		if (0)\n"),
     ("protects_what_is_pinned", "kernel/mm/rmap.c", "	if (folio_pinned(r->f)) {", "	if (0) {"),
     ("split_leaves_blocks", "kernel/mm/split.c", "	if (s->order >= 0 && s->order < (int)ilog2(CONT_PTES))\n", "	if (0)\n"),
+    # migration
+    ("moved_while_it_is_written", "kernel/mm/migrate.c", "	if (wrprotect_ptes(r->pte, r->n, true))\n		invalidate_user(", "	if (0)\n		invalidate_user("),
+    ("moved_without_invalidation", "kernel/mm/migrate.c",
+     "	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));\n	if (was.any_dirty)", "	if (was.any_dirty)"),
+    ("moved_to_the_wrong_place", "kernel/mm/migrate.c", "(page & ((1u << m->order) - 1))", "0"),
     ("range_of_pages_in_block_steps", "kernel/pt/pt.h", "	g->stride = min(g->stride, pt_span(level));\n", ""),
 )
 

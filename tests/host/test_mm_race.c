@@ -269,6 +269,29 @@ static void file_page(u32 t)
 		mapping_truncate(&file.m, fake_random(FILE_PAGES + 1) * PAGE_SIZE);
 }
 
+/* The folio at some page is split or moved, while its owner and others go on. */
+static void move_one(void)
+{
+	u64 va = va_of(fake_random(THREADS), fake_random(OWN));
+	struct folio *f = NULL;
+	int level;
+	pte_t *p;
+
+	read_lock(&mm->lock);
+	p = pt_entry(&mm->pt, va, &level);
+	spin_lock(&pt_node(p)->lock);
+	if (pte_kind(pte_load(p), level) == PTE_LEAF && !pte_special(pte_load(p))) {
+		f = page_folio(pfn_to_page(pte_pfn(pte_load(p))));
+		folio_get(f);
+	}
+	spin_unlock(&pt_node(p)->lock);
+	read_unlock(&mm->lock);
+	if (!f)
+		return;
+	mm_rmap_op(f, 3 + fake_random(MM_RMAP_OPS - 3));
+	folio_put(f);
+}
+
 static void thread(void *arg)
 {
 	u32 t = (u32)(u64)arg;
@@ -294,6 +317,8 @@ static void thread(void *arg)
 			lru_shrink(8, 0, false);
 		if (!fake_random(20))
 			fake_shrink(1);
+		if (!fake_random(4))
+			move_one();
 		if (!fake_random(6))
 			for (u32 k = 0; k < 20; k++)
 				mm_rmap_any();

@@ -53,6 +53,13 @@ enum mem_stat {
 	STAT_REFAULT_RESTORE,
 	STAT_DROP_PAGECACHE,
 	STAT_DROP_SLAB,
+	STAT_MIGRATED, /* pages moved to other frames; that could not be */
+	STAT_MIGRATE_FAILED,
+	STAT_COMPACT_STALL, /* allocations that compacted; and got what they wanted; and did not */
+	STAT_COMPACT_SUCCESS,
+	STAT_COMPACT_FAIL,
+	STAT_COMPACT_SCANNED, /* frames looked at; free ones set aside */
+	STAT_COMPACT_ISOLATED,
 	NR_MEM_STAT
 };
 struct mem_stats { i64 v[NR_MEM_STAT]; } __aligned(64);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Moving private memory to other frames (mm/migrate.c). */
+#ifndef MM_MIGRATE_H
+#define MM_MIGRATE_H
+#include <mm/page.h>
+
+struct mm;
+
+/*
+ * What maps f's page i maps the page of the same contents in to[i >> order] afterwards; an entry is
+ * NULL where no leaf maps f. f is private memory, its pages' new folios are of order and new, the
+ * caller has one reference to each and keeps it. false: some leaf maps f still, or all (somebody
+ * uses it, a 2 MiB block maps it and order is less). Sleeps.
+ */
+bool folio_migrate(struct folio *f, struct folio **to, u32 order) __must_check;
+/*
+ * As above, to new folios of order, as many as pages of f are mapped in; the caller's one reference
+ * to f stays. 2 MiB blocks of other address spaces than held (whose lock is held) are taken apart if
+ * their locks are free. 0, -EBUSY, -ENOMEM.
+ */
+int folio_move_out(struct folio *f, u32 order, struct mm *held) __must_check;
+#endif
