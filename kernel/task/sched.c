@@ -129,7 +129,11 @@ struct rq *task_rq_lock(struct task *t)
 /* --- accounting
  * ------------------------------------------------------------------------------------ */
 
-/* Charges curr for the time since it was last charged. rq->lock held. */
+/*
+ * Charges curr for the time since it was last charged. More than two ticks at once passed without
+ * any: the host did not run this CPU. That is no debt of the task's, or it would wait until each
+ * of its neighbours had used as much. rq->lock held.
+ */
 static void charge_curr(struct rq *rq, u64 now)
 {
 	struct sched *s = &rq->curr->sched;
@@ -139,7 +143,7 @@ static void charge_curr(struct rq *rq, u64 now)
 	s->sum_exec += ns;
 	if (rq->curr == rq->idle || is_rt(rq->curr))
 		return;
-	s->vruntime += weighted(ns, s);
+	s->vruntime += weighted(min(ns, 2 * TICK_NS), s);
 	if ((i64)(s->vruntime - rq->min_vruntime) > 0) {
 		struct tree_node *n = tree_first(&rq->fair);
 		u64 floor = s->vruntime;

@@ -196,6 +196,44 @@ static unsigned long total_ops(int workers)
 	return n;
 }
 
+/* The first line of /proc/PID/NAME. */
+static const char *line_of(const char *pid, const char *name, char *line, int size)
+{
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
+	f = fopen(path, "r");
+	if (!f || !fgets(line, size, f))
+		*line = 0;
+	line[strcspn(line, "\n")] = 0;
+	if (f)
+		fclose(f);
+	return line;
+}
+
+/* Who sleeps where, for whoever has to find out why: the program's processes that do not run. */
+static void show_sleepers(void)
+{
+	DIR *d = opendir("/proc");
+	char stat[256], wchan[80], syscall[200];
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		const char *state;
+
+		if (e->d_name[0] < '1' || e->d_name[0] > '9')
+			continue;
+		state = strrchr(line_of(e->d_name, "stat", stat, sizeof stat), ')');
+		if (!state || !strstr(stat, "(stress"))
+			continue;
+		printf("# stress: process %s, state and parent%.8s, in %s, system call %s\n", e->d_name,
+		       state + 1, line_of(e->d_name, "wchan", wchan, sizeof wchan),
+		       line_of(e->d_name, "syscall", syscall, sizeof syscall));
+	}
+	if (d)
+		closedir(d);
+}
+
 struct progress { unsigned long ops; long since; };
 
 /* One that gets nowhere ends the run, so that it can be looked at soon. */
@@ -207,6 +245,7 @@ static void look_for_hangs(struct progress *p, int workers)
 		} else if (now_ms() - p[i].since > HANG * 1000) {
 			printf("not ok stress: worker %d, %s: no progress for %d s\n", i,
 			       shared->worker[i].doing, HANG);
+			show_sleepers();
 			shared->failed = 1;
 		}
 	}

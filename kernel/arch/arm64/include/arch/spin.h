@@ -1,44 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ticket spinlock: takers queue in order; waiters sleep in WFE, which the owner's store to the
- * monitored word ends. */
+/*
+ * Spinlock: whoever finds it free takes it, in no order; waiters sleep in WFE, which the owner's
+ * store to the monitored word ends. In a virtual machine a waiter may itself be stopped by the host;
+ * a lock that were handed over in order would stand still until the host runs that very CPU, and
+ * with more CPUs than the host has free that becomes the lock's usual state.
+ */
 #ifndef ARCH_SPIN_H
 #define ARCH_SPIN_H
 #include <base/types.h>
 
-struct spinlock {
-	union {
-		u32 word;
-		struct { u16 owner, next; };	/* held while they differ */
-	};
-};
-#define SPINLOCK_INIT	{ .word = 0 }
-#define SPIN_TICKET	(1u << 16)
+struct spinlock { u32 held; };
+#define SPINLOCK_INIT	{ .held = 0 }
 
-void arch_spin_wait(struct spinlock *l, u16 ticket);	/* until owner == ticket, with acquire */
+void arch_spin_wait(struct spinlock *l);	/* until it is ours, with acquire */
 
-static __always_inline void arch_spin_lock(struct spinlock *l)
-{
-	u32 was = __atomic_fetch_add(&l->word, SPIN_TICKET, __ATOMIC_ACQUIRE);
-
-	if (unlikely((u16)was != (u16)(was >> 16)))
-		arch_spin_wait(l, (u16)(was >> 16));
-}
 static __always_inline bool arch_spin_trylock(struct spinlock *l)
 {
-	u32 was = __atomic_load_n(&l->word, __ATOMIC_RELAXED);
+	u32 was = 0;
 
-	return (u16)was == (u16)(was >> 16) &&
-	       __atomic_compare_exchange_n(&l->word, &was, was + SPIN_TICKET, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&l->held, &was, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+static __always_inline void arch_spin_lock(struct spinlock *l)
+{
+	if (unlikely(!arch_spin_trylock(l)))
+		arch_spin_wait(l);
 }
 static __always_inline void arch_spin_unlock(struct spinlock *l)
 {
-	__atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE);
+	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
 static __always_inline bool arch_spin_is_locked(const struct spinlock *l)
 {
-	u32 w = __atomic_load_n(&l->word, __ATOMIC_RELAXED);
-
-	return (u16)w != (u16)(w >> 16);
+	return __atomic_load_n(&l->held, __ATOMIC_RELAXED);
 }
 #endif
