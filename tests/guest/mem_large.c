@@ -10,6 +10,15 @@
 
 #ifndef MADV_HUGEPAGE
 #define MADV_HUGEPAGE 14
+#define MADV_NOHUGEPAGE 15
+#endif
+#ifndef MADV_COLD
+#define MADV_COLD 20
+#define MADV_PAGEOUT 21
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 #endif
 
 /* LEN bytes, aligned to BLOCK, advised to be huge where huge, every page told from the others. */
@@ -54,6 +63,23 @@ static void each_cut(int huge, void (*fn)(uint64_t *p, size_t from, size_t to))
 		uint64_t *p = filled(huge);
 
 		fn(p, cuts[i].from, cuts[i].to);
+		munmap(p, LEN);
+	}
+}
+
+/* The same in a child, which shares all of it: the parent's stays as it was, and is its own again. */
+static void each_cut_shared(int huge, void (*fn)(uint64_t *p, size_t from, size_t to))
+{
+	for (size_t i = 0; i < CUTS; i++) {
+		uint64_t *p = filled(huge);
+
+		CHILD_OK(fn(p, cuts[i].from, cuts[i].to););
+		check_pages(p, 0, 0, 0);
+		for (size_t at = 0; at < LEN; at += PAGE)
+			p[at / 8] ^= 1;
+		for (size_t at = 0; at < LEN; at += PAGE)
+			p[at / 8] ^= 1;
+		check_pages(p, 0, 0, 0);
 		munmap(p, LEN);
 	}
 }
@@ -121,9 +147,58 @@ static void lock(uint64_t *p, size_t from, size_t to)
 	OK(munlock((char *)p + from, to - from));
 }
 
-#define BOTH(name, fn)                              \
-	TEST(name##_pages) { each_cut(0, fn); }     \
-	TEST(name##_blocks) { each_cut(1, fn); }
+/* Advice that cuts VMAs, advice about age, and pages asked for that are there. */
+static void advise(uint64_t *p, size_t from, size_t to)
+{
+	static const int advices[] = { MADV_NOHUGEPAGE, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ,
+				       MADV_POPULATE_WRITE, MADV_SEQUENTIAL, MADV_NORMAL,
+				       MADV_HUGEPAGE };
+
+	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++) {
+		if (madvise((char *)p + from, to - from, advices[i]))
+			CHECK_EQ(errno, EINVAL);	/* a kernel without it */
+		check_pages(p, 0, 0, 0);
+	}
+	for (size_t at = 0; at < LEN; at += PAGE)
+		*(volatile uint64_t *)&p[at / 8] = at + 1;
+	check_pages(p, 0, 0, 0);
+}
+
+/* What is given up is there or zero; what is written again stays. */
+static void give_up(uint64_t *p, size_t from, size_t to)
+{
+	OK(madvise((char *)p + from, to - from, MADV_FREE));
+	check_pages(p, from, to, -1);
+	for (size_t at = from; at < to; at += PAGE) {
+		CHECK(p[at / 8] == at + 1 || p[at / 8] == 0);
+		p[at / 8] = at + 1;
+	}
+	OK(madvise((char *)p + from, to - from, MADV_PAGEOUT));
+	check_pages(p, 0, 0, 0);
+}
+
+/* A child that lives on while the part is taken away sees all of it. */
+static void drop_beside_child(uint64_t *p, size_t from, size_t to)
+{
+	volatile char *go = check_shared(PAGE);
+	pid_t pid = SPAWN(
+		while (!*go)
+			check_sleep_ms(1);
+		check_pages(p, 0, 0, 0);
+	);
+
+	OK(munmap((char *)p + from, to - from));
+	*go = 1;
+	CHECK_EQ(check_wait(pid), 0);
+	check_pages(p, from, to, -1);
+	munmap((void *)go, PAGE);
+}
+
+#define BOTH(name, fn)                                          \
+	TEST(name##_pages) { each_cut(0, fn); }                 \
+	TEST(name##_blocks) { each_cut(1, fn); }                \
+	TEST(name##_shared_pages) { each_cut_shared(0, fn); }   \
+	TEST(name##_shared_blocks) { each_cut_shared(1, fn); }
 
 BOTH(dropped_parts_of, drop)
 BOTH(unmapped_parts_of, unmap)
@@ -131,3 +206,6 @@ BOTH(protected_parts_of, protect)
 BOTH(moved_parts_of, move)
 BOTH(shared_parts_of, share)
 BOTH(locked_parts_of, lock)
+BOTH(advised_parts_of, advise)
+BOTH(given_up_parts_of, give_up)
+BOTH(dropped_beside_a_child_parts_of, drop_beside_child)
