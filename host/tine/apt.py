@@ -32,6 +32,10 @@ def mirror():
     raise Error("apt's sources name no Debian mirror: add one to /etc/apt/sources.list")
 
 
+def network_hint(error):
+    return "; is there a network?" if re.search(r"resolv|connect|unreachable", str(error), re.I) else ""
+
+
 class Apt:
     """One suite for one architecture: lists, downloads and resolution of dependencies."""
 
@@ -105,8 +109,8 @@ class Apt:
             if have:
                 base.warn("package lists not refreshed (%s)" % error)
                 return
-            raise Error("Debian's package lists for %s (%s) are not cached and cannot be fetched; is there a network? (%s)"
-                        % (self.suite, self.arch, error))
+            raise Error("Debian's package lists for %s (%s) are not cached and cannot be fetched%s (%s)"
+                        % (self.suite, self.arch, network_hint(error), error))
         with open(stamp, "w") as f:
             f.write("ok\n")
 
@@ -168,8 +172,8 @@ class Apt:
 
     @staticmethod
     def unreachable(names, why):
-        return Error("not cached, and cannot be downloaded; is there a network? Wanted: %s (%s)"
-                     % (" ".join(names), str(why)[:200]))
+        return Error("not cached, and cannot be downloaded%s: %s (%s)"
+                     % (network_hint(why), " ".join(names), str(why)[:200]))
 
     def depends(self, name):
         """The packages that NAME depends on directly."""

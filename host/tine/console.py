@@ -2,6 +2,7 @@
 """Carries a guest's console and its command's streams between QEMU and our own descriptors. The
 protocol is described in host/guest/init.c, which is its other end."""
 import collections
+import contextlib
 import fcntl
 import os
 import select
@@ -94,7 +95,7 @@ class RawTerminal:
     def __enter__(self):
         if self.fd is not None:
             self.old = termios.tcgetattr(self.fd)
-            tty.setraw(self.fd)
+            tty.setraw(self.fd, termios.TCSADRAIN)	# what was typed already is the guest's
             if not self.raw_output:
                 mode = termios.tcgetattr(self.fd)
                 mode[1] = self.old[1]
@@ -102,7 +103,8 @@ class RawTerminal:
 
     def __exit__(self, *_):
         if self.fd is not None:
-            termios.tcsetattr(self.fd, termios.TCSAFLUSH, self.old)
+            with contextlib.suppress(termios.error):	# it has gone: SIGHUP
+                termios.tcsetattr(self.fd, termios.TCSAFLUSH, self.old)
 
 
 class Session:
@@ -212,6 +214,7 @@ class Session:
         os.set_blocking(waker, False)
         old_wake = signal.set_wakeup_fd(waker)
         old_winch = signal.signal(signal.SIGWINCH, self.on_resize)
+        self.resized = any(self.ttys)	# it may have changed since init was told
         readers = set(self.parsers) | {err, wake}
         try:
             # Either may close before the other's last words, and those of the port hold the status.

@@ -20,6 +20,8 @@ LIMIT = 900		# seconds for one boot with all programs
 def archive(name="guest-tests.cpio"):
     deps.need(deps.GUEST_TEST)
     out = os.path.join(base.BUILD, "guest")
+    if not os.path.exists(os.path.join(out, name)):
+        base.say("building the guest tests ...")
     base.run(["make", "-C", os.path.join(TOP, "tests/guest"), "--no-print-directory", "-j" + build.jobs(), "OUT=" + out],
              "building the guest tests", env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
     return os.path.join(out, name)

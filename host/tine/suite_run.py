@@ -335,6 +335,18 @@ class Tests:
             s.send(b"exit 5\n")
             s.ends(5)
 
+    def test_terminal_before_the_guest_is_there(self):
+        with session(self.how) as s:
+            s.send(b"stty size; echo ty''ped\n")
+            time.sleep(0.3)
+            s.size(52, 98)
+            s.until(b"# ")
+            s.until(b"52 98\r\n")
+            s.until(b"typed\r\n")
+            os.close(s.fd)
+            s.fd = os.open(os.devnull, os.O_RDWR)
+            s.ends(129)
+
     def test_lines_on_a_terminal(self):
         for words, out in (("echo hello | %s -- rev", b"olleh\r\n"),
                            ("%s -- sh -c 'echo a; echo b' | sed 's/^/>/'", b">a\r\n>b\r\n"),
