@@ -55,7 +55,7 @@ static int split_of_process(u64 pid, const struct request *r)
 		mm_split_folios(mm, r->start & PAGE_MASK, min(r->end, (u64)USER_VA_END),
 				(u32)r->order,
 				r->only < 1u << THP_PMD_ORDER ? (i32)r->only : -1, &c);
-	mm_put(mm);
+	mm_return(mm);
 	report(&c);
 	return 0;
 }

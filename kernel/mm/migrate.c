@@ -163,7 +163,7 @@ static bool find_block(const struct rmap_run *r, void *arg)
 
 	if (r->level == 3)
 		return true;
-	if (r->v->mm != s->held && !mm_get_live(r->v->mm))
+	if (r->v->mm != s->held && !mm_borrow_live(r->v->mm))
 		return true;
 	s->mm = r->v->mm;
 	s->va = r->va;
@@ -187,7 +187,7 @@ static int split_blocks(struct folio *f, struct mm *held)
 				err = pt_split(&s.mm->pt, s.va, PT_MIGRATE);
 				read_unlock(&s.mm->lock);
 			}
-			mm_put(s.mm);
+			mm_return(s.mm);
 		}
 		if (err)
 			return err;

@@ -413,8 +413,8 @@ void split_all_folios(struct split_count *c)
 	struct mm *mm = NULL;
 
 	while ((mm = mm_next(mm)))
-		if (mm_get_live(mm)) {
+		if (mm_borrow_live(mm)) {
 			mm_split_folios(mm, 0, USER_VA_END, 0, -1, c);
-			mm_put(mm);
+			mm_return(mm);
 		}
 }

@@ -353,6 +353,7 @@ __noreturn void task_exit(int status)
 	might_sleep();
 	if (t->flags & TF_KTHREAD)
 		sched_exit();
+	BUG_ON(t->core.borrowing);	/* each mm_borrow has had its mm_return */
 	t->exit_code = status;
 	if (begin_exit(t, t->proc))
 		process_ends(t->proc);
