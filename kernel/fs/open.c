@@ -192,9 +192,9 @@ static int open_by_type(struct file *f)
 		break;
 	}
 	f->ops = ops_by_type(i);
-	if (f->ops && f->ops->open)
-		return f->ops->open(i, f);
-	return 0;
+	if (!f->ops)		/* eventfd and its like by way of /proc/PID/fd: they are no names */
+		return -ENXIO;
+	return f->ops->open ? f->ops->open(i, f) : 0;
 }
 
 static void set_modes(struct file *f)

@@ -27,8 +27,11 @@ u32 pipe_max_size = 1 << 20, pipe_user_pages_soft = 16384, pipe_user_pages_hard;
 
 void send_sigpipe(void)
 {
-	siginfo_t info = { .si_signo = SIGPIPE, .si_code = SI_USER };
+	siginfo_t info;
 
+	memset(&info, 0, sizeof(info));	/* all of it goes to the user */
+	info.si_signo = SIGPIPE;
+	info.si_code = SI_USER;
 	info.si_pid = current_proc()->pid;
 	info.si_uid = current_cred()->uid;
 	signal_send_task(current, SIGPIPE, &info);

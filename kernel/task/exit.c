@@ -181,9 +181,11 @@ static void bury(struct process *p, struct list *dead)
 /* The thread that made child has ended: PR_SET_PDEATHSIG(2const). Comes as if it had sent it. */
 static void death_signal(struct process *child)
 {
-	siginfo_t info = { .si_code = SI_USER };
+	siginfo_t info;
 	struct task *t;
 
+	memset(&info, 0, sizeof(info));	/* all of it goes to the user */
+	info.si_code = SI_USER;
 	info.si_pid = current->proc->pid;
 	info.si_uid = current_cred()->uid;
 	list_for_each(t, &child->threads, thread_link) {

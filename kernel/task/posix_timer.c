@@ -18,6 +18,7 @@
  * costs nobody anything, however many timers it has.
  */
 #include <base/alloc.h>
+#include <base/string.h>
 #include <linux/time.h>
 #include <task/clock.h>
 #include <task/posix_timer.h>
@@ -61,12 +62,15 @@ static bool still_pending(struct ptimer *pt)
 /* False: no memory for the signal. One that was set anew while its signal waits has missed one. */
 static bool notify(struct ptimer *pt)
 {
-	siginfo_t info = { .si_signo = pt->sig, .si_code = SI_TIMER };
+	siginfo_t info;
 
 	if (still_pending(pt)) {
 		(void)__atomic_add_fetch(&pt->missed, 1, __ATOMIC_RELAXED);
 		return true;
 	}
+	memset(&info, 0, sizeof(info));	/* all of it goes to the user */
+	info.si_signo = pt->sig;
+	info.si_code = SI_TIMER;
 	info.si_tid = pt->id;
 	info.si_value = pt->value;
 	return signal_send_timer(pt->proc, pt->target, pt->sig, &info) == 0;

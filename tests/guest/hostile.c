@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,6 +56,26 @@ TEST(map_files_of_shared_memory)
 		close(fd);
 }
 
+/* What has no name is not opened by way of its descriptor's. */
+TEST(nameless_files_opened_again)
+{
+	struct pollfd p = { .events = POLLIN | POLLOUT };
+	int fd[4] = { OK(eventfd(0, 0)), OK(epoll_create1(0)),
+		      OK(timerfd_create(CLOCK_MONOTONIC, 0)),
+		      OK(syscall(SYS_pidfd_open, getpid(), 0)) };
+	char name[32];
+
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof name, "/proc/self/fd/%d", fd[i]);
+		p.fd = open(name, O_RDWR);
+		CHECK(p.fd >= 0 || errno == ENXIO);
+		if (p.fd >= 0)
+			poll(&p, 1, 0);
+		p.fd = OK(open(name, O_PATH));
+		poll(&p, 1, 0);
+	}
+}
+
 static unsigned long frame_pad[2];
 
 static void look_at_frame(int sig, siginfo_t *info, void *uc)
@@ -81,6 +103,63 @@ TEST(signal_frame_tells_nothing)
 			if (frame_pad[k] && frame_pad[k] != UNTOUCHED)
 				FAIL("padding %d of a frame holds %#lx", k, frame_pad[k]);
 	}
+}
+
+/* Waits for sig, whose siginfo has nothing from byte end on. */
+static void check_info_end(int sig, size_t end)
+{
+	unsigned char info[128];
+	unsigned long set = 1ul << (sig - 1);
+
+	memset(info, 0x5a, sizeof info);
+	OK(syscall(SYS_rt_sigtimedwait, &set, info, NULL, sizeof set));
+	for (size_t i = end; i < sizeof info; i++)
+		if (info[i])
+			FAIL("signal %d: byte %zu is %#x", sig, i, info[i]);
+}
+
+TEST(siginfo_tells_nothing)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec soon = { .it_value.tv_nsec = 1 };
+	sigset_t all;
+	timer_t id;
+	pid_t pid;
+	int fd[2];
+
+	sigfillset(&all);
+	OK(sigprocmask(SIG_BLOCK, &all, NULL));
+	OK(pipe(fd));
+	close(fd[0]);
+	ERR(write(fd[1], "", 1), EPIPE);
+	check_info_end(SIGPIPE, 24);
+	OK(timer_create(CLOCK_MONOTONIC, &ev, &id));
+	OK(timer_settime(id, 0, &soon, NULL));
+	check_info_end(SIGUSR1, 32);
+	OK(kill(getpid(), SIGUSR2));
+	check_info_end(SIGUSR2, 24);
+	pid = SPAWN(_exit(0););
+	check_info_end(SIGCHLD, 48);
+	CHECK_EQ(check_wait(pid), 0);
+	/* The middle one ends and leaves the last one, who is told. */
+	OK(pipe(fd));
+	pid = SPAWN({
+		pid_t kid = check_fork();
+		char c;
+
+		if (!kid) {
+			OK(prctl(PR_SET_PDEATHSIG, SIGUSR1));
+			close(fd[0]);
+			OK(write(fd[1], "", 1));
+			check_info_end(SIGUSR1, 24);
+			OK(write(fd[1], "", 1));
+			_exit(0);
+		}
+		CHECK_EQ(read(fd[0], &c, 1), 1);
+	});
+	CHECK_EQ(check_wait(pid), 0);
+	close(fd[1]);
+	CHECK_EQ(read(fd[0], &pid, 1), 1);
 }
 
 TEST(epoll_events_tell_nothing)
