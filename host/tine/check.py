@@ -10,7 +10,7 @@ from .base import TOP
 
 COLUMNS = 120	# the limit; 100 is what we aim at
 SPDX = "SPDX-License-Identifier: BSD-2-Clause"
-CORE = ("base", "lib", "pt", "mm", "task", "fs", "net", "sys", "text", "trace", "bpf", "gmem")
+CORE = ("base", "lib", "pt", "mm", "task", "fs", "net", "sys", "insn", "text", "trace", "bpf", "gmem")
 
 
 def files(*suffixes):
@@ -55,7 +55,7 @@ def layout():
 
 def rules():
     """{layer: what it may use} as the Makefile states it."""
-    found = dict(re.findall(r"^uses_(\w+)\s*:=[ \t]*(.*)$", text("Makefile"), re.M))
+    found = dict(re.findall(r"^uses_([\w/]+)\s*:=[ \t]*(.*)$", text("Makefile"), re.M))
     table = {layer: set(uses.split()) | {"base", layer} for layer, uses in found.items()}
     # An exception that the Makefile makes for one layer, by a folder of headers, with its reason.
     for layer, other in re.findall(r"^EXTRA_(\w+)\s*:=.*-Ikernel/(\w+)/include", text("Makefile"), re.M):
@@ -73,7 +73,17 @@ def layer_of(name):
     parts = name.split("/")
     if parts[:3] == ["kernel", "arch", "fake"]:
         return "fake"
+    if parts[:2] == ["kernel", "bpf"] and len(parts) > 3:	# a layer per folder in it
+        return "/".join(parts[1:3])
     return parts[1] if len(parts) > 2 and parts[0] == "kernel" else None
+
+
+def owner(table, top, rest):
+    """The layer that gives <TOP/REST>; None for what is not the kernel's."""
+    if top in table:
+        return top
+    return next((layer for layer in table if layer.startswith(top + "/") and os.path.exists(
+        os.path.join(TOP, "kernel", layer, "include", top, rest))), None)
 
 
 def includes():
@@ -85,10 +95,11 @@ def includes():
             continue
         for number, line in enumerate(text(name).split("\n"), 1):
             found = re.match(r"\s*#\s*include\s*[<\"]([\w.]+)/([\w./]+)", line)
-            if not found or found.group(1) not in table or found.group(1) in table[layer]:
+            given = found and owner(table, *found.groups())
+            if not given or given in table[layer]:
                 continue
             # <sys/mman.h> and its like are the C library's.
-            if layer != "fake" or os.path.exists(os.path.join(TOP, "kernel", found.group(1), "include", *found.groups())):
+            if layer != "fake" or os.path.exists(os.path.join(TOP, "kernel", given, "include", *found.groups())):
                 yield "%s:%d: %s may not include <%s/...>" % (name, number, layer, found.group(1))
 
 
@@ -122,8 +133,7 @@ def cycles():
 def configuration():
     """No #if on a configuration in a core folder; no assembly outside arch/."""
     for name in files(".c", ".h"):
-        layer = layer_of(name)
-        if layer not in CORE:
+        if (layer_of(name) or "").split("/")[0] not in CORE:
             continue
         for number, line in enumerate(text(name).split("\n"), 1):
             if re.match(r"\s*#\s*(if|ifdef|ifndef|elif)\b.*\b(CONFIG_\w+|TINE_(?!KERNEL)\w+)", line):

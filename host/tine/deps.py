@@ -21,6 +21,7 @@ GUEST_TEST = QEMU + CROSS + [("make", "make"), ("cpio", "cpio")]
 SUITES = {
     "check": [],
     "host": BUILD + HOST + [("/usr/include/cmocka.h", "libcmocka-dev")],
+    "bpf": BUILD + HOST + [("qemu-aarch64", "qemu-user")],
     "boot": BUILD + QEMU,
     "guest": BUILD + GUEST_TEST,
     "run": BUILD + QEMU,

@@ -10,6 +10,7 @@ from .cli_util import Parser
 SUITES = {	# name: (module, what it is, part of the default set)
     "check": ("suite_host", "format, static and layer rules of the sources", True),
     "host": ("suite_host", "unit tests of the core folders, on this machine, under sanitizers", True),
+    "bpf": ("suite_bpf", "BPF on this machine: interpreter, and JIT under qemu-aarch64", True),
     "boot": ("suite_boot", "boots on every CPU, interrupt controller, memory size and CPU count", True),
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
@@ -74,7 +75,7 @@ def parser():
     p.add("--linux", action="store_true", help="guest, stress, run: on Debian's Linux in Tine's place")
     p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; fuzz: these targets;\n"
           "mm-selftests, run, boot: names that contain one")
-    p.add("--seconds", type=int, metavar="N", help="stress (default 60), fuzz (default 30): for how long")
+    p.add("--seconds", type=int, metavar="N", help="stress (default 60), fuzz (default 30), bpf (default 2): for how long")
     p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set; stress: all with N")
     p.add("--cpu", metavar="MODEL", help="guest: one machine with this CPU in place of the usual set")
     p.add("--verbose", action="store_true", help="show every test that passed, too")

@@ -47,7 +47,8 @@ u32 a64_tbz(bool nonzero, u32 rt, u32 bit, i64 offset)
 
 	if (field == A64_BAD || rt > 31 || bit > 63)
 		return A64_BAD;
-	return 0x36000000 | bit >> 5 << 31 | (u32)nonzero << 24 | (bit & 31) << 19 | field << 5 | rt;
+	return 0x36000000 | bit >> 5 << 31 | (u32)nonzero << 24 | (bit & 31) << 19 | field << 5 |
+	       rt;
 }
 
 u32 a64_jump_reg(enum a64_jump op, u32 rn)

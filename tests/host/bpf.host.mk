@@ -3,3 +3,26 @@
 HOST_INSN := $(addprefix kernel/insn/,dp.c mem.c branch.c)
 $(HB)/o/kernel/insn/%.o $(HB)/o/tests/host/test_insn.o: HOST_INC += -Ikernel/insn/include
 $(eval $(call host_test,test_insn,tests/host/test_insn.c $(HOST_INSN)))
+
+# BPF: the tool that runs programs, here (interpreter, under sanitizers) and as an arm64 program that qemu-aarch64
+# runs (JIT); the comparison of the two.
+BPF_CORE := $(addprefix kernel/bpf/,isa/isa.c run/alu.c run/interp.c jit/jit.c jit/frame.c jit/alu.c jit/memory.c jit/flow.c)
+BPF_INC := -Ikernel/bpf/isa/include -Ikernel/bpf/run/include -Ikernel/bpf/jit/include -Ikernel/insn/include -Itests/bpf
+$(HB)/o/kernel/bpf/%.o $(HB)/o/tests/bpf/%.o $(HB)/o/tests/host/test_bpf.o: HOST_INC += $(BPF_INC)
+$(eval $(call host_test,test_bpf,tests/host/test_bpf.c $(BPF_CORE) $(HOST_INSN)))
+$(HB)/tine-bpf-run: $(patsubst %.c,$(HB)/o/%.o,tests/bpf/run.c tests/bpf/helpers.c $(BPF_CORE))
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) $(HOST_SAN) -o $@ $^
+$(HB)/tine-bpf-run: $(patsubst %.c,$(HB)/o/%.o,$(HOST_INSN))
+
+BPF_NATIVE := $(BPF_CORE) $(HOST_INSN) tests/bpf/native.c tests/bpf/helpers.c
+BPF_NATIVE_FLAGS := -std=gnu11 -O2 -g $(HOST_WARN) -fno-strict-aliasing -static -D_GNU_SOURCE -Ikernel/base/include \
+	-Ikernel/arch/fake/include $(BPF_INC)
+$(HB)/tine-bpf-run.arm64: tests/bpf/run.c $(BPF_NATIVE)
+$(HB)/bpf_jit.arm64: tests/bpf/jit.c $(BPF_NATIVE)
+$(HB)/tine-bpf-run.arm64 $(HB)/bpf_jit.arm64: $(wildcard tests/bpf/*.h kernel/bpf/*/*.h kernel/bpf/*/include/*/*.h)
+	@mkdir -p $(HB)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(BPF_NATIVE_FLAGS) -o $@ $(filter %.c,$^)
+.PHONY: bpf-tools
+bpf-tools: $(HB)/tine-bpf-run $(HB)/tine-bpf-run.arm64 $(HB)/bpf_jit.arm64

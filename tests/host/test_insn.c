@@ -48,7 +48,10 @@ static i64 pick(i64 lo, i64 hi)
 		return lo + (i64)(rnd() % (u64)(hi - lo + 1));
 	}
 }
-static i64 pick_words(i64 limit) { return rnd() % 20 ? 4 * pick(-limit, limit - 1) : pick(-99, 99); }
+static i64 pick_words(i64 limit)
+{
+	return rnd() % 20 ? 4 * pick(-limit, limit - 1) : pick(-99, 99);
+}
 static u32 reg(void) { return rnd() % 40 ? (u32)(rnd() % 32) : 32; }
 
 static void say(u32 word, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -146,7 +149,8 @@ static void moves(bool x, u32 d, u32 n, u32 m)
 	    s = (u32)pick(0, top), sh = rnd() % 4;
 
 	say(a64_movw(op, x, d, imm, shift), "%s %s, #%u, lsl #%u", wide[op], R(x, d), imm, shift);
-	say(a64_bitfield(f, x, d, n, r, s), "%s %s, %s, #%u, #%u", fields[f], R(x, d), R(x, n), r, s);
+	say(a64_bitfield(f, x, d, n, r, s), "%s %s, %s, #%u, #%u", fields[f], R(x, d), R(x, n), r,
+	    s);
 	say(a64_shift_imm(sh, x, d, n, r), "%s %s, %s, #%u", shifts[sh], R(x, d), R(x, n), r);
 	say(a64_extr(x, d, n, m, s), "extr %s, %s, %s, #%u", R(x, d), R(x, n), R(x, m), s);
 }
@@ -176,7 +180,8 @@ static void sources(bool x, u32 d, u32 n, u32 m)
 
 static void addresses(bool x, u32 d, u32 n, u32 m)
 {
-	i64 off = pick(-(1 << 20), (1 << 20) - 1), page = 4096 * (i64)((int)(rnd() % 0x1fffff) - 0xfffff);
+	i64 off = pick(-(1 << 20), (1 << 20) - 1),
+	    page = 4096 * (i64)((int)(rnd() % 0x1fffff) - 0xfffff);
 	u32 word = a64_adrp(d, page);
 
 	say(a64_adr(d, off), "adr %s, . + (%ld)", R(1, d), off);
@@ -235,9 +240,12 @@ static void pairs(bool x, u32 t, u32 n, u32 m)
 	const char *s = load ? "ldp" : "stp", *t1 = R(x, t), *t2 = R(x, m), *base = S(1, n);
 	i64 lit = pick_words(1 << 18);
 
-	say(a64_pair(load, x, A64_OFFSET, t, m, n, off), "%s %s, %s, [%s, #%ld]", s, t1, t2, base, off);
-	say(a64_pair(load, x, A64_PRE, t, m, n, off), "%s %s, %s, [%s, #%ld]!", s, t1, t2, base, off);
-	say(a64_pair(load, x, A64_POST, t, m, n, off), "%s %s, %s, [%s], #%ld", s, t1, t2, base, off);
+	say(a64_pair(load, x, A64_OFFSET, t, m, n, off), "%s %s, %s, [%s, #%ld]", s, t1, t2, base,
+	    off);
+	say(a64_pair(load, x, A64_PRE, t, m, n, off), "%s %s, %s, [%s, #%ld]!", s, t1, t2, base,
+	    off);
+	say(a64_pair(load, x, A64_POST, t, m, n, off), "%s %s, %s, [%s], #%ld", s, t1, t2, base,
+	    off);
 	say(a64_ldr_literal(x, t, lit), "ldr %s, . + (%ld)", t1, lit);
 }
 
@@ -273,7 +281,8 @@ static void branches(bool x, u32 t, u32 n, u32 m)
 	say(a64_bl(far), "bl . + (%ld)", far);
 	say(a64_b_cond(cond, mid), "b.%s . + (%ld)", conds[cond], mid);
 	say(a64_cbz(nz, x, t, mid), "cb%sz %s, . + (%ld)", nz ? "n" : "", R(x, t), mid);
-	say(a64_tbz(nz, t, bit, near), "tb%sz %s, #%u, . + (%ld)", nz ? "n" : "", R(1, t), bit, near);
+	say(a64_tbz(nz, t, bit, near), "tb%sz %s, #%u, . + (%ld)", nz ? "n" : "", R(1, t), bit,
+	    near);
 	say(a64_jump_reg(jump, n), "%s %s", jumps[jump], R(1, n));
 }
 
@@ -287,7 +296,8 @@ static void system_words(bool x, u32 t, u32 n, u32 m)
 	};
 	u32 h = (u32)pick(0, 127), imm = (u32)pick(0, 65535), b = 4 + rnd() % 3;
 	u32 domain = (u32)pick(0, 15);
-	u32 op0 = 2 + rnd() % 2, op1 = rnd() % 8, crn = rnd() % 16, crm = rnd() % 16, op2 = rnd() % 8;
+	u32 op0 = 2 + rnd() % 2, op1 = rnd() % 8, crn = rnd() % 16, crm = rnd() % 16,
+	    op2 = rnd() % 8;
 	u32 sysreg = A64_SYSREG(op0, op1, crn, crm, op2);
 
 	say(a64_hint(h), "hint #%u", h);
@@ -345,9 +355,11 @@ static void what_it_encodes(void **state)
 
 	write_lines("good.s", good, n_good);
 	assert_int_equal(shell(ASSEMBLE "%s -o %s", path("good.s"), path("good.o")), 0);
-	assert_int_equal(shell("cd %s && aarch64-linux-gnu-ld -Ttext=0x%llx -e 0 --defsym=zero=0 good.o -o good.elf && "
+	assert_int_equal(shell("cd %s && aarch64-linux-gnu-ld -Ttext=0x%llx -e 0 --defsym=zero=0 "
+			       "good.o -o good.elf && "
 			       "aarch64-linux-gnu-objcopy -O binary -j .text good.elf good.bin",
-			       dir, TEXT_BASE), 0);
+			       dir, TEXT_BASE),
+			 0);
 	f = fopen(path("good.bin"), "r");
 	assert_non_null(f);
 	assert_int_equal(fread(out, 4, (size_t)n_good + 1, f), n_good);

@@ -4,9 +4,9 @@
  * encoding: Arm Architecture Reference Manual for A-profile (DDI 0487), chapter C4 (encodings) and
  * C6 (instructions).
  *
- * A function that gets an operand which does not fit answers A64_BAD and never truncates; A64_BAD is
- * itself no instruction of the architecture, so one comparison tells. Whoever stores the word must
- * have looked.
+ * A function that gets an operand which does not fit answers A64_BAD and never truncates; A64_BAD
+ * is itself no instruction of the architecture, so one comparison tells. Whoever stores the word
+ * must have looked.
  *
  * Operands: `x` chooses the 64-bit form (else 32-bit). Registers are 0..31; 31 is ZR or SP as the
  * instruction has it, said where it is SP. Offsets of branches, adr and literals are in bytes from

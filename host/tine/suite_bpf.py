@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""BPF on this machine: programs with known results in the interpreter and in the JIT's code under
+qemu-aarch64, and both on random programs. `--seconds` says how long for the latter."""
+import os
+import subprocess
+import sys
+import time
+
+from .base import TOP, Error
+from .suite_host import follow, make
+
+TOOL = "build/host/tine-bpf-run"
+# The options of a run, and which part of the groups with many cases it takes.
+RUNS = ((), 1), (("--jit",), 12), (("--jit", "--exclusives", "--near"), 40), (("--jit", "--blind"), 40)
+
+
+def load_cases():
+    sys.path.insert(0, os.path.join(TOP, "tests/bpf"))
+    import cases
+    return cases.GROUPS
+
+
+def answers(options, group):
+    """What the tool says of a group's cases, a line each."""
+    text = "".join("%s %s\n" % (program.hex(), memory.hex() or "-") for _, program, memory, _ in group)
+    done = subprocess.run([os.path.join(TOP, TOOL), "--batch", *options], input=text, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, cwd=TOP, timeout=600, check=False)
+    return done.stdout.split("\n")[:-1]
+
+
+def wrong(group, lines):
+    for number, (name, program, memory, want) in enumerate(group):
+        got = lines[number] if number < len(lines) else "nothing"
+        if got != "%x" % want if want is not None else not got.startswith("error"):
+            yield "%s: %s, not %s (program %s, memory %s)" % (
+                name, got, "an error" if want is None else "%x" % want, program.hex()[:400], memory.hex())
+    if len(lines) > len(group):
+        yield lines[-1]
+
+
+def known_results(report, groups):
+    for options, part in RUNS:
+        count = 0
+        for name, group in groups.items():
+            if len(group) > 1000:
+                group = group[::part]
+            problems = list(wrong(group, answers(options, group)))
+            what = "bpf: %s %s" % (" ".join(options) or "interpreter", name)
+            if problems:
+                report.fail(what, "\n    ".join(problems[:5]))
+            else:
+                report.ok(what, quiet=True)
+            count += len(group)
+        report.note("# bpf: %d programs by %s" % (count, " ".join(options) or "the interpreter"))
+
+
+def plugin(report):
+    """The protocol of the conformance suite: hexadecimal with blanks, memory as an argument."""
+    for options in ([], ["--jit"]):
+        done = subprocess.run([os.path.join(TOP, TOOL), "aa BB cc 0d", *options], input="71 10 03 00 00 00 00 00\n9500000000000000\n",
+                              stdout=subprocess.PIPE, text=True, check=False)
+        report.result("bpf: plugin protocol %s" % " ".join(options), "" if (done.stdout, done.returncode) == ("d\n", 0) else repr(done))
+    done = subprocess.run([os.path.join(TOP, TOOL)], input="9500", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    report.result("bpf: plugin protocol, bad program", "" if done.returncode == 1 and done.stderr else repr(done))
+
+
+def suite_bpf(o, report):
+    built = make("bpf-tools")
+    output = built.stdout.read()
+    if built.wait():
+        raise Error("building the BPF tools failed:\n" + output[-2000:])
+    plugin(report)
+    known_results(report, {name: list(cases()) for name, cases in load_cases().items()})
+    seed = str(int(time.time()))
+    follow(subprocess.Popen(["qemu-aarch64", os.path.join(TOP, "build/host/bpf_jit.arm64"), str(o.seconds or 2), seed],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            errors="replace"), report, "bpf")
