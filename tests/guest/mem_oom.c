@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
 
@@ -27,6 +28,21 @@ static void eat(void)
 	}
 }
 
+/*
+ * Debian's Linux looks for the next victim while the memory of the last is on its way: these come
+ * before the harness. They end with the test.
+ */
+static void spawn_bystanders(void)
+{
+	for (int i = 0; i < 4; i++)
+		SPAWN(
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			may_be_killed("500");
+			for (;;)
+				pause();
+		);
+}
+
 static pid_t spawn_eater(void)
 {
 	return SPAWN(may_be_killed("1000"); eat(););
@@ -37,6 +53,7 @@ TEST_TIMEOUT(the_heaviest_by_adjustment_dies, 300)
 	enum { KEPT = 64 << 20 };
 	char *kept = check_anon(KEPT);
 
+	spawn_bystanders();
 	may_be_killed("-500");
 	for (size_t i = 0; i < KEPT; i += PAGE)
 		kept[i] = (char)(i / PAGE);
@@ -59,6 +76,7 @@ TEST_TIMEOUT(all_who_share_the_victims_memory_die, 300)
 	int p[2];
 	pid_t pid;
 
+	spawn_bystanders();
 	OK(pipe(p));
 	pid = SPAWN(
 		close(p[0]);
@@ -90,8 +108,10 @@ static void read_into_new_pages(volatile int *stop)
 TEST_TIMEOUT(the_kernel_waits_for_memory_as_programs_do, 300)
 {
 	volatile int *stop = check_shared(PAGE);
-	pid_t reader = SPAWN(read_into_new_pages(stop););
+	pid_t reader;
 
+	spawn_bystanders();
+	reader = SPAWN(read_into_new_pages(stop););
 	for (int i = 0; i < 2; i++)
 		CHECK_EQ(check_wait(spawn_eater()), SIGKILL);
 	*stop = 1;
@@ -99,9 +119,8 @@ TEST_TIMEOUT(the_kernel_waits_for_memory_as_programs_do, 300)
 }
 
 /*
- * Leaves so little that it is used up at once, until the caller ends; returns how often to. Debian's
- * Linux, without such a process too, looks for the next victim while the memory of the last is on
- * its way, and finds the harness.
+ * Leaves so little that it is used up at once, until the caller ends; returns how often to. That is
+ * too little for Debian's Linux, which kills everybody then.
  */
 static int keep_most_of_memory(void)
 {
@@ -109,7 +128,7 @@ static int keep_most_of_memory(void)
 	struct sysinfo s;
 
 	if (!check_on_tine())
-		SKIP("Linux kills the harness");
+		SKIP("Linux kills everybody");
 	may_be_killed("-1000");
 	for (OK(sysinfo(&s)); s.freeram * s.mem_unit > LEFT + PIECE; OK(sysinfo(&s)))
 		OK(mmap(NULL, PIECE, PROT_READ | PROT_WRITE,
