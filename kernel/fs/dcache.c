@@ -18,7 +18,8 @@
 #include <mm/reclaim.h>
 
 #define BUCKET_LOCKS	64
-#define LRU_MAX		8192		/* unused dentries kept at most (less on small machines) */
+#define LRU_BATCH	64ul	/* freed under one hold of the list's lock */
+#define LRU_SHARE	16u /* unused dentries take at most this part of memory, however much is free */
 
 /* A name that does not fit into the dentry, or came by rename. */
 struct oname { struct rcu_head rcu; char s[]; };
@@ -29,12 +30,13 @@ static struct spinlock bucket_lock[BUCKET_LOCKS];
 static struct slab_cache *dentry_cache;
 static struct list lru = LIST_INIT(lru);
 static struct spinlock lru_lock = SPINLOCK_INIT;
-static u32 lru_count, lru_max;
+static u32 lru_count, lru_negative, lru_max;
 static atomic64_t nr_dentries;
 
 static u64 unused_dentries(void) { return READ_ONCE(lru_count); }
 static struct shrinker dcache_shrinker = {
 	.name = "dentries", .count = unused_dentries, .shrink = dcache_shrink,
+	.per_page = PAGE_SIZE / sizeof(struct dentry),
 };
 
 struct spinlock rename_lock = SPINLOCK_INIT;
@@ -53,7 +55,8 @@ void dcache_init(void)
 	if (!buckets || !dentry_cache)
 		panic("no memory for the dentry cache");
 	bucket_mask = n - 1;
-	lru_max = min((u32)LRU_MAX, n);
+	lru_max = (u32)min(t.total / LRU_SHARE * (PAGE_SIZE / sizeof(struct dentry)), 1ul << 22);
+	slab_reclaimable(dentry_cache);
 	for (u32 i = 0; i < BUCKET_LOCKS; i++)
 		spin_init(&bucket_lock[i]);
 	shrinker_register(&dcache_shrinker);
@@ -164,6 +167,14 @@ static void dentry_free_rcu(struct rcu_head *h)
 	slab_free(dentry_cache, d);
 }
 
+/* lru_lock held, as DF_LRU changes. */
+static void lru_note(const struct dentry *d, i32 n)
+{
+	lru_count += (u32)n;
+	if (!d->inode)
+		lru_negative += (u32)n;
+}
+
 /* d is dead. */
 static void lru_remove(struct dentry *d)
 {
@@ -173,7 +184,7 @@ static void lru_remove(struct dentry *d)
 	spin_lock(&lru_lock);
 	if (d->flags & DF_LRU) {
 		list_del(&d->lru);
-		lru_count--;
+		lru_note(d, -1);
 		atomic_and(&d->flags, ~(u32)DF_LRU);
 	}
 	spin_unlock(&lru_lock);
@@ -214,7 +225,7 @@ static u64 lru_collect(u64 n, u32 keep, struct list *dead)
 			list_add_tail(&lru, &d->lru);
 			continue;
 		}
-		lru_count--;
+		lru_note(d, -1);
 		atomic_and(&d->flags, ~(u32)DF_LRU);
 		if (atomic_cas(&d->count.v, 0, DENTRY_DEAD)) {
 			list_add_tail(dead, &d->lru);
@@ -239,12 +250,25 @@ static void kill_list(struct list *dead)
 	}
 }
 
+void dcache_state(struct dcache_state *s)
+{
+	spin_lock(&lru_lock);
+	*s = (struct dcache_state){ (u64)atomic_read(&nr_dentries), lru_count, lru_negative };
+	spin_unlock(&lru_lock);
+}
+
 u64 dcache_shrink(u64 n)
 {
-	struct list dead = LIST_INIT(dead);
-	u64 got = lru_collect(n, 0, &dead);
+	u64 got = 0, some;
 
-	kill_list(&dead);
+	do {
+		struct list dead = LIST_INIT(dead);
+
+		some = lru_collect(min(n - got, LRU_BATCH), 0, &dead);
+		kill_list(&dead);
+		got += some;
+		cond_resched();
+	} while (some && got < n);
 	return got;
 }
 
@@ -252,7 +276,7 @@ static void lru_trim(void)
 {
 	struct list dead = LIST_INIT(dead);
 
-	lru_collect(64, lru_max, &dead);
+	lru_collect(LRU_BATCH, lru_max, &dead);
 	kill_list(&dead);
 }
 
@@ -274,7 +298,7 @@ static bool dentry_keep(struct dentry *d)
 		smp_mb();
 		if (atomic_read(&d->count) >= 0) {
 			list_add_tail(&lru, &d->lru);
-			lru_count++;
+			lru_note(d, 1);
 		} else {
 			atomic_and(&d->flags, ~(u32)DF_LRU);
 		}

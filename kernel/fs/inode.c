@@ -20,6 +20,7 @@ struct time64 time_now(void)
 void inode_cache_init(void)
 {
 	inode_cache = slab_create("inode", sizeof(struct inode), 64);
+	slab_reclaimable(inode_cache);	/* most go with their dentries */
 	if (!inode_cache)
 		panic("no memory for inodes");
 }

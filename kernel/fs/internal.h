@@ -84,6 +84,8 @@ void dcache_for_each(void (*fn)(struct dentry *d, void *arg), void *arg);
 /* fn for each super that has all of flags; the list of supers stands still meanwhile. */
 void supers_for_each(u32 flags, void (*fn)(struct super *sb, void *arg), void *arg);
 u64 dcache_shrink(u64 n);			/* frees up to n unused dentries */
+struct dcache_state { u64 total, unused, negative; };	/* negative: of the unused */
+void dcache_state(struct dcache_state *s);
 
 /* --- mount.c --------------------------------------------------------------------------- */
 extern struct mount *root_mount;

@@ -55,10 +55,10 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "AnonPages:", KB(m.anon));
 	kb(s, "Mapped:", KB(m.mapped));
 	kb(s, "Shmem:", KB(m.shmem));
-	kb(s, "KReclaimable:", 0);
+	kb(s, "KReclaimable:", KB(m.slab_reclaimable));
 	kb(s, "Slab:", KB(m.slab));
-	kb(s, "SReclaimable:", 0);
-	kb(s, "SUnreclaim:", KB(m.slab));
+	kb(s, "SReclaimable:", KB(m.slab_reclaimable));
+	kb(s, "SUnreclaim:", KB(m.slab - m.slab_reclaimable));
 	kb(s, "KernelStack:", KB(m.kstack));
 	kb(s, "PageTables:", KB(m.tables));
 	kb(s, "SecPageTables:", 0);

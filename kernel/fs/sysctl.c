@@ -73,6 +73,15 @@ static int show_file_nr(struct seq *s, void *arg)
 	seq_printf(s, "%lu\t0\t%lu\n", files_open(), (u64)(~0ull >> 1));
 	return 0;
 }
+/* proc_sys_fs(5); the age limit and the pages wanted have no effect, there as here. */
+static int show_dentry_state(struct seq *s, void *arg)
+{
+	struct dcache_state d;
+
+	dcache_state(&d);
+	seq_printf(s, "%lu\t%lu\t45\t0\t%lu\t0\n", d.total, d.unused, d.negative);
+	return 0;
+}
 static int show_inode_nr(struct seq *s, void *arg)
 {
 	seq_printf(s, "%lu\t0\n", inodes_count());
@@ -159,6 +168,7 @@ static int show_u32(struct seq *s, void *arg)
 static const struct pseudo_ops overcommit_ops = {.show = show_u32, .store = store_overcommit};
 static const struct pseudo_ops text_ops = { .show = show_text };
 static const struct pseudo_ops file_nr_ops = { .show = show_file_nr };
+static const struct pseudo_ops dentry_state_ops = { .show = show_dentry_state };
 static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
 static const struct pseudo_ops file_max_ops = { .show = show_file_max, .store = store_file_max };
 static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
@@ -202,6 +212,7 @@ static int sysctl_init(void)
 	pseudo_file(sys, "vm/overcommit_ratio", 0644, &overcommit_ops, &mm_overcommit_ratio);
 	pseudo_file(sys, "vm/overcommit_kbytes", 0644, &overcommit_ops, &mm_overcommit_kbytes);
 	pseudo_file(sys, "fs/file-nr", 0444, &file_nr_ops, NULL);
+	pseudo_file(sys, "fs/dentry-state", 0444, &dentry_state_ops, NULL);
 	pseudo_file(sys, "fs/inode-nr", 0444, &inode_nr_ops, NULL);
 	pseudo_file(sys, "fs/file-max", 0644, &file_max_ops, NULL);
 	pseudo_file(sys, "kernel/core_pattern", 0444, &text_ops, "core\n");

@@ -23,6 +23,7 @@
  * the victim's, whose memory then would not come. It gives that back first, and asks again.
  */
 #include <hal/cpu.h>
+#include <hal/rcu.h>
 #include <hal/sync.h>
 #include <mm/mm.h>
 #include <mm/reclaim.h>
@@ -87,9 +88,10 @@ void shrinker_register(struct shrinker *s)
 	spin_unlock(&shrinkers_lock);
 }
 
-u64 shrink_slabs(u32 priority)
+/* Objects freed; *pages grows by what they are about. */
+static u64 shrink_objects(u32 priority, u64 *pages)
 {
-	u64 freed = 0;
+	u64 all = 0;
 
 	for (struct shrinker *s = load_acquire(&shrinkers); s; s = s->next) {
 		u64 n = lru_share(s->count(), priority);
@@ -97,20 +99,34 @@ u64 shrink_slabs(u32 priority)
 		if (!n)
 			continue;
 		mem_stat_add(STAT_SLABS_SCANNED, (i64)n);
-		freed += s->shrink(n);
+		n = s->shrink(n);
+		all += n;
+		*pages += n / max(s->per_page, 1u);
 	}
-	return freed;
+	return all;
 }
 
-/* Rounds from gentle to thorough until want pages are free. Pages and objects freed. */
+u64 shrink_slabs(u32 priority)
+{
+	u64 pages = 0;
+
+	return shrink_objects(priority, &pages);
+}
+
+/*
+ * Rounds from gentle to thorough until want pages are free, or about to be: objects go after a grace
+ * period, which is waited for if pages alone were not enough. Pages and objects freed.
+ */
 static u64 shrink_until(u64 want, bool kswapd)
 {
-	u64 pages = 0, objects = 0;
+	u64 pages = 0, objects = 0, soon = 0;
 
-	for (u32 priority = FIRST_PRIORITY + 1; priority-- && pages < want;) {
-		pages += lru_shrink(want - pages, priority, kswapd);
-		objects += shrink_slabs(priority);
+	for (u32 priority = FIRST_PRIORITY + 1; priority-- && pages + soon < want;) {
+		pages += lru_shrink(want - pages - soon, priority, kswapd);
+		objects += shrink_objects(priority, &soon);
 	}
+	if (pages < want && objects)
+		rcu_barrier();
 	if (pages + objects)
 		__atomic_fetch_add(&freed_ever, pages + objects, __ATOMIC_RELAXED);
 	return pages + objects;

@@ -93,6 +93,12 @@ struct slab_cache *slab_create(const char *name, size_t size, size_t align)
 	return c;
 }
 
+void slab_reclaimable(struct slab_cache *c)
+{
+	BUG_ON(c->nr_pages);
+	c->reclaimable = true;
+}
+
 /* --- debugging
  * ---------------------------------------------------------------------------------------- */
 
@@ -200,9 +206,16 @@ static struct page *slab_give(struct slab_cache *c, void *obj)
 	return p;
 }
 
+static void count_pages(const struct slab_cache *c, i64 n)
+{
+	mem_stat_add(STAT_SLAB, n);
+	if (c->reclaimable)
+		mem_stat_add(STAT_SLAB_RECLAIMABLE, n);
+}
+
 static void slab_release(struct page *p)
 {
-	mem_stat_add(STAT_SLAB, -(i64)(1ll << p->order));
+	count_pages(p->slab, -(i64)(1ll << p->order));
 	page_clear(p, PG_SLAB);
 	folio_put((struct folio *)p);
 }
@@ -225,7 +238,7 @@ static bool slab_grow(struct slab_cache *c, u32 flags)
 	p->free_obj = NULL;
 	p->index = (u64)((PAGE_SIZE << p->order) / c->stride) << 32;
 	page_set(p, PG_SLAB);
-	mem_stat_add(STAT_SLAB, 1ll << p->order);
+	count_pages(c, 1ll << p->order);
 	irq = spin_lock_irqsave(&c->lock);
 	list_add_tail(&c->partial, &p->lru);
 	c->nr_empty++;

@@ -16,7 +16,7 @@ struct slab_cache {
 	u16 limit, batch; /* objects at which a CPU's list is full, and that move at a time; 0:
 			     debugging */
 	u8 order, min_order;	/* of a slab, and when memory is short */
-	bool debug;
+	bool debug, reclaimable;
 	u32 size, stride;
 	const char *name;
 	struct list link;	/* caches_lock */

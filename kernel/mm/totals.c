@@ -47,14 +47,15 @@ void mem_totals(struct mem_totals *t)
 	t->anon = mem_stat_read(STAT_ANON);
 	t->mapped = mem_stat_read(STAT_MAPPED);
 	t->slab = mem_stat_read(STAT_SLAB);
+	t->slab_reclaimable = mem_stat_read(STAT_SLAB_RECLAIMABLE);
 	t->kstack = mem_stat_read(STAT_KSTACK);
 	t->tables = mem_stat_read(STAT_TABLES);
 	t->dirty = mem_stat_read(STAT_DIRTY);
 	t->reserve = zone.reserve;
 	t->active_file = lru_pages(true);
 	t->inactive_file = lru_pages(false);
-	/* What a new program could have: free pages and the cache that can be dropped, but not the
-	 * last pages of either. */
-	t->available = t->free + t->active_file + t->inactive_file;
+	/* What a new program could have: free pages, the cache that can be dropped, of slabs a half
+	 * (objects in use keep some), but not the last pages. */
+	t->available = t->free + t->active_file + t->inactive_file + t->slab_reclaimable / 2;
 	t->available -= min(t->available, t->reserve);
 }

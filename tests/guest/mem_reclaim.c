@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
@@ -499,4 +500,102 @@ TEST(truncate_in_a_folio)
 	OK(ftruncate(fd, (off_t)(off + MIB)));
 	CHECK_EQ(*(uint64_t *)(p + 2 * PAGE), 77);
 	check_pattern(p + 3 * PAGE, off + 3 * PAGE, MIB - 3 * PAGE);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+struct dentries { unsigned long all, unused, negative; };
+
+static struct dentries dentries(void)
+{
+	struct dentries d;
+	char buf[128];
+
+	check_read_file("/proc/sys/fs/dentry-state", buf, sizeof(buf));
+	CHECK_EQ(sscanf(buf, "%lu %lu %*u %*u %lu", &d.all, &d.unused, &d.negative), 3);
+	return d;
+}
+
+/* A field of /proc/meminfo in kB. */
+static unsigned long meminfo(const char *field)
+{
+	static char buf[8192];
+	char *at;
+
+	check_read_file("/proc/meminfo", buf, sizeof(buf));
+	at = strstr(buf, field);
+	CHECK(at);
+	return strtoul(at + strlen(field), NULL, 10);
+}
+
+/* Looks n names up that are there and n that are not: what can be dropped again. */
+static void look_for(unsigned long n)
+{
+	char name[64];
+	struct stat st;
+
+	check_tmpdir();
+	OK(mkdir("names", 0755));
+	if (mount("none", "names", "tinenames", 0, NULL) && !check_on_tine())
+		SKIP("no file system to look names up in");
+	for (unsigned long i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "names/%lu", i + 2);
+		OK(stat(name, &st));
+		CHECK_EQ(st.st_ino, i + 2);
+		snprintf(name, sizeof(name), "names/a name that is not there %lu", i);
+		ERR(access(name, F_OK), ENOENT);
+	}
+}
+
+static unsigned long inodes(void)
+{
+	char buf[64];
+
+	check_read_file("/proc/sys/fs/inode-nr", buf, sizeof(buf));
+	return strtoul(buf, NULL, 10);
+}
+
+TEST_TIMEOUT(names_are_dropped, 60)
+{
+	unsigned long n = 20000, slab, was = inodes();
+	int ctl = (int)OK(open("/proc/sys/vm/drop_caches", O_WRONLY));
+	struct dentries d;
+
+	CHECK_EQ(OK(write(ctl, "2", 1)), 1);
+	slab = meminfo("SReclaimable:");
+	look_for(n);
+	d = dentries();
+	CHECK_GE(d.all, d.unused);
+	CHECK_GE(d.unused, 2 * n);
+	CHECK_GE(d.negative, n);
+	CHECK_GE(inodes(), was + n);
+	CHECK_GE(meminfo("SReclaimable:"), slab + 2 * n * 128 / 1024);
+	CHECK_EQ(OK(write(ctl, "2", 1)), 1);
+	CHECK_LE(dentries().unused, 200);
+	for (int i = 0; i < 100 && (meminfo("SReclaimable:") > slab + 200 || inodes() > was + 200); i++)
+		usleep(20000);		/* until nobody can be looking at them */
+	CHECK_LE(meminfo("SReclaimable:"), slab + 200);
+	CHECK_LE(inodes(), was + 200);
+}
+
+/* Memory that is wanted is taken from names too, and nobody dies for it. */
+TEST_TIMEOUT(names_make_room, 120)
+{
+	unsigned long ram = small_ram(), n = ram / 16 / 1024, kills = vmstat("oom_kill"), len;
+	unsigned long scanned = vmstat("slabs_scanned");
+	struct dentries before, after;
+	char *p;
+
+	look_for(n);
+	before = dentries();
+	CHECK_GE(before.unused, 2 * n);
+	len = meminfo("MemFree:") * 1024 + 2 * MIB;
+	p = check_anon(len);
+	for (unsigned long i = 0; i < len; i += PAGE)
+		p[i] = 1;
+	after = dentries();
+	printf("# %lu names unused, %lu after %lu MiB were filled\n", before.unused, after.unused,
+	       len / MIB);
+	CHECK_GE(vmstat("slabs_scanned"), scanned + 1);
+	CHECK_EQ(vmstat("oom_kill"), kills);
+	CHECK_LE(after.unused, before.unused / 4 * 3);
 }

@@ -24,6 +24,8 @@ void *kmemdup(const void *p, size_t size) __must_check;
 /* A cache of objects of one size; counted by name in /proc/slabinfo and by the audit. ctor may be
  * NULL; it runs at each allocation. */
 struct slab_cache *slab_create(const char *name, size_t size, size_t align);
+/* Its objects can be freed when memory is short (a shrinker does): to be called before the first. */
+void slab_reclaimable(struct slab_cache *c);
 void *slab_alloc(struct slab_cache *c) __must_check;		/* not zeroed */
 void *slab_zalloc(struct slab_cache *c) __must_check;
 void slab_free(struct slab_cache *c, void *obj);

@@ -204,7 +204,7 @@ bool pfn_valid(pfn_t pfn);
 void mm_free_reserved(paddr_t start, paddr_t end);
 struct mem_totals {	/* pages */
 	u64 total, free, available, page_cache, anon, mapped, shmem, slab, kstack, tables, dirty,
-		reserve, active_file, inactive_file;
+		reserve, active_file, inactive_file, slab_reclaimable;
 };
 void mem_totals(struct mem_totals *t);
 extern struct folio *zero_folio; /* one page of zeros, mapped read-only wherever a hole is read */

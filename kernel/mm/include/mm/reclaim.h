@@ -14,6 +14,7 @@ struct shrinker {
 	const char *name;
 	u64 (*count)(void);
 	u64 (*shrink)(u64 nr);
+	u32 per_page;		/* objects whose memory is about a page; 0: 1 */
 	struct shrinker *next;	/* mm's */
 };
 void shrinker_register(struct shrinker *s);	/* lives for ever */

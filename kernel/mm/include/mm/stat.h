@@ -12,6 +12,7 @@
 enum mem_stat {
 	/* pages */
 	STAT_SLAB,
+	STAT_SLAB_RECLAIMABLE, /* of those, what shrinkers work on */
 	STAT_KMALLOC, /* slabs; allocations too large for them */
 	STAT_KVM,
 	STAT_KSTACK,
