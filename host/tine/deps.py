@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from . import base
-from .base import Error, Settings, say
+from .base import Error, Settings
 
 # What a job needs: (a program in PATH or a file, the package that brings it).
 QEMU = [("qemu-system-aarch64", "qemu-system-arm")]
@@ -64,7 +64,15 @@ def need(needs):
     root = [] if os.geteuid() == 0 else ["sudo"]
     if root and not shutil.which("sudo"):
         raise Error("run as root: apt-get install %s" % " ".join(packages))
-    say("installing %s" % " ".join(packages))
+    with base.Progress("installing %s" % " ".join(packages)):
+        install(root, packages)
+    left = missing(needs)
+    if left:
+        raise Error("still missing after installing: %s" % " ".join(left))
+
+
+def install(root, packages):
+    """Through apt-get, which ROOT ([] or ["sudo"]) may have to go before."""
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     command = root + ["apt-get", "install", "-y", "-qq", "--no-install-recommends"] + packages
     stdin = None if sys.stdin.isatty() else subprocess.DEVNULL
@@ -73,6 +81,3 @@ def need(needs):
         subprocess.run(root + ["apt-get", "update", "-qq"], env=env, stdin=stdin, stdout=subprocess.DEVNULL,
                        check=False)
         base.run(command, "installing " + " ".join(packages), env=env)
-    left = missing(needs)
-    if left:
-        raise Error("still missing after installing: %s" % " ".join(left))
