@@ -26,6 +26,7 @@ SUITES = {
     "guest": BUILD + GUEST_TEST,
     "run": BUILD + QEMU,
     "stress": BUILD + GUEST_TEST,
+    "mm": BUILD + GUEST_TEST,
     "mm-selftests": BUILD + QEMU,
     "fuzz": BUILD + [("clang", "clang"), ("llvm-symbolizer", "llvm")],
 }

@@ -115,12 +115,24 @@ STRESS = ((2, 1024, 0), (4, 1024, 0), (4, 48, 2))
 LINUX_LEAST = 160
 
 
-def suite_stress(o, report):
-    seconds = o.seconds or 60
+def stress_machines(o, report, name, machines, seconds, last=""):
+    """tests/stress in each of MACHINES, one of STRESS's kind; LAST: words behind its other arguments."""
     if not os.path.exists(os.path.join(TOP, "tests/stress/stress.c")):
         raise Error("tests/stress is not in this tree")
-    for cpus, memory, eaters in dict.fromkeys((o.smp or cpus, memory, eaters) for cpus, memory, eaters in STRESS):
+    for cpus, memory, eaters in dict.fromkeys((o.smp or cpus, memory, eaters) for cpus, memory, eaters in machines):
         memory = max(memory, LINUX_LEAST) if o.linux else memory
-        where = "stress, %d CPUs, %d MiB%s, %d s" % (cpus, memory, ", out of memory" if eaters else "", seconds)
+        where = "%s, %d CPUs, %d MiB%s, %d s" % (name, cpus, memory, ", out of memory" if eaters else "", seconds)
         one_machine(o, report, where, dict(cpus=cpus, memory=memory, cpu="max,pauth-impdef=on"),
-                    "stress=%d,0,0,%d" % (seconds, eaters), seconds * 2 + 600, "stress.cpio")
+                    "stress=%d,0,0,%d%s" % (seconds, eaters, last), seconds * 2 + 600, "stress.cpio")
+
+
+def suite_stress(o, report):
+    stress_machines(o, report, "stress", STRESS, o.seconds or 60)
+
+
+# Much memory, so that large folios are there; and too little, so that each allocation may fail.
+TORTURE = ((4, 8192, 0), (4, 192, 2))
+
+
+def suite_mm(o, report):
+    stress_machines(o, report, "mm", TORTURE, o.seconds or 10, ",mm")

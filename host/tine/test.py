@@ -14,6 +14,7 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "boot": ("suite_boot", "boots on every CPU, interrupt controller, memory size and CPU count", True),
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
+    "mm": ("suite_guest", "memory torture: processes and threads against their model of it, for --seconds each", True),
     "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds each: 2 CPUs, 4 CPUs, too little memory", False),
     "mm-selftests": ("suite_mm_selftests", "the Linux kernel's own memory selftests, here and on Debian's Linux", False),
     "fuzz": ("suite_fuzz", "the libFuzzer targets of tests/fuzz, for --seconds each, and a tally of all runs", False),
@@ -72,11 +73,11 @@ def parser():
     p = Parser("test", HELP, "./tine test [options] [SUITE...]",
                examples=("./tine test", "./tine test boot", "./tine test guest --linux",
                          "./tine test guest --only mem_map,signal_basic.nested", "./tine test stress --seconds 600"))
-    p.add("--linux", action="store_true", help="guest, stress, run: on Debian's Linux in Tine's place")
+    p.add("--linux", action="store_true", help="guest, mm, stress, run: on Debian's Linux in Tine's place")
     p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; fuzz: these targets;\n"
           "mm-selftests, run, boot: names that contain one")
-    p.add("--seconds", type=int, metavar="N", help="stress (default 60), fuzz (default 30), bpf (default 2): for how long")
-    p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set; stress: all with N")
+    p.add("--seconds", type=int, metavar="N", help="mm (default 10), stress (60), fuzz (30), bpf (2): for how long")
+    p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set; mm, stress: all with N")
     p.add("--cpu", metavar="MODEL", help="guest: one machine with this CPU in place of the usual set")
     p.add("--verbose", action="store_true", help="show every test that passed, too")
     p.add("--kernel", metavar="PATH", secret=True)

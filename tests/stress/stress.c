@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stress SECONDS [SEED [WORKERS [EATERS]]]: runs the workers for that long, then looks whether
+ * stress SECONDS [SEED [WORKERS [EATERS [mm]]]]: runs the workers for that long, then looks whether
  * anything is left behind: processes, memory, files.  Prints the seed first and `ok stress` or
  * `not ok stress` last.  /sys/kernel/debug/tine/audit, where there is one, is read by the init
- * afterwards.
+ * afterwards.  With `mm` all of them do the memory torture (torture.c), and nothing else.
  *
  * EATERS processes fill all memory the while, over and over, and are killed for it.  The workers may
  * not be (oom_score_adj -1000), and must get what they need.
@@ -35,6 +35,7 @@ static struct shared *shared;
 static unsigned int seed;
 static int worker_nr;
 static const char *doing = "starting";
+static bool only_memory;
 
 void die(const char *file, int line, const char *what)
 {
@@ -90,7 +91,7 @@ static const struct action *pick(void)
 {
 	static const struct action *const all[] = { mem_actions, proc_actions, ipc_actions,
 		file_actions };
-	const struct action *list = all[rnd(4)];
+	const struct action *list = only_memory ? torture_actions : all[rnd(4)];
 	unsigned int n = 0;
 
 	while (list[n].name)
@@ -105,6 +106,8 @@ long now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
+
+volatile int *stress_stop(void) { return &shared->stop; }
 
 static void do_action(int nr, const struct action *a)
 {
@@ -413,7 +416,7 @@ static bool memory_lacked(int eaters, long seconds, long killed)
 	if (!eaters)
 		return true;
 	printf("# stress: %ld processes killed for memory\n", killed);
-	return killed >= 1 + seconds / 10;
+	return killed >= seconds / 20;
 }
 
 static bool run(long seconds, unsigned int base, int workers, int eaters)
@@ -453,9 +456,10 @@ int main(int argc, char **argv)
 	if (argc > 0 && !strcmp(argv[0], "stress-child"))
 		return argc - 1;	/* what the exec actions start: its argument count */
 	if (seconds <= 0 || workers < 1 || eaters < 0 || workers + eaters > MAX_WORKERS) {
-		fprintf(stderr, "usage: stress SECONDS [SEED [WORKERS [EATERS]]]\n");
+		fprintf(stderr, "usage: stress SECONDS [SEED [WORKERS [EATERS [mm]]]]\n");
 		return 2;
 	}
+	only_memory = argc > 5 && !strcmp(argv[5], "mm");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("# stress: %ld s, seed %u, %d workers, %d eaters\n", seconds, base, workers, eaters);
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,

@@ -28,7 +28,8 @@ struct action {
 	void (*run)(void);
 };
 
-extern const struct action mem_actions[], proc_actions[], ipc_actions[], file_actions[];
+extern const struct action mem_actions[], proc_actions[], ipc_actions[], file_actions[],
+	torture_actions[];
 
 void die(const char *file, int line, const char *what) __attribute__((noreturn));
 #define DIE(what) die(__FILE__, __LINE__, what)
@@ -44,6 +45,7 @@ pid_t must_fork(void);		/* fork; waits and tries again while the kernel says EAG
 void must_exit(pid_t pid, int status);	/* reaps it and checks its wait status */
 void *must_map(size_t len, int flags);
 long now_ms(void);
+volatile int *stress_stop(void);	/* becomes true when all has to come to its end */
 /* How long to wait for what must come: a host that has other work may stop a CPU for seconds. */
 #define PATIENCE_MS 60000
 
