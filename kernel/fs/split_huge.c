@@ -2,9 +2,8 @@
 /*
  * /sys/kernel/debug/split_huge_pages, as on Linux (Documentation/admin-guide/mm/transhuge): "1"
  * splits all large folios of private memory; "PID,START,END[,ORDER[,PAGE]]" those of a range of a
- * process's addresses. "PATH,FIRST,LAST[,ORDER[,PAGE]]" is for those of a file's pages, which are
- * not split here: EOPNOTSUPP if there is one. Written only; what came of it is in the kernel's log,
- * level debug.
+ * process's addresses; "PATH,FIRST,END[,ORDER[,PAGE]]" those of a file's pages, always into single
+ * pages. Written only; what came of it is in the kernel's log, level debug.
  */
 #include <base/init.h>
 #include <base/printk.h>
@@ -60,27 +59,18 @@ static int split_of_process(u64 pid, const struct request *r)
 	return 0;
 }
 
-/* 0 if there is nothing to do. */
 static int split_of_file(const char *path, const struct request *r)
 {
 	struct file *f = file_open(AT_FDCWD, path, O_RDONLY, 0);
-	struct mapping *m;
-	int err = 0;
+	struct split_count c = { 0 };
 
 	if (IS_ERR(f))
 		return (int)PTR_ERR(f);
-	m = S_ISREG(f->inode->mode) ? &f->inode->mapping : NULL;
-	for (u64 i = r->start; m && i < min(r->end, div_round_up(m->size, PAGE_SIZE)); i++) {
-		struct folio *folio = mapping_find(m, i);
-
-		if (!folio)
-			continue;
-		if (folio_order(folio))
-			err = -EOPNOTSUPP;
-		folio_put(folio);
-	}
+	if (S_ISREG(f->inode->mode) && r->end > r->start)
+		mapping_split_pages(&f->inode->mapping, r->start, r->end - 1, &c);
 	file_put(f);
-	return err;
+	report(&c);
+	return 0;
 }
 
 static ssize_t split_path(const char *buf, size_t n)

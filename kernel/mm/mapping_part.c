@@ -11,6 +11,7 @@
  */
 #include <base/string.h>
 #include <mm/mapping.h>
+#include <mm/thp.h>
 #include "alloc.h"
 #include "mapping_internal.h"
 
@@ -56,6 +57,13 @@ static bool split_file_folio(struct mapping *m, struct folio *f)
 	return ok;
 }
 
+/* As above; unmaps it first. */
+static bool unmap_and_split(struct mapping *m, struct folio *f)
+{
+	mapping_unmap_range(m, f->page.index, folio_nr_pages(f), false);
+	return split_file_folio(m, f);
+}
+
 /* Pages first..last of f are to go, others of it to stay. Drops our reference. */
 static void cut(struct mapping *m, struct folio *f, u64 first, u64 last)
 {
@@ -76,6 +84,44 @@ static void cut(struct mapping *m, struct folio *f, u64 first, u64 last)
 	if (reads)
 		folio_unlock(f);
 	folio_put(f);
+}
+
+/* The large folio of page *index or the first one behind it up to last, referenced; or NULL. */
+static struct folio *next_large(struct mapping *m, u64 *index, u64 last)
+{
+	struct folio *f;
+
+	spin_lock(&m->lock);
+	do {
+		f = *index <= last ? radix_next(&m->tree, index) : NULL;
+		if (f && *index > last)
+			f = NULL;
+		if (f)
+			*index = f->page.index + folio_nr_pages(f);
+	} while (f && !folio_order(f));
+	if (f)
+		folio_get(f);
+	spin_unlock(&m->lock);
+	return f;
+}
+
+void mapping_split_pages(struct mapping *m, u64 first, u64 last, struct split_count *c)
+{
+	bool reads = !mapping_is_memory(m);
+	struct folio *f;
+
+	write_lock(&m->invalidate_lock);
+	while ((f = next_large(m, &first, last))) {
+		c->found++;
+		if (reads)
+			folio_lock(f);
+		c->split += f->page.mapping == m && unmap_and_split(m, f);
+		if (reads)
+			folio_unlock(f);
+		folio_put(f);
+		cond_resched();
+	}
+	write_unlock(&m->invalidate_lock);
 }
 
 /* The folio with both pages, referenced, or NULL. */

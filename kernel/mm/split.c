@@ -345,31 +345,31 @@ static int split_init(void)
 INITCALL(core, split_init);
 
 /* --- on request ------------------------------------------------------------------------------ */
-/* The large folio that the leaf of va maps, referenced, and where it ends; NULL: none. */
-static struct folio *large_at(struct mm *mm, u64 va, u64 *end)
+/*
+ * The first folio from *va on that is larger than order and not the one passed over, referenced, and
+ * where a leaf maps it; NULL: none.
+ */
+static struct folio *next_large(struct mm *mm, u64 *va, u64 end, u32 order, const struct folio *over)
 {
-	int level;
-	pte_t *p = pt_entry(&mm->pt, va, &level), e;
-	struct page *node = pt_node(p);
-	struct folio *f = NULL;
-	u32 left;
+	struct pt_walk w;
 
-	*end = (va & PAGE_MASK) + PAGE_SIZE;
-	spin_lock(&node->lock);
-	e = pte_load(p);
-	if (pte_kind(e, level) == PTE_LEAF && !pte_special(e)) {
-		u32 at = pt_index(va, 3) & (pt_pages(level) - 1);
+	pt_walk_init(&w, &mm->pt, *va, end);
+	while (pt_walk_next(&w))
+		for (u32 i = 0; i < w.n; i++) {
+			pte_t e = pte_load(&w.pte[i]);
+			struct folio *f;
 
-		f = leaf_folio(e, &left);
-		if (folio_order(f) && page_test(&f->page, PG_ANON)) {
+			if (pte_is_none(e) || pte_special(e))
+				continue;
+			f = page_folio(pfn_to_page(pte_pfn(e)));
+			if (folio_order(f) <= order || f == over || !page_test(&f->page, PG_ANON))
+				continue;
+			*va = max(*va, pt_walk_va(&w, i));
 			folio_get(f);
-			*end += (u64)(left - at - 1) << PAGE_SHIFT;
-		} else {
-			f = NULL;
+			pt_walk_stop(&w);
+			return f;
 		}
-	}
-	spin_unlock(&node->lock);
-	return f;
+	return NULL;
 }
 
 /* Where it lies if nobody else maps it, else by moving its pages. */
@@ -385,23 +385,14 @@ static bool split_here_or_move(struct mm *mm, u64 va, struct folio *f, u32 order
 void mm_split_folios(struct mm *mm, u64 start, u64 end, u32 order, i32 only,
 		     struct split_count *c)
 {
-	u64 next;
+	const struct folio *last = NULL;	/* if it still is one it could not be split */
+	struct folio *f;
 
 	read_lock(&mm->lock);
-	for (u64 va = start; va < end; va = next) {
-		struct vma *v = mm_first_vma_from(mm, va);
-		struct folio *f;
-
-		if (!v || v->start >= end)
-			break;
-		va = max(va, v->start);
-		f = large_at(mm, va, &next);
-		if (!f)
-			continue;
-		if (folio_order(f) > order) {
-			c->found++;
-			c->split += split_here_or_move(mm, va, f, order, only);
-		}
+	for (u64 va = start; (f = next_large(mm, &va, end, order, last)); va += PAGE_SIZE) {
+		c->found++;
+		c->split += split_here_or_move(mm, va, f, order, only);
+		last = f;
 		folio_put(f);
 		cond_resched();
 	}

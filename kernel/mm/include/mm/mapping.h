@@ -94,6 +94,12 @@ int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n);
  */
 void mapping_read_ahead(struct mapping *m, u64 first, u64 n);
 /*
+ * Makes the large folios that have pages of first..last folios of a page each, if nobody uses them
+ * just then; adds to c. They are unmapped meanwhile. Sleeps.
+ */
+struct split_count;
+void mapping_split_pages(struct mapping *m, u64 first, u64 last, struct split_count *c);
+/*
  * Drops what is clean and that nobody uses of pages first..last (posix_fadvise, drop_caches); pages
  * of memory files stay. Returns the number of pages freed. Sleeps.
  */
