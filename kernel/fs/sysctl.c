@@ -118,6 +118,16 @@ static ssize_t store_drop_caches(const char *buf, size_t n, void *arg)
 	return (ssize_t)n;
 }
 
+static ssize_t store_compact(const char *buf, size_t n, void *arg)
+{
+	u64 v;
+
+	if (sysctl_parse(buf, &v) || v != 1)
+		return -EINVAL;
+	compact_memory();
+	return (ssize_t)n;
+}
+
 static int show_min_free(struct seq *s, void *arg)
 {
 	seq_printf(s, "%lu\n", watermarks_min_kbytes());
@@ -171,6 +181,7 @@ static const struct pseudo_ops file_nr_ops = { .show = show_file_nr };
 static const struct pseudo_ops dentry_state_ops = { .show = show_dentry_state };
 static const struct pseudo_ops inode_nr_ops = { .show = show_inode_nr };
 static const struct pseudo_ops file_max_ops = { .show = show_file_max, .store = store_file_max };
+static const struct pseudo_ops compact_ops = { .store = store_compact };
 static const struct pseudo_ops drop_caches_ops = { .store = store_drop_caches };
 static const struct pseudo_ops min_free_ops = { .show = show_min_free, .store = store_min_free };
 static const struct pseudo_ops scale_ops = { .show = show_scale, .store = store_scale };
@@ -217,6 +228,7 @@ static int sysctl_init(void)
 	pseudo_file(sys, "fs/file-max", 0644, &file_max_ops, NULL);
 	pseudo_file(sys, "kernel/core_pattern", 0444, &text_ops, "core\n");
 	pseudo_file(sys, "vm/drop_caches", 0200, &drop_caches_ops, NULL);
+	pseudo_file(sys, "vm/compact_memory", 0200, &compact_ops, NULL);
 	pseudo_file(sys, "vm/min_free_kbytes", 0644, &min_free_ops, NULL);
 	pseudo_file(sys, "vm/watermark_scale_factor", 0644, &scale_ops, NULL);
 	return 0;

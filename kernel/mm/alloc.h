@@ -35,6 +35,9 @@ void buddy_init(void);
 struct page *buddy_take(u32 order);
 void buddy_give(struct page *p, u32 order);	/* merges; zone.lock held */
 void buddy_give_run(pfn_t start, pfn_t end);	/* as buddy_give_range; zone.lock held */
+/* The free blocks that lie in [start, end) leave the lists, chained in out; how many pages. zone.lock
+ * held. */
+u64 buddy_isolate(pfn_t start, pfn_t end, struct list *out);
 /* Gives [start, end) in blocks as large as alignment allows. The descriptors hold no state that
  * matters. */
 void buddy_give_range(pfn_t start, pfn_t end);
@@ -70,6 +73,10 @@ struct reclaim_try { u32 rounds, idle, dying; };
 bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t);
 /* An allocation that may sleep left fewer than zone.mark.low pages. */
 void kswapd_wake(void);
+/* What CPUs and slabs keep for themselves goes back to the buddy lists, on all CPUs. Sleeps. */
+void drain_free_lists(void);
+/* --- compact.c: tries to make a free block of the order, where enough is free. Sleeps. */
+bool compact_for(u32 order);
 void watermarks_update(void);	/* after zone.reserve or the scale changed */
 
 /* --- slab.c, kmalloc.c

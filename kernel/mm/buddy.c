@@ -68,6 +68,28 @@ void buddy_give(struct page *p, u32 order)
 	insert_block(pfn_to_page(pfn), order);
 }
 
+u64 buddy_isolate(pfn_t start, pfn_t end, struct list *out)
+{
+	u64 n = 0;
+
+	for (pfn_t pfn = start; pfn < end;) {
+		struct page *p = pfn_to_page(pfn);
+		u32 order = p->order;
+
+		if (!page_test(p, PG_BUDDY) || pfn + (1ull << order) > end) {
+			pfn++;
+			continue;
+		}
+		remove_block(p, order);
+		page_reset(p, 0, order);
+		list_add(out, &p->lru);
+		n += 1ull << order;
+		pfn += 1ull << order;
+	}
+	zone.nr_free -= n;
+	return n;
+}
+
 void buddy_give_run(pfn_t start, pfn_t end)
 {
 	while (start < end) {

@@ -156,7 +156,8 @@ static __noinline struct page *take_slow(u32 order, u32 flags)
 /* The first owner's view of a block: one reference, no state of former owners. */
 static inline void prepare(struct page *p, u32 order)
 {
-	p->refcount.v = 1;
+	/* who comes by the number and finds the count sees no flags of former owners (kpage.c) */
+	store_release(&p->refcount.v, 1);
 	p->mapping = NULL;
 	p->index = 0;
 	p->private = 0;

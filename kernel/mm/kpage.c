@@ -5,6 +5,7 @@
  * may be held by somebody who comes by the number: a reference, which fails at a count of 0, and then
  * another look.
  */
+#include <hal/rcu.h>
 #include <linux/kernel-page-flags.h>
 #include <mm/kpage.h>
 #include <mm/mapping.h>
@@ -20,7 +21,9 @@ static bool is_user_folio(const struct folio *f)
 
 	if ((flags & NOT_FOLIOS) || READ_ONCE(f->page.kind) || f == zero_folio)
 		return false;
-	return flags & (1u << PG_ANON) || READ_ONCE(f->page.mapping);
+	/* an old owner's mapping may still be there; flags are cleared when a frame is freed */
+	return flags & (1u << PG_ANON) ||
+	       (flags & (1u << PG_UPTODATE) && READ_ONCE(f->page.mapping));
 }
 
 struct folio *folio_of_frame(pfn_t pfn)
@@ -61,16 +64,19 @@ static u64 user_flags(const struct folio *f, bool tail)
 		{ PG_LRU, KPF_LRU },	       { PG_ACTIVE, KPF_ACTIVE },
 		{ PG_ANON, KPF_ANON },
 	};
-	struct mapping *m = READ_ONCE(f->page.mapping);
 	bool anon = page_test(&f->page, PG_ANON);
+	struct mapping *m;
 	u64 w = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(same); i++)
 		w |= (u64)page_test(&f->page, same[i].ours) << same[i].theirs;
 	if (atomic_read(&f->page.mapcount))
 		w |= BIT(KPF_MMAP);
+	rcu_read_lock();	/* a mapping is freed after a grace period */
+	m = anon ? NULL : READ_ONCE(f->page.mapping);
 	if (anon ? !page_test(&f->page, PG_LAZYFREE) : m && m->ops && m->ops->keep)
 		w |= BIT(KPF_SWAPBACKED);
+	rcu_read_unlock();
 	if (folio_order(f))
 		w |= BIT(KPF_THP) | BIT(tail ? KPF_COMPOUND_TAIL : KPF_COMPOUND_HEAD);
 	return w;

@@ -30,6 +30,7 @@
 #include "alloc.h"
 #include "lru.h"
 
+#define COMPACT_ROUNDS	3u
 #define MAX_ROUNDS	64		/* for a block of pages that are free apart */
 #define DYING_ROUNDS	2		/* of a task that is killed: its end brings more */
 #define CHEAP_ORDER	3		/* above it no process dies for a block, and all rounds count */
@@ -152,7 +153,7 @@ static void nap(void)
 }
 
 /* The CPUs' lists back to where everybody finds them. Who finds that being done waits a little. */
-static void drain_all(void)
+void drain_free_lists(void)
 {
 	if (!mutex_trylock(&drain_mutex)) {
 		nap();
@@ -288,14 +289,16 @@ bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t)
 		t->rounds++;
 	if (t->rounds >= MAX_ROUNDS)
 		return false;
+	if (order && t->rounds <= COMPACT_ROUNDS && there_now(order) && compact_for(order))
+		return true;
 	if (direct_round(order)) {
 		t->idle = 0;
 		if (order)
-			drain_all();
+			drain_free_lists();
 		return true;
 	}
 	if (t->idle++ == 0) {
-		drain_all();
+		drain_free_lists();
 		return true;
 	}
 	return order <= CHEAP_ORDER && kill_and_wait(order, t->idle);

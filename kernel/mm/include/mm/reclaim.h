@@ -23,6 +23,10 @@ u64 shrink_slabs(u32 priority);
 /* Drops all clean page cache that nobody uses. Returns the number of pages. Sleeps. */
 u64 drop_page_cache(void);
 
+/* Moves private memory together: free blocks of 2 MiB where there can be some, then smaller ones, down
+ * to 64 KiB. Sleeps. */
+void compact_memory(void);
+
 void kswapd_main(void *unused);			/* the thread; does not return */
 
 /* /proc/sys/vm: min_free_kbytes; watermark_scale_factor (1..3000, of ten thousand). */

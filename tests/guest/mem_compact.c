@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory that is free in single pages all over becomes large blocks again: what is in between moves,
+ * while programs use it.
+ */
+#include "check.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#define BLOCK (2ul << 20)
+#define COMPACT "/proc/sys/vm/compact_memory"
+
+#ifndef MADV_HUGEPAGE
+#define MADV_HUGEPAGE 14
+#define MADV_NOHUGEPAGE 15
+#endif
+
+static long field(const char *path, const char *name)
+{
+	static char buf[1 << 16];
+	char *at;
+
+	check_read_file(path, buf, sizeof buf);
+	at = strstr(buf, name);
+	return at ? atol(at + strlen(name)) : -1;
+}
+
+static void compact(void)
+{
+	int fd = OK(open(COMPACT, O_WRONLY));
+
+	CHECK_EQ(write(fd, "1", 1), 1);
+	close(fd);
+}
+
+static void need_compaction(void)
+{
+	if (access(COMPACT, W_OK))
+		SKIP("no " COMPACT);
+}
+
+/* Pages of their own, of which one in four stays; each begins with its number. */
+static char *scattered(size_t pages)
+{
+	char *m = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(m != MAP_FAILED);
+	madvise(m, pages * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < pages; i += 512)		/* page tables, which do not move, together */
+		m[i * PAGE] = 1;
+	for (size_t i = 0; i < pages; i++)
+		*(size_t *)(m + i * PAGE) = i;
+	for (size_t i = 0; i + 4 <= pages; i += 4)
+		OK(madvise(m + (i + 1) * PAGE, 3 * PAGE, MADV_DONTNEED));
+	return m;
+}
+
+static void check_scattered(char *m, size_t pages)
+{
+	for (size_t i = 0; i + 4 <= pages; i += 4)
+		CHECK_EQ(*(size_t *)(m + i * PAGE), i);
+}
+
+/* How many of n blocks a program gets as such. */
+static size_t get_blocks(size_t n)
+{
+	char *m = mmap(NULL, (n + 1) * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0), *at = (char *)(((uintptr_t)m + BLOCK - 1) & ~(BLOCK - 1));
+	long kb;
+
+	CHECK(m != MAP_FAILED);
+	OK(madvise(at, n * BLOCK, MADV_HUGEPAGE));
+	for (size_t i = 0; i < n; i++)
+		at[i * BLOCK] = 1;
+	kb = field("/proc/self/smaps_rollup", "AnonHugePages:");
+	OK(munmap(m, (n + 1) * BLOCK));
+	return (size_t)kb / (BLOCK >> 10);
+}
+
+TEST_TIMEOUT(makes_blocks, 120)
+{
+	size_t free_kb, pages, n;
+	char *m;
+
+	need_compaction();
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		SKIP("no large folios here");
+	free_kb = (size_t)field("/proc/meminfo", "MemFree:");
+	pages = (free_kb - free_kb / 8) / 4;
+	n = free_kb / 4096;	/* half of what is free; an eighth was not scattered */
+	m = scattered(pages);
+	compact();
+	CHECK_GE(get_blocks(n), n - n / 4);
+	check_scattered(m, pages);
+	for (size_t i = 0; i + 4 <= pages; i += 4)
+		*(size_t *)(m + i * PAGE) += 1;
+	check_scattered(m, 0);
+	for (size_t i = 0; i + 4 <= pages; i += 4)
+		CHECK_EQ(*(size_t *)(m + i * PAGE), i + 1);
+}
+
+/* --- beside users ----------------------------------------------------------------------------- */
+#define PAGES 2000
+static char *shared;
+static volatile int stop;
+
+/* Counts up the pages of its own; no count is lost. */
+static void *writer(void *arg)
+{
+	size_t t = (size_t)arg;
+	uint64_t n = 0;
+
+	while (!stop) {
+		n++;
+		for (size_t i = t; i < PAGES; i += 8) {
+			uint64_t *w = (uint64_t *)(shared + i * PAGE);
+
+			if (*w != n - 1)
+				FAIL("page %zu holds %llu, not %llu", i, (unsigned long long)*w,
+				     (unsigned long long)n - 1);
+			*w = n;
+		}
+	}
+	return NULL;
+}
+
+TEST_TIMEOUT(beside_writers, 120)
+{
+	pthread_t t[2];
+	char *other;
+
+	need_compaction();
+	shared = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED);
+	madvise(shared, PAGES * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, writer, (void *)(i * 4)), 0);
+	for (int round = 0; round < 4; round++) {
+		other = scattered(4 * PAGES);
+		compact();
+		check_scattered(other, 4 * PAGES);
+		CHECK_EQ(IN_CHILD(compact(); check_scattered(other, 4 * PAGES)), 0);
+		OK(munmap(other, 4 * PAGES * PAGE));
+	}
+	stop = 1;
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+}
