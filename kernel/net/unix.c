@@ -38,6 +38,26 @@ struct ucred unix_current_cred(void)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
+/* One user's messages take a quarter of memory at most, however many sockets they are in. */
+static u64 user_bytes_max;
+
+static bool charge(struct unix_sock *u, u32 n)
+{
+	if (__atomic_add_fetch(&u->user->socket_bytes, n, __ATOMIC_RELAXED) > user_bytes_max &&
+	    !capable(CAP_SYS_RESOURCE)) {
+		__atomic_sub_fetch(&u->user->socket_bytes, n, __ATOMIC_RELAXED);
+		return false;
+	}
+	__atomic_add_fetch(&u->charged, n, __ATOMIC_RELAXED);
+	return true;
+}
+
+static void uncharge(struct unix_sock *u, u32 n)
+{
+	__atomic_sub_fetch(&u->user->socket_bytes, n, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&u->charged, n, __ATOMIC_RELEASE);
+}
+
 struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 least, u32 most,
 			       const struct ucred *cred)
 {
@@ -46,9 +66,12 @@ struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 leas
 
 	if (!m)
 		m = kmalloc(sizeof(*m) + len);
-	if (!m)
+	if (!m || !charge(sender, len + UNIX_OVERHEAD)) {
+		kfree(m);
 		return ERR_PTR(-ENOBUFS);
+	}
 	if (uio_read(u, m->data, len) != len) {
+		uncharge(sender, len + UNIX_OVERHEAD);
 		kfree(m);
 		return ERR_PTR(-EFAULT);
 	}
@@ -58,14 +81,13 @@ struct unix_msg *unix_make_msg(struct unix_sock *sender, struct uio *u, u32 leas
 	m->cred = cred->pid ? *cred : message_cred();
 	m->sender = NULL;
 	m->from = NULL;
-	__atomic_add_fetch(&sender->charged, m->charge, __ATOMIC_RELAXED);
 	return m;
 }
 
 void unix_free_msg(struct unix_msg *m, struct unix_sock *charged)
 {
 	if (charged) {
-		__atomic_sub_fetch(&charged->charged, m->charge, __ATOMIC_RELEASE);
+		uncharge(charged, m->charge);
 		if (unix_writable(charged))
 			wake_up_key(&charged->wr_wait, 1, KEY_OUT);
 	}
@@ -113,6 +135,7 @@ struct unix_sock *unix_new(int type)
 	if (!u)
 		return NULL;
 	socket_init(&u->s, ops_of(type), AF_UNIX, type);
+	u->user = user_get(current_cred()->user);
 	ref_init(&u->ref);
 	mutex_init(&u->ctl);
 	mutex_init(&u->reader);
@@ -136,6 +159,7 @@ void unix_put(struct unix_sock *u)
 	unix_unbind(u);		/* one that was never a file's */
 	if (u->addr)
 		unix_addr_put(u->addr);
+	user_put(u->user);
 	slab_free(unix_cache, u);
 }
 
@@ -383,6 +407,10 @@ static const struct net_family unix_family = { .family = AF_UNIX, .create = unix
 
 static int unix_init(void)
 {
+	struct mem_totals t;
+
+	mem_totals(&t);
+	user_bytes_max = (t.total << PAGE_SHIFT) / 4;
 	unix_cache = slab_create("unix", sizeof(struct unix_sock), 64);
 	if (!unix_cache)
 		return -ENOMEM;

@@ -58,6 +58,7 @@ struct unix_sock {
 	struct list all_link;		/* names_lock */
 	struct hnode name_link;		/* names_lock */
 	u64 name_key;
+	struct user *user;	/* of who made it, who is charged as well; referenced */
 	u32 charged;			/* bytes sent and not yet received; atomic */
 	struct list starved;		/* senders that found no room here; starve_lock */
 	struct list starved_link;

@@ -812,6 +812,35 @@ TEST(links_count_as_inodes)
 	OK(umount("m"));
 }
 
+/* What is on its way through the sockets of one user. */
+TEST(socket_buffers_are_limited)
+{
+	static char buf[16000];
+	struct rlimit l = { 4000, 4000 };
+	long total = meminfo("MemTotal:"), sent = 0;
+	int fd[3900], n = 0, err = 0;
+
+	if (!check_on_tine())
+		SKIP("nothing bounds them");
+	OK(setrlimit(RLIMIT_NOFILE, &l));
+	check_become(1000, 1000);
+	for (; n < 3900 && err != ENOBUFS; n += 2) {
+		OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd + n));
+		for (int k = 0; k < 2; k++) {
+			ssize_t got;
+
+			while ((got = write(fd[n + k], buf, sizeof buf)) > 0)
+				sent += got / 1024;
+			err = errno;
+		}
+	}
+	CHECK(err == ENOBUFS || n >= 3900);
+	CHECK_LE(sent, total / 4);
+	while (read(fd[0], buf, sizeof buf) > 0)
+		;
+	OK(write(fd[1], buf, 1));
+}
+
 /* So does what a symlink says, if it says much. */
 TEST(texts_of_links_count)
 {

@@ -10,6 +10,7 @@ struct user {
 	u32 uid;
 	u32 sigpending;		/* queued siginfos, POSIX timers; atomic: RLIMIT_SIGPENDING */
 	u32 pipe_pages;		/* slots of pipes, atomic: fs.pipe-user-pages-soft, -hard */
+	u64 socket_bytes;	/* sent by its AF_UNIX sockets and not yet received, atomic */
 	u32 watches;		/* epoll items, atomic: fs.epoll.max_user_watches */
 	struct hnode hash;	/* user.c's lock */
 };
