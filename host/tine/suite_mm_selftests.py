@@ -18,7 +18,7 @@ PROGRAMS = (
     ("mlock2-tests", "", "root"), ("mlock-random-test", "", "root"), ("on-fault-limit", "", "nobody"),
     ("mrelease_test", "", "root"), ("mseal_test", "", "root"), ("mdwe_test", "", "root"),
     ("va_high_addr_switch", "", "root"), ("thuge-gen", "", "root"), ("transhuge-stress", "-d 10", "root"),
-    ("split_huge_page_test", "", "root"), ("prctl_thp_disable", "", "root"),
+    ("split_huge_page_test", "", "root"), ("prctl_thp_disable", "", "root"), ("process_madv", "", "root"),
 )
 INIT = """#!/bin/sh
 export PATH=/usr/bin:/usr/sbin
@@ -72,7 +72,7 @@ def subtests(lines):
             continue
         word = "fail" if found.group(1) == "not ok" else "skip" if re.search(r"# *SKIP", found.group(2)) else "pass"
         name = re.sub(r"\s*# *SKIP.*", "", found.group(2)).strip()
-        name = re.sub(r"0x[0-9a-f]+|\d{5,}", "N", name)
+        name = re.sub(r"0x[0-9a-f]+|\d{5,}|(?<=with )\d+MB", "N", name)
         seen[name] = seen.get(name, 0) + 1
         results[program, name + (" (%d)" % seen[name] if seen[name] > 1 else "")] = word
     if program:

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #ifndef __NR_mseal
 #define __NR_mseal 462
@@ -31,6 +32,7 @@
 #define PR_GET_THP_DISABLE 42
 #endif
 #ifndef MADV_PAGEOUT
+#define MADV_COLD 20
 #define MADV_PAGEOUT 21
 #endif
 #ifndef MADV_WIPEONFORK
@@ -267,4 +269,59 @@ TEST(mrelease)
 		close(fd);
 	}
 	CHECK_EQ(shared[0], 1);
+}
+
+/* --- process_madvise -------------------------------------------------------------------------- */
+
+#ifndef __NR_process_madvise
+#define __NR_process_madvise 440
+#endif
+
+static long advise(int fd, struct iovec *v, size_t n, int advice, unsigned flags)
+{
+	return syscall(__NR_process_madvise, fd, v, n, advice, flags);
+}
+
+TEST(process_madvise_own)
+{
+	char *p = check_anon(10 * PAGE);
+	struct iovec v[3] = { { p, PAGE }, { p + 3 * PAGE, 2 * PAGE }, { p + 9 * PAGE, PAGE } };
+	int fd = OK(syscall(__NR_pidfd_open, getpid(), 0));
+
+	memset(p, 1, 10 * PAGE);
+	if (advise(fd, v, 3, MADV_DONTNEED, 0) == -1 && errno == EINVAL)
+		SKIP("others' advice only");		/* before Linux 6.13 */
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(p[i * PAGE], i != 0 && i != 3 && i != 4 && i != 9);
+	CHECK_EQ(advise(fd, v, 2, MADV_DONTNEED, 0), 3 * PAGE);
+	CHECK_EQ(advise(fd, v, 0, MADV_DONTNEED, 0), 0);
+	ERR(advise(fd, v, 0, -1, 0), EINVAL);
+	ERR(advise(fd, v, 1, MADV_DONTNEED, 1), EINVAL);
+	ERR(advise(fd, v, 1025, MADV_DONTNEED, 0), EINVAL);
+	ERR(advise(-1, v, 1, MADV_DONTNEED, 0), EBADF);
+	ERR(advise(0, v, 1, MADV_DONTNEED, 0), EBADF);
+	OK(munmap(p + 3 * PAGE, PAGE));
+	CHECK_EQ(advise(fd, v, 3, MADV_DONTNEED, 0), PAGE);	/* as far as it went */
+	ERR(advise(fd, v + 1, 1, MADV_DONTNEED, 0), ENOMEM);
+}
+
+TEST(process_madvise_other)
+{
+	char *p = check_anon(4 * PAGE);
+	struct iovec v = { p, 4 * PAGE };
+	pid_t pid;
+	int fd;
+
+	memset(p, 1, 4 * PAGE);
+	pid = SPAWN(pause(););
+	fd = OK(syscall(__NR_pidfd_open, pid, 0));
+	CHECK_EQ(advise(fd, &v, 1, MADV_COLD, 0), 4 * PAGE);
+	CHECK_EQ(advise(fd, &v, 1, MADV_PAGEOUT, 0), 4 * PAGE);
+	ERR(advise(fd, &v, 1, MADV_DONTNEED, 0), EINVAL);
+	CHILD_OK(
+		check_become(1000, 1000);
+		ERR(advise(fd, &v, 1, MADV_COLD, 0), EACCES););
+	OK(kill(pid, SIGKILL));
+	check_wait(pid);
+	ERR(advise(fd, &v, 1, MADV_COLD, 0), ESRCH);
 }
