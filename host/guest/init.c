@@ -9,7 +9,8 @@
  * of type 1 or 2 (output of a stream that is no terminal), a (input bytes taken, in decimal),
  * r (ready for input) and x (the command's status; the last one).
  * Host to guest: TYPE, two bytes of length (little endian), payload: k keys, i input,
- * e end of input, w window size (rows and columns, two bytes each).
+ * e end of input, w window size (rows and columns, two bytes each), q: the status has come (the
+ * port only: what is written there is on its way, not yet the host's, and a power-off would lose it).
  * The host keeps at most a window of unacknowledged bytes in flight, because a serial line
  * drops what nobody reads.
  */
@@ -49,6 +50,7 @@ static struct {
 } want;
 
 static int con = -1;		/* the channel to the host */
+static int on_port;		/* it is the virtio port */
 static int master = -1;		/* our side of the pty */
 static int in = -1;		/* the write end of the command's stdin */
 static int out[3] = { -1, -1, -1 };	/* the read ends of its stdout and stderr */
@@ -93,10 +95,55 @@ static void frame_number(char type, long value)
 	frame(type, text, snprintf(text, sizeof(text), "%ld", value));
 }
 
+static unsigned char rx[2 * 65536];	/* frames not yet taken; the head may have to wait */
+static size_t rx_len;
+static size_t rx_done;		/* how much of the head frame's payload has been passed on */
+
+/* The number of bytes of the frame at the head of rx, 0 if it is not whole. */
+static size_t whole_frame(void)
+{
+	size_t total = rx_len < 3 ? 0 : 3 + (rx[1] | rx[2] << 8);
+
+	return total <= rx_len ? total : 0;
+}
+
+static void drop_frame(size_t total)
+{
+	rx_len -= total;
+	rx_done = 0;
+	memmove(rx, rx + total, rx_len);
+}
+
+static int read_console(void)
+{
+	ssize_t n = read(con, rx + rx_len, sizeof(rx) - rx_len);
+
+	if (n > 0)
+		rx_len += n;
+	return n > 0;
+}
+
+/* However long it takes: the host's reader may be slow. Input that nobody took is dropped. */
+static void await_host(void)
+{
+	size_t total;
+
+	do
+		while ((total = whole_frame())) {
+			if (rx[0] == 'q')
+				return;
+			drop_frame(total);
+		}
+	while (read_console());
+}
+
 static void __attribute__((noreturn)) power_off(int code)
 {
 	frame_number('x', code);
-	tcdrain(con);
+	if (on_port)
+		await_host();
+	else
+		tcdrain(con);
 	sync();
 	reboot(RB_POWER_OFF);
 	for (;;)
@@ -254,6 +301,7 @@ static void use_port(void)
 		if (fd >= 0) {
 			close(con);
 			con = fd;
+			on_port = 1;
 			return;
 		}
 		usleep(10000);
@@ -346,10 +394,6 @@ static void start(void)
 
 /* --- input: frames from the host ------------------------------------------------------------ */
 
-static unsigned char rx[2 * 65536];	/* frames not yet taken; the head may have to wait */
-static size_t rx_len;
-static size_t rx_done;		/* how much of the head frame's payload has been passed on */
-
 /* Passes N bytes on; returns how many were taken (fewer when the pipe is full). */
 static size_t pass_on(int type, const unsigned char *data, size_t n)
 {
@@ -373,14 +417,12 @@ static size_t pass_on(int type, const unsigned char *data, size_t n)
 /* Takes as many whole frames as can be taken; returns 0 when the head has to wait. */
 static int take_frames(void)
 {
-	while (rx_len >= 3) {
-		size_t len = rx[1] | rx[2] << 8, total = 3 + len;
+	size_t total;
+
+	while ((total = whole_frame())) {
+		size_t len = total - 3;
 		unsigned char *data = rx + 3;
 
-		if (total > sizeof(rx))
-			power_off(125);
-		if (rx_len < total)
-			return 1;
 		if (rx[0] == 'k' || rx[0] == 'i') {
 			rx_done += pass_on(rx[0], data + rx_done, len - rx_done);
 			if (rx_done < len)
@@ -394,19 +436,9 @@ static int take_frames(void)
 			ioctl(master, TIOCSWINSZ, &want.size);
 		}
 		frame_number('a', total);
-		rx_len -= total;
-		rx_done = 0;
-		memmove(rx, rx + total, rx_len);
+		drop_frame(total);
 	}
 	return 1;
-}
-
-static void read_console(void)
-{
-	ssize_t n = read(con, rx + rx_len, sizeof(rx) - rx_len);
-
-	if (n > 0)
-		rx_len += n;
 }
 
 /* --- output --------------------------------------------------------------------------------- */

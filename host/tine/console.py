@@ -142,8 +142,13 @@ class Session:
             except BlockingIOError:
                 select.select([], [fd], [])
             except BrokenPipeError:	# as a shell's pipeline: the reader has gone, so end
-                self.status, self.ended = 128 + signal.SIGPIPE, True
+                self.end(128 + signal.SIGPIPE)
                 return
+
+    def end(self, status):
+        """The VM ends now, whatever the guest does."""
+        self.ended, self.status = True, status
+        self.vm.kill()
 
     def from_guest(self, fd, data):
         for kind, payload in self.parsers[fd].feed(data):
@@ -160,6 +165,9 @@ class Session:
                 self.put(int(kind), payload)
             elif kind == "x":
                 self.status = int(payload or b"125")
+                if fd != self.vm.stdout.fileno():
+                    with contextlib.suppress(OSError):
+                        os.write(fd, b"q\0\0")
 
     def from_user(self, data):
         if self.ttys[0]:
@@ -169,9 +177,9 @@ class Session:
                 else:
                     self.escapes.clear()
             if len(self.escapes) == ESCAPES and self.escapes[-1] - self.escapes[0] < ESCAPE_TIME:
-                self.ended, self.status = True, 130
+                self.end(130)
             if not self.ready and b"\x03" in data:	# nobody there yet whom Ctrl-C could mean
-                self.ended, self.status = True, 130
+                self.end(130)
         if not data:
             self.open_input = False
             self.send("e", b"")
