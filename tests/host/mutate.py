@@ -99,6 +99,7 @@ MUTATIONS = (	# name, file, what, instead
     ("fork_shares_what_is_pinned", "kernel/mm/fork.c", "	return !pte_special(e) && pte_exclusive(e) &&", "	return 0 &&"),
     ("pin_of_a_shared_page", "kernel/mm/gup.c", "		if (!pte_exclusive(e))\n			return FAULT_WRITE;\n", ""),
     ("move_forgets_the_mark_of_pins", "kernel/mm/mremap.c", "		if (moved && a->pinned_below)\n", "		if (0)\n"),
+    ("split_forgets_the_mark_of_pins", "kernel/pt/repaint.c", "	pt_node(child)->pinned_below = pt_node(e)->pinned_below;\n", ""),
     ("protects_what_is_pinned", "kernel/mm/rmap.c", "	if (folio_pinned(r->f)) {", "	if (0) {"),
     ("split_leaves_blocks", "kernel/mm/split.c", "	if (s->order >= 0 && s->order < (int)ilog2(CONT_PTES))\n", "	if (0)\n"),
     # migration

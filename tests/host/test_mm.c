@@ -186,10 +186,44 @@ static void free_of_a_part(void **state)
 	assert_int_equal(fake_pages_used(), 0);
 }
 
+/* The same in a 2 MiB block, which fork or an unmapping beside takes apart. */
+static void pin_in_a_block(void **state)
+{
+	const u64 at = 6 * GIB, pinned = at + 77 * PAGE_SIZE;
+	struct mmap_req r = { .addr = at, .len = PMD_SIZE, .prot = PROT_READ | PROT_WRITE,
+			      .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
+
+	for (int cut = 0; cut < 2; cut++) {
+		struct mm *mm, *child;
+		struct page *page;
+		int level;
+
+		fake_init(16 * MIB, 1);
+		mm = mm_create();
+		assert_int_equal(mm_mmap(mm, &r), at);
+		assert_int_equal(mm_madvise(mm, at, PMD_SIZE, MADV_HUGEPAGE), 0);
+		write_outside(mm, pinned, 1);
+		pt_entry(&mm->pt, at, &level);
+		assert_int_equal(level, 2);
+		assert_int_equal(gup_pin(mm, pinned, 1, 0, &page), 1);
+		if (cut)
+			assert_int_equal(mm_munmap(mm, at, PAGE_SIZE), 0);
+		child = mm_fork(mm);
+		write_outside(mm, pinned, 2);
+		assert_int_equal(*(u64 *)page_address(page), 2);
+		assert_int_equal(at_outside(child, pinned), 1);
+		gup_unpin(page, false);
+		mm_put(child);
+		mm_put(mm);
+		assert_int_equal(fake_pages_used(), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pin_moves_along),
+		cmocka_unit_test(pin_in_a_block),
 		cmocka_unit_test(free_of_a_part),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
