@@ -189,6 +189,18 @@ static int fd_permission(struct inode *i, u32 may)
 	return !(may & MAY_WRITE) && capable(CAP_DAC_READ_SEARCH) ? 0 : -EACCES;
 }
 
+/* Which descriptors a process has is for those who may look into it. */
+static int fdinfo_permission(struct inode *i, u32 may)
+{
+	struct task *t = proc_task(i);
+	bool allowed = t && task_may_inspect(t);
+
+	if (!t)
+		return -ESRCH;
+	task_put(t);
+	return allowed && !(may & MAY_WRITE) ? 0 : -EACCES;
+}
+
 static bool dir_revalidate(struct dentry *d) { return proc_text_iops.revalidate(d); }
 const struct inode_ops proc_fd_iops = {
 	.lookup = fd_lookup,
@@ -197,6 +209,10 @@ const struct inode_ops proc_fd_iops = {
 	.evict = fd_evict,
 };
 const struct inode_ops proc_fdinfo_iops = {
-	.lookup = info_lookup, .revalidate = dir_revalidate, .evict = fd_evict};
+	.lookup = info_lookup,
+	.permission = fdinfo_permission,
+	.revalidate = dir_revalidate,
+	.evict = fd_evict,
+};
 const struct file_ops proc_fd_fops = { .readdir = fd_readdir };
 const struct file_ops proc_fdinfo_fops = { .readdir = info_readdir };

@@ -746,6 +746,21 @@ TEST(master_sends_what_keys_send)
 	OK(ioctl(m, TIOCSIG, SIGINT));
 }
 
+TEST(descriptors_of_others)
+{
+	pid_t pid = getpid();
+	char name[40];
+
+	CHILD_OK({
+		check_become(1000, 1000);
+		snprintf(name, sizeof name, "/proc/%d/fdinfo", pid);
+		ERR(open(name, O_RDONLY), EACCES);
+		strcat(name, "/0");
+		ERR(access(name, F_OK), EACCES);
+		OK(access("/proc/self/fdinfo/0", R_OK));
+	});
+}
+
 TEST(nobody_types_for_others)
 {
 	int m = OK(open("/dev/ptmx", O_RDWR | O_NOCTTY)), zero = 0, s;
