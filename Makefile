@@ -12,13 +12,14 @@ export TINE_CACHE
 SRC     := $(TINE_CACHE)/src
 
 # --- the layers and what each may use (docs/architecture.md); base is for all ---------------
-LAYERS := base lib insn bpf/isa bpf/run bpf/jit pt mm task fs net drv sys
+LAYERS := base lib insn bpf/isa bpf/run bpf/jit bpf/verify pt mm task fs net drv sys
 uses_base := hal
 uses_hal  :=
 uses_lib  :=
 uses_insn :=
 uses_bpf/isa :=
 uses_bpf/run := bpf/isa
+uses_bpf/verify := bpf/isa
 uses_bpf/jit := bpf/isa insn
 uses_pt   := lib hal
 uses_mm   := lib hal pt

@@ -196,8 +196,9 @@ def reach():
             if n < 0x8000:
                 yield "%s over %d" % (name, n), begin + op(code, 2, 0, n, value) + filler + EXIT, b"", 1
         if n > 0x8000:	# only the long jump reaches that far; a branch beside it must still be right
-            yield "gotol over %d" % n, wide(2, 6) + op(ALU64 | MOV, 0, 0, 0, 1) + op(JMP | 0x20, 2, 0, 1, 5) + EXIT + \
-                op(JMP32, 0, 0, 0, n) + filler + EXIT, b"", 1
+            for value, want in ((5, 1), (6, 9)):
+                yield "gotol over %d, jgt %d" % (n, value), wide(2, 6) + op(ALU64 | MOV, 0, 0, 0, 9) + op(JMP | 0x20, 2, 0, 1, value) + \
+                    EXIT + op(ALU64 | MOV, 0, 0, 0, 1) + op(JMP32, 0, 0, 0, n) + filler + EXIT, b"", want
         yield "call over %d" % n, op(JMP | 0x80, 0, 1, 0, n + 2) + EXIT + filler + EXIT + op(ALU64 | MOV, 0, 0, 0, 3) + EXIT, b"", 3
 
 

@@ -491,6 +491,8 @@ static bool tail_from_function(void)
 	len = 0;
 	count_at(0);
 	put(MOV_X, 6, 1, 0, 0);
+	put(CALL, 0, 0, 0, 1);
+	put(MOV_X, 1, 6, 0, 0);
 	put(CALL, 0, BPF_PSEUDO_CALL, 0, 4);	/* to f */
 	put(MOV_X, 1, 6, 0, 0);
 	put(CALL, 0, BPF_PSEUDO_CALL, 0, 2);

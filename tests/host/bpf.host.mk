@@ -26,3 +26,8 @@ $(HB)/tine-bpf-run.arm64 $(HB)/bpf_jit.arm64: $(wildcard tests/bpf/*.h kernel/bp
 	$(Q)$(CC) $(BPF_NATIVE_FLAGS) -o $@ $(filter %.c,$^)
 .PHONY: bpf-tools
 bpf-tools: $(HB)/tine-bpf-run $(HB)/tine-bpf-run.arm64 $(HB)/bpf_jit.arm64
+
+# The verifier's sets of numbers.
+BPF_RANGE := $(addprefix kernel/bpf/verify/,range.c range_op.c range_div.c branch.c scalar.c)
+$(HB)/o/kernel/bpf/verify/%.o $(HB)/o/tests/host/test_bpf_range.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
+$(eval $(call host_test,test_bpf_range,tests/host/test_bpf_range.c $(BPF_RANGE) kernel/bpf/run/alu.c))
