@@ -81,7 +81,7 @@ def subtests(lines):
 
 
 def run(kernel, initrd, linux, log):
-    machine = qemu.Machine(kernel=kernel, initrd=initrd, memory=1024, cpus=2, cpu="max,pauth-impdef=on", linux=linux,
+    machine = qemu.Machine(kernel=kernel, initrd=initrd, memory=2560, cpus=2, cpu="max,pauth-impdef=on", linux=linux,
                            append="console=ttyAMA0 quiet rdinit=/init panic=-1")
     outcome = vm.boot(machine, SECONDS * len(PROGRAMS))
     with open(log, "w") as out:
