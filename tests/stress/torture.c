@@ -23,7 +23,7 @@ unsigned int pick_of(unsigned int *seed, unsigned int n) { return (unsigned int)
 uint64_t file_value(unsigned int page) { return 0xf11e000000000000 + page * 64; }
 
 /* --- members --------------------------------------------------------------------------------- */
-static void write_text(const char *path, const char *text)
+void write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 

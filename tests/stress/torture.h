@@ -45,6 +45,8 @@ void torture_check(void);
 /* A child of the calling thread: forks, tests, and returns when the child is gone. */
 void torture_fork(unsigned int *seed);
 uint64_t file_value(unsigned int page);
+/* Writes text into a file of the kernel, if there is such and it takes it. */
+void write_text(const char *path, const char *text);
 /* Writes value's marks into a page. */
 void mark(volatile uint64_t *page, uint64_t value);
 /* This thread's random numbers, 0 <= pick_of(s, n) < n. */

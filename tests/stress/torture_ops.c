@@ -371,6 +371,21 @@ static void op_look(struct range r, unsigned int *seed)
 	close(fd);
 }
 
+/* The kernel moves and splits what everybody has, while they work on it. */
+static void op_disturb(struct range r, unsigned int *seed)
+{
+	static const struct { const char *path, *text; } all[] = {
+		{ "/proc/sys/vm/compact_memory", "1" },
+		{ "/sys/kernel/debug/split_huge_pages", "1" },
+		{ "/proc/sys/vm/drop_caches", "1" },
+	};
+	unsigned int i = pick_of(seed, 3);
+
+	(void)r;
+	if (!pick_of(seed, 8))
+		write_text(all[i].path, all[i].text);
+}
+
 /* Pages that all processes of the family write: nothing is lost, and what was seen stays so. */
 static void op_common(struct range r, unsigned int *seed)
 {
@@ -393,7 +408,7 @@ void torture_step(unsigned int *seed)
 		op_map,	   op_map,    op_map,  op_unmap, op_write, op_write,	   op_write,
 		op_write,  op_write,  op_read, op_read,	 op_protect, op_protect,   op_drop,
 		op_drop,   op_advise, op_move, op_move,	 op_lock,  op_fork_advice, op_look,
-		op_common, op_advise,
+		op_common, op_advise, op_disturb,
 	};
 
 	ops[pick_of(seed, sizeof ops / sizeof *ops)](some_range(seed), seed);
