@@ -17,13 +17,14 @@
 #include <linux/mman.h>
 #include <fake/fake.h>
 #include <mm/thp.h>
+#include <mm/uio.h>
 #include "internal.h"
 #include "lru.h"
 #include "mm_model.h"
 
 #define THREADS 4u
 #define OWN 8u			/* pages of each thread */
-#define FILE_PAGES 8u
+#define FILE_PAGES 24u
 #define BASE (3 * GIB - (stride == 1 ? OWN * THREADS / 2 * PAGE_SIZE : 0))	/* or just a 2 MiB block */
 #define FILE_BASE (7 * GIB)
 #define BLOCK_BASE (9 * GIB)	/* place for two blocks of 2 MiB */
@@ -42,7 +43,24 @@ bool capable(int cap) { return true; }
 static void get(struct backing *b) { file.refs++; }
 static void put(struct backing *b) { BUG_ON(file.refs-- <= 0); }
 static const struct backing_ops ops = { .get = get, .put = put };
-static const struct mapping_ops cache_ops = { .keep = true };
+
+/* The file's page holds its number, or zeros. */
+static u64 tag(u64 index) { return 0xf11e0000 + index; }
+static u64 large_files;
+
+static int read_folio(struct mapping *m, struct folio *f)
+{
+	for (u32 i = 0; i < folio_nr_pages(f); i++) {
+		u64 *w = page_address(folio_page(f, i));
+
+		memset(w, 0, PAGE_SIZE);
+		w[1] = tag(f->page.index + i);
+	}
+	large_files += folio_order(f) > 0;
+	return 0;
+}
+static const struct mapping_ops memory_ops = { .keep = true };
+static const struct mapping_ops disk_ops = { .read_folio = read_folio };
 
 static u64 va_of(u32 t, u32 i)
 {
@@ -258,15 +276,47 @@ static void own_block(void)
 	}
 }
 
+static void read_file(u64 first, u64 n)
+{
+	u64 page[PAGE_SIZE / sizeof(u64)];
+
+	for (u64 i = first; i < first + n; i++) {
+		struct uio_seg seg;
+		struct uio u;
+		ssize_t r;
+
+		uio_kernel(&u, &seg, page, PAGE_SIZE);
+		r = mapping_read(&file.m, &file.b.ra, &u, i * PAGE_SIZE);
+		BUG_ON(r && r != (ssize_t)PAGE_SIZE);
+		if (r && page[1] && page[1] != tag(i))
+			panic("page %lu of the file reads %lx", i, page[1]);
+	}
+}
+
 static void file_page(u32 t)
 {
-	u64 va = FILE_BASE + fake_random(FILE_PAGES) * PAGE_SIZE + fake_random(2) * GIB;
+	u64 index = fake_random(FILE_PAGES);
+	u64 va = FILE_BASE + index * PAGE_SIZE + fake_random(2) * GIB, size;
+	bool write = fake_random(2);
 	enum fault_result r;
-	u64 *w = word(mm, va, fake_random(2), &r);
+	u64 *w = word(mm, va, write, &r);
 
 	BUG_ON(!w && r != FAULT_BUS);
-	if (t == 1 && !fake_random(3))
-		mapping_truncate(&file.m, fake_random(FILE_PAGES + 1) * PAGE_SIZE);
+	if (w && w[1] && w[1] != tag(index))
+		panic("page %lu of the file holds %lx", index, w[1]);
+	if (w && write)
+		w[1] = tag(index);
+	if (!fake_random(3))
+		read_file(fake_random(FILE_PAGES), 1 + fake_random(4));
+	if (!fake_random(8))
+		mapping_drop_clean(&file.m, 0, ~0ull);
+	if (t == 1 && !fake_random(3)) {
+		size = fake_random(FILE_PAGES + 1) * PAGE_SIZE;
+		BUG_ON(mapping_truncate(&file.m, fake_random(3) ? size : FILE_PAGES * PAGE_SIZE));
+	} else if (t == 3 && !fake_random(4)) {
+		BUG_ON(mapping_punch(&file.m, index * PAGE_SIZE,
+				     (index + 1 + fake_random(6)) * PAGE_SIZE));
+	}
 }
 
 /* The folio at some page is split or moved, while its owner and others go on. */
@@ -362,7 +412,10 @@ static void one_seed(u64 seed)
 	memset(&file, 0, sizeof(file));
 	memset(value, 0, sizeof(value));
 	memset(given, 0, sizeof(given));
-	mapping_init(&file.m, &cache_ops, NULL);
+	mapping_init(&file.m, seed % 2 ? &memory_ops : &disk_ops, NULL);
+	shmem_policy.order[2] = fake_random(2) ? SHMEM_ALWAYS : SHMEM_NEVER;
+	shmem_policy.order[3] = fake_random(2) ? SHMEM_WITHIN : SHMEM_NEVER;
+	shmem_policy_update(&shmem_policy);
 	file.m.size = FILE_PAGES * PAGE_SIZE;
 	file.b = (struct backing){
 		.ops = &ops, .mapping = &file.m, .may_write = true, .may_exec = true};
@@ -404,10 +457,68 @@ static void run(u64 seeds, bool hw)
 	arch_hw_af = arch_hw_dbm = true;
 	print_message("%lu forks, %lu pages given up and taken\n", forks, taken);
 	assert_int_not_equal(taken, 0);
+	assert_int_not_equal(large_files, 0);
 }
 
 static void threads(void **state) { run(150, true); }
 static void threads_software_bits(void **state) { run(80, false); }
+
+/* --- memory given up and written to again while reclaim takes it ------------------------------ */
+#define LAZY_PAGES 4u
+
+static void lazy_thread(void *arg)
+{
+	u64 base = BASE + (u64)arg * LAZY_PAGES * PAGE_SIZE, val[LAZY_PAGES] = { 0 }, *w;
+	bool gone[LAZY_PAGES] = { false };
+	enum fault_result r;
+
+	mm_switch(NULL, mm);
+	for (u64 n = 1; n < 200; n++) {
+		u32 i = fake_random(LAZY_PAGES);
+		u64 va = base + i * PAGE_SIZE;
+
+		if ((u64)arg == 2) {
+			lru_shrink(8, 0, false);
+			continue;
+		}
+		w = word(mm, va, fake_random(2), &r);
+		BUG_ON(!w);
+		if (*w != val[i] && (*w || !gone[i]))
+			panic("page %u holds %lx, expected %lx", i, *w, val[i]);
+		taken += *w != val[i];
+		w = word(mm, va, true, &r);
+		BUG_ON(!w);
+		*w = val[i] = n;
+		gone[i] = fake_random(3);
+		if (gone[i])
+			BUG_ON(mm_madvise(mm, va, PAGE_SIZE, MADV_FREE));
+	}
+	mm_switch(mm, NULL);
+}
+
+static void lazy(void **state)
+{
+	void *args[3] = { (void *)0, (void *)1, (void *)2 };
+	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
+
+	taken = 0;
+	for (u64 seed = first; seed < first + 100; seed++) {
+		fake_init(8 * MIB, seed);
+		thp_policy_set(THP_MIN_ORDER, THP_NEVER);
+		fake_switch_rate = 2 + fake_random(5);
+		arch_hw_af = arch_hw_dbm = seed % 4;
+		mm = mm_create();
+		for (u32 i = 0; i < 2 * LAZY_PAGES; i++)
+			map_one(BASE + i * PAGE_SIZE);
+		fake_run(3, lazy_thread, args);
+		fake_check_tlbs();
+		mm_put(mm);
+		BUG_ON(fake_pages_used() || fake_objects_used());
+	}
+	arch_hw_af = arch_hw_dbm = true;
+	print_message("%lu pages given up and taken\n", taken);
+	assert_int_not_equal(taken, 0);
+}
 
 /* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's
  * page --- */
@@ -473,6 +584,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(threads),
 		cmocka_unit_test(threads_software_bits),
+		cmocka_unit_test(lazy),
 		cmocka_unit_test(asids),
 	};
 
