@@ -13,10 +13,8 @@ static struct bpf_scalar settle(struct bpf_scalar s)
 		return (struct bpf_scalar){ no_value(64), no_value(32) };
 	up.bits.value = s.low.bits.value;
 	up.bits.mask = s.low.bits.mask | high;
-	if (s.wide.umin >> 32 == s.wide.umax >> 32) {	/* the high half is known */
-		up.umin = (s.wide.umin & high) | s.low.umin;
-		up.umax = (s.wide.umax & high) | s.low.umax;
-	}
+	up.umin = (s.wide.umin & high) | s.low.umin;	/* no half is less than its least */
+	up.umax = (s.wide.umax & high) | s.low.umax;
 	s.wide = bpf_range_both(64, s.wide, up);
 	return s;
 }
@@ -74,7 +72,7 @@ struct bpf_scalar bpf_scalar_alu(const struct bpf_insn *i, const struct bpf_scal
 		if (!wide)
 			return zero_extended(bpf_range_sign_extend(32, (u32)i->off, &src->low));
 		/* The low half may know more of the bits that stay. */
-		s.wide = i->off == 32 ? src->low : bpf_range_truncate(32, (u32)i->off, &src->low);
+		s.wide = bpf_range_truncate(32, (u32)i->off, &src->low);
 		s.wide = bpf_range_zero_extend((u32)i->off, 64, &s.wide);
 		s.wide = bpf_range_sign_extend(64, (u32)i->off, &s.wide);
 		return settle(s);
