@@ -176,9 +176,11 @@ SYSCALL(process_madvise)
 	ret = PTR_ERR(mm);
 	if (!IS_ERR(mm)) {
 		ret = -ESRCH;
-		if (mm_get_live(mm)) {
+		if (mm == current_mm()) {
 			ret = advise_ranges(mm, &ranges, (u32)a[2], (int)a[3]);
-			mm_put(mm);
+		} else if (mm_borrow_live(mm)) {
+			ret = advise_ranges(mm, &ranges, (u32)a[2], (int)a[3]);
+			mm_return(mm);
 		}
 		mm_drop(mm);
 	}
