@@ -91,7 +91,6 @@ MUTATIONS = (	# name, file, what, instead
     ("one_page_of_a_block_copied_into_all", "kernel/mm/fault.c", "(u64)n * PAGE_SIZE), n);", "(u64)n * PAGE_SIZE), 1);"),
     ("unmapped_block_takes_its_neighbours", "kernel/mm/zap.c",
      "	if (unlikely(w->level != 3) && page_test(&f->page, PG_ANON) && cut_by(w, i)) {", "	if (0) {"),
-    ("dontneed_stops_at_a_block", "kernel/mm/madvise.c", "	} while (z.cut);", "	} while (0);"),
     ("vma_boundary_inside_a_block", "kernel/mm/vma_edit.c",
      "	if (pt_split_at(&v->mm->pt, addr, PT_CUT))\n		return ERR_PTR(-ENOMEM);\n", ""),
     ("move_of_a_block_to_where_it_does_not_fit", "kernel/mm/mremap.c", "	if (!is_aligned(old | new, PMD_SIZE) || len < PMD_SIZE)",
