@@ -17,7 +17,7 @@ RUNS = ((), 1), (("--jit",), 12), (("--jit", "--exclusives", "--near"), 40), (("
 def load_cases():
     sys.path.insert(0, os.path.join(TOP, "tests/bpf"))
     import cases
-    return cases.GROUPS
+    return cases
 
 
 def answers(options, group):
@@ -54,6 +54,14 @@ def known_results(report, groups):
         report.note("# bpf: %d programs by %s" % (count, " ".join(options) or "the interpreter"))
 
 
+def image_sizes(report, sizes):
+    group = [(name, program, b"", most) for name, program, most in sizes]
+    lines = answers(["--jit", "--size"], group)
+    over = ["%s: %s bytes, at most %d" % (name, line, most) for (name, _, _, most), line in zip(group, lines)
+            if line.startswith("error") or int(line, 16) > most]
+    report.result("bpf: image sizes", "; ".join(over) if len(lines) == len(group) else repr(lines))
+
+
 def plugin(report):
     """The protocol of the conformance suite: hexadecimal with blanks, memory as an argument."""
     for options in ([], ["--jit"]):
@@ -70,7 +78,9 @@ def suite_bpf(o, report):
     if built.wait():
         raise Error("building the BPF tools failed:\n" + output[-2000:])
     plugin(report)
-    known_results(report, {name: list(cases()) for name, cases in load_cases().items()})
+    cases = load_cases()
+    known_results(report, {name: list(make_cases()) for name, make_cases in cases.GROUPS.items()})
+    image_sizes(report, cases.IMAGE_SIZES)
     seed = str(int(time.time()))
     follow(subprocess.Popen(["qemu-aarch64", os.path.join(TOP, "build/host/bpf_jit.arm64"), str(o.seconds or 2), seed],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -223,3 +223,19 @@ def refused():
 
 
 GROUPS = {f.__name__: f for f in (alu, byte_order, jumps, memory, atomics, flow, reach, refused)}
+
+
+def filter_of_20():
+    """Reads words of the context, compares, exits in two places."""
+    load, ne, eq = LDX | MEM, JMP | 0x50, JMP | 0x10
+    return op(ALU64 | MOV | 8, 6, 1) + op(load, 2, 6, 0) + op(ne, 2, 0, 14, 64) + op(load, 3, 6, 16) + op(ne, 3, 0, 12, 8) + \
+        op(load, 4, 6, 4) + op(ALU64 | RSH, 4, 0, 0, 16) + op(ALU64 | AND, 4, 0, 0, 0xff) + op(eq, 4, 0, 2, 6) + op(eq, 4, 0, 1, 17) + \
+        op(JMP, 0, 0, 6) + op(load, 5, 6, 8) + op(ALU64 | AND, 5, 0, 0, 0x1fff) + op(ne, 5, 0, 3, 0) + op(ALU64 | MOV, 0, 0, 0, 1) + \
+        op(ALU | LSH, 0, 0, 0, 4) + EXIT + op(ALU64 | MOV) + op(ALU64 | ADD) + EXIT
+
+
+# What the JIT's image may be at most, in bytes.
+IMAGE_SIZES = [("two instructions", op(ALU64 | MOV) + EXIT, 8), ("a filter of 20", filter_of_20(), 96)] + [
+    ("constant %x" % v, wide(0, v) + EXIT, 4 + 4 * n) for v, n in (
+        (0, 1), (M64, 1), (0xffff, 1), (M64 - 0xffff0000, 1), (0xffffffff, 1), (0xfffffffe, 1), (0x12345678, 2), (0x5555555555555555, 1),
+        (M64 ^ 0x1234, 1), (M64 ^ 0x12345678, 2), (0xffff000012345678, 3), (0x123456789abcdef0, 4))]
