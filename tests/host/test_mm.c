@@ -68,7 +68,7 @@ static void run(struct mm_model_config c, u64 seeds)
 			fail_msg("%s has never done anything", mm_model_op(i));
 }
 
-static void sequences(void **state) { run((struct mm_model_config){ 0 }, 60); }
+static void sequences(void **state) { run((struct mm_model_config){ 0 }, 30); }
 static void sequences_wide(void **state) { run((struct mm_model_config){ .wide = true }, 20); }
 static void sequences_large(void **state)
 {
@@ -96,9 +96,9 @@ static void every_event(void **state)
 }
 static void sequences_few_asids(void **state)
 {
-	run((struct mm_model_config){ .few_asids = true }, 40);
+	run((struct mm_model_config){ .few_asids = true }, 20);
 }
-static void sequences_failing(void **state) { run((struct mm_model_config){ .fail_rate = 30 }, 60); }
+static void sequences_failing(void **state) { run((struct mm_model_config){ .fail_rate = 30 }, 30); }
 static void sequences_wide_failing(void **state)
 {
 	run((struct mm_model_config){ .wide = true, .fail_rate = 100 }, 20);
