@@ -5,7 +5,7 @@
 #include <pt/pt.h>
 #include "internal.h"
 
-pte_t *pt_table_alloc(struct pt_tree *pt, int level, u64 va)
+pte_t *pt_table_new(int level, u64 va)
 {
 	pte_t *t = page_alloc(ALLOC_ZERO);
 	struct page *node;
@@ -19,18 +19,32 @@ pte_t *pt_table_alloc(struct pt_tree *pt, int level, u64 va)
 	spin_init(&node->lock);
 	node->pinned_below = 0;
 	page_set(node, PG_TABLE);
-	__atomic_fetch_add(&pt->nr_tables, 1, __ATOMIC_RELAXED);
 	mem_stat_add(STAT_TABLES, 1);
+	return t;
+}
+
+void pt_table_release(struct page *node)
+{
+	page_clear(node, PG_TABLE);
+	atomic_set(&node->mapcount, 0);
+	ref_init(&node->refcount);	/* page_free takes the last one */
+	mem_stat_add(STAT_TABLES, -1);
+	page_free(page_address(node));
+}
+
+pte_t *pt_table_alloc(struct pt_tree *pt, int level, u64 va)
+{
+	pte_t *t = pt_table_new(level, va);
+
+	if (t)
+		__atomic_fetch_add(&pt->nr_tables, 1, __ATOMIC_RELAXED);
 	return t;
 }
 
 void pt_table_free(struct pt_tree *pt, struct page *node)
 {
-	page_clear(node, PG_TABLE);
-	atomic_set(&node->mapcount, 0);
 	__atomic_fetch_sub(&pt->nr_tables, 1, __ATOMIC_RELAXED);
-	mem_stat_add(STAT_TABLES, -1);
-	page_free(page_address(node));
+	pt_table_release(node);
 }
 
 int pt_init(struct pt_tree *pt)

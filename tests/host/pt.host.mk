@@ -3,3 +3,4 @@
 $(eval $(call host_test,test_pt,tests/host/test_pt.c $(HOST_MM)))
 $(eval $(call host_test,test_fake_mmu,tests/host/test_fake_mmu.c $(HOST_MM)))
 $(eval $(call host_test,test_pt_rule,tests/host/test_pt_rule.c $(HOST_MM)))
+$(eval $(call host_test,test_pt_share,tests/host/test_pt_share.c $(HOST_MM)))

@@ -86,22 +86,26 @@ static struct way *find_way(struct fake_cpu *cpu, u64 va, int level)
 	return NULL;
 }
 
-static void keep_way(struct fake_cpu *cpu, u64 va, int level, pte_t *table)
+static void keep_way(struct fake_cpu *cpu, u64 va, int level, pte_t *table, bool ro)
 {
 	struct way *w = find_way(cpu, va, level);
 
 	if (!w)
 		w = &cpu->way[fake_random(WAYS)];
-	*w = (struct way){ .used = true, .level = (u8)level, .asid = cpu->asid,
+	*w = (struct way){ .used = true, .level = (u8)level, .ro = ro, .asid = cpu->asid,
 		.va = align_down(va, level_span(level - 1)), .root = cpu->root, .table = table };
 }
 
-/* The leaf entry for va as this CPU sees it, perhaps by a cached way; NULL: there is none. */
-static pte_t *walk(struct fake_cpu *cpu, u64 va, int *level)
+/*
+ * The leaf entry for va as this CPU sees it, perhaps by a cached way; NULL: there is none. ro: a
+ * table on the way allows no writes, whatever the leaf says.
+ */
+static pte_t *walk(struct fake_cpu *cpu, u64 va, int *level, bool *ro)
 {
 	pte_t *t = cpu->root;
 
 	*level = 0;
+	*ro = false;
 	if (!t)
 		return NULL;
 	for (int l = 3; l > 0 && !*level; l--) {
@@ -110,6 +114,7 @@ static pte_t *walk(struct fake_cpu *cpu, u64 va, int *level)
 		if (w && fake_random(8)) {
 			t = w->table;
 			*level = l;
+			*ro = w->ro;
 		}
 	}
 	for (;; ++*level) {
@@ -120,7 +125,8 @@ static pte_t *walk(struct fake_cpu *cpu, u64 va, int *level)
 		if (pte_kind(*e, *level) == PTE_LEAF)
 			return e;
 		t = phys_to_virt(pte_table(*e));
-		keep_way(cpu, va, *level + 1, t);
+		*ro |= pte_table_ro(*e);
+		keep_way(cpu, va, *level + 1, t, *ro);
 	}
 }
 
@@ -160,18 +166,21 @@ static void set_by_hardware(pte_t *at, int level, u64 set, u64 clear)
 static pte_t fetch(struct fake_cpu *cpu, u64 va, enum fake_access_kind kind, bool speculative,
 	int *level)
 {
-	pte_t *at = walk(cpu, va, level), n;
+	bool ro;
+	pte_t *at = walk(cpu, va, level, &ro), n;
 	u64 set = 0, clear = 0;
 
 	if (!at || (!(at->v & PTE_AF) && !arch_hw_af))
 		return pte_none();
 	if (!(at->v & PTE_AF))
 		set = PTE_AF;
-	if (kind == FAKE_WRITE && !speculative && arch_hw_dbm && (at->v & PTE_DBM))
+	if (kind == FAKE_WRITE && !speculative && !ro && arch_hw_dbm && (at->v & PTE_DBM))
 		clear = at->v & PTE_AP_RDONLY;
 	n.v = (at->v | set) & ~clear;
 	if (set || clear)
 		set_by_hardware(at, *level, set, clear);
+	if (ro)
+		n.v = (n.v | PTE_AP_RDONLY) & ~PTE_DBM;
 	insert(cpu, va, at, *level, n);
 	return n;
 }

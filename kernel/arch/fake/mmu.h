@@ -17,12 +17,14 @@ struct tlb_entry {
 	u16 asid;
 	u64 va;
 	pte_t *root, *at;
-	pte_t value;		/* as at was, its address that of va */
+	/* as at was, its address that of va; read-only if a table on the way is (APTable) */
+	pte_t value;
 };
 /* A cached way: the table of level (1 to 3) for what an entry of the level above spans from va. */
 struct way {
 	bool used;
 	u8 level;
+	bool ro;		/* by APTable of an entry on the way to it */
 	u16 asid;
 	u64 va;
 	pte_t *root, *table;

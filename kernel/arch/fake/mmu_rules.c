@@ -7,6 +7,8 @@
  *    memory type, shareability and nG, nor kind (block or table) and contiguous bit change. With
  *    arch_bbm_level 2 kind and contiguous bit may change where every page keeps its address. Level
  *    1 allows that only to descriptors with the nT bit, which ours never have: it is level 0 here.
+ *    A table may give way to another that says the same or allows less: whichever of them a CPU
+ *    still has, it finds the same pages. Until it is told, the new one does not change.
  *  - An entry is made (valid) only where no TLB holds anything else for what it maps: another
  *    address or type, or another size (level 2: unless the address is the same), or a way to
  *    another table. So each CPU finds at most one translation of an address.
@@ -27,6 +29,7 @@
 #define FIXED (PTE_ATTRINDX | PTE_SH | PTE_NG)	/* never changed live */
 #define BLOCKS (512 / CONT_PTES)
 
+static bool replaced;	/* a table has been, since the start */
 static u32 *changed;	/* by frame of a table: its aligned 16s with contiguous entries changed */
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -42,6 +45,21 @@ static pte_t *entry_of(pte_t *root, u64 va, int stop, int *level)
 			return e;
 		t = phys_to_virt(pte_table(*e));
 	}
+}
+
+/* A table between root and the entry of level for va allows no writes. */
+static bool way_is_ro(pte_t *root, u64 va, int level)
+{
+	pte_t *t = root;
+
+	for (int l = 0; l < level; l++) {
+		pte_t e = t[level_index(va, l)];
+
+		if (pte_table_ro(e))
+			return true;
+		t = phys_to_virt(pte_table(e));
+	}
+	return false;
 }
 
 bool fake_permits(pte_t p, enum fake_access_kind kind)
@@ -144,6 +162,7 @@ void fake_rules_reset(void)
 	free(changed);
 	changed = calloc(fake_ram_size >> PAGE_SHIFT, sizeof(*changed));
 	fake_before_unlock = unlocking;
+	replaced = false;
 }
 
 /* --- one entry ------------------------------------------------------------------------------- */
@@ -159,6 +178,21 @@ static bool maps_same(const pte_t *t, int level, pte_t first)
 		} else if (pte_pfn(t[i]) != pte_pfn(first) || ((t[i].v ^ first.v) & FIXED)) {
 			return false;
 		}
+	}
+	return true;
+}
+
+/* The table b says what a says, both of level, and allows no more. */
+static bool says_the_same(const pte_t *a, const pte_t *b, int level)
+{
+	for (u32 i = 0; i < 512; i++) {
+		bool leaf = pte_kind(a[i], level) == PTE_LEAF;
+
+		if (pte_kind(a[i], level) != pte_kind(b[i], level) || pte_pfn(a[i]) != pte_pfn(b[i]))
+			return false;
+		if (leaf && (((a[i].v ^ b[i].v) & (FIXED | PTE_CONT_BIT)) ||
+			     (fake_permits(b[i], FAKE_WRITE) && !fake_permits(a[i], FAKE_WRITE))))
+			return false;
 	}
 	return true;
 }
@@ -184,6 +218,11 @@ static void check_live(pte_t old, pte_t new, int level)
 			panic("break before make: block and table: %lx -> %lx", old.v, new.v);
 		if (!maps_same(phys_to_virt(pte_table(table)), level + 1, leaf))
 			panic("block and table, not of the same pages: %lx -> %lx", old.v, new.v);
+		return;
+	}
+	if (was_table && pte_pfn(old) != pte_pfn(new) &&
+	    says_the_same(phys_to_virt(pte_table(old)), phys_to_virt(pte_table(new)), level + 1)) {
+		replaced = true;
 		return;
 	}
 	if (pte_pfn(old) != pte_pfn(new))
@@ -233,7 +272,8 @@ static bool strays(const struct way *w, u64 va, pte_t new, int level)
 			return arch_bbm_level < 2 || !maps_same(w->table, w->level, new);
 		}
 		if (level + 1 == w->level)
-			return phys_to_virt(pte_table(new)) != (void *)w->table;
+			return phys_to_virt(pte_table(new)) != (void *)w->table &&
+			       !says_the_same(w->table, phys_to_virt(pte_table(new)), w->level);
 	}
 	return false;
 }
@@ -271,6 +311,19 @@ static void check_cached(pte_t *p, pte_t new, int level)
 	}
 }
 
+/* The table of p has replaced another, to which some CPU still has a way. */
+static void check_replaced(pte_t *p, pte_t new, int level)
+{
+	u64 va = virt_to_page(p)->index + (u64)p % PAGE_SIZE / sizeof(*p) * level_span(level);
+	int l;
+
+	for_each_way(c, w)
+		if (w->level == level && overlap(w->va, way_span(w), va, level_span(level)) &&
+		    !same_table(w->table, p) && entry_of(w->root, va, level, &l) == p)
+			panic("CPU %u has a way to the table before, for va %lx asid %u, where %lx is made",
+			      c, va, w->asid, new.v);
+}
+
 void fake_check_store(pte_t *p, pte_t old, pte_t new)
 {
 	struct page *node = virt_to_page(p);
@@ -287,6 +340,8 @@ void fake_check_store(pte_t *p, pte_t old, pte_t new)
 	if (pte_kind(new, level) == PTE_LEAF)
 		check_beside(p, new, level);
 	check_cached(p, new, level);
+	if (replaced && level > 0)
+		check_replaced(p, new, level);
 }
 
 void fake_check_insert(u32 cpu, const struct tlb_entry *e)
@@ -357,6 +412,8 @@ static void check_translation(u32 cpu, const struct tlb_entry *e)
 		int level;
 		pte_t *at = entry_of(e->root, va, e->level, &level), now = united(at, level);
 
+		if (way_is_ro(e->root, va, level))
+			now.v = (now.v | PTE_AP_RDONLY) & ~PTE_DBM;
 		if (!pte_valid(now) || pte_kind(now, level) != PTE_LEAF ||
 		    ((now.v ^ e->value.v) & PTE_CONT_BIT) || level != e->level ||
 		    contradict(e, va, now, level))
@@ -393,6 +450,9 @@ void fake_check_tlbs(void)
 			panic("CPU %u has a way to a level %d table for va %lx asid %u, the table "
 			      "says %lx",
 			      c, w->level, w->va, w->asid, at->v);
+		if (!w->ro && way_is_ro(w->root, w->va, w->level))
+			panic("CPU %u may write by a way to a level %d table for va %lx asid %u",
+			      c, w->level, w->va, w->asid);
 	}
 	check_all_blocks();
 }

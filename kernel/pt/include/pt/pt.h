@@ -131,6 +131,36 @@ static inline bool pt_at_block(pte_t *p, pte_t e, u32 left)
 	return pte_cont(e) && left >= CONT_PTES && !((u64)p % (CONT_PTES * sizeof(pte_t)));
 }
 
+/* --- tables with several owners (pt/share.c, docs/cow-tables.md) ------------------------------- */
+/* What to do with leaves is the caller's: they map what pt does not know. Neither may fail. */
+struct pt_leaf_ops {
+	/*
+	 * The leaves among n entries at from are copied to the empty ones at to, with references and
+	 * rights as T3 says. Both nodes locked. Returns how many.
+	 */
+	i32 (*copy)(pte_t *from, pte_t *to, u32 n, int level, void *arg);
+	/* The leaves among n entries of a table that nobody can reach any more lose what they hold. */
+	void (*drop)(pte_t *p, u32 n, int level, void *arg);
+};
+/*
+ * child, empty, gets what parent has, all of it shared; both are ours to change. The caller
+ * invalidates the parent's ASID before the child runs.
+ */
+void pt_share(struct pt_tree *child, struct pt_tree *parent);
+/*
+ * Every table that maps a part of [start, end) becomes the tree's own, as far as there are tables.
+ * mm->lock held for writing. 0 or -ENOMEM: some may be. Sleeps.
+ */
+int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops,
+	   void *arg) __must_check;
+/* No table on the way to va is shared, or was and has not been taken back. */
+bool pt_is_own(const struct pt_tree *pt, u64 va);
+/*
+ * The tree goes, and of what it refers to that which nobody else does. No CPU has it loaded, its
+ * ASID has been invalidated.
+ */
+void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg);
+
 /* --- taking blocks apart (pt/repaint.c) ------------------------------------------------------ */
 /* What made it necessary: counted (/proc/vmstat). */
 enum pt_cause {
