@@ -22,6 +22,7 @@ SUITES = {
     "check": [],
     "host": BUILD + HOST + [("/usr/include/cmocka.h", "libcmocka-dev")],
     "bpf": BUILD + HOST + [("qemu-aarch64", "qemu-user")],
+    "model": HOST + [("spin", "spin")],
     "boot": BUILD + QEMU,
     "guest": BUILD + GUEST_TEST,
     "run": BUILD + QEMU,

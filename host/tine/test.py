@@ -11,6 +11,7 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "check": ("suite_host", "format, static and layer rules of the sources", True),
     "host": ("suite_host", "unit tests of the core folders, on this machine, under sanitizers", True),
     "bpf": ("suite_bpf", "BPF on this machine: interpreter, and JIT under qemu-aarch64", True),
+    "model": ("suite_model", "the protocol of copy-on-write page tables, and each of its rules broken, by spin", True),
     "boot": ("suite_boot", "boots on every CPU, interrupt controller, memory size and CPU count", True),
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
