@@ -51,7 +51,7 @@ static int kill_one(i32 pid, int sig, const siginfo_t *info)
 
 	if (pid == current_proc()->pid)
 		return kill_process(current_proc(), sig, info);
-	p = process_by_pid(pid);
+	p = process_of_thread(pid);	/* kill(2) takes the number of any of its threads */
 	if (!p)
 		return -ESRCH;
 	err = kill_process(p, sig, info);

@@ -174,6 +174,18 @@ struct process *process_by_pid(i32 nr)
 	return p;
 }
 
+struct process *process_of_thread(i32 nr)
+{
+	u64 flags = spin_lock_irqsave(&proc_lock);
+	struct pid *pid = pid_find(nr);
+	struct process *p = !pid ? NULL : pid->proc ? pid->proc : pid->task ? pid->task->proc : NULL;
+
+	if (p)
+		ref_get(&p->ref);
+	spin_unlock_irqrestore(&proc_lock, flags);
+	return p;
+}
+
 struct process *process_next(i32 from)
 {
 	struct process *found = NULL;

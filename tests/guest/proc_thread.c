@@ -183,6 +183,7 @@ TEST(wait_nothread)
 	ERR(wait4(kid, &st, WNOHANG | __WNOTHREAD, NULL), ECHILD);
 	ERR(waitid(P_PID, kid, &si, WEXITED | WNOHANG | __WNOTHREAD), ECHILD);
 	CHECK_EQ(wait4(kid, &st, WNOHANG, NULL), 0);
+	CHECK_EQ(kill(tid, 0), 0);	/* any thread's number stands for the process */
 	go = 1;		/* its children become ours */
 	CHECK_EQ(pthread_join(th, NULL), 0);
 	while (!kill(tid, 0))	/* pthread_join does not wait for the thread's very end */

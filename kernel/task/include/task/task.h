@@ -171,6 +171,7 @@ extern struct spinlock proc_lock;	/* taken with interrupts off */
 /* Referenced, or NULL. */
 struct task *task_by_tid(i32 tid);
 struct process *process_by_pid(i32 pid);
+struct process *process_of_thread(i32 tid);	/* by the number of any of its threads */
 /*
  * The address space of p, referenced (mm_put), if every process that uses it is being killed or
  * exits. ERR_PTR(-ESRCH): it is gone already; ERR_PTR(-EINVAL): somebody lives on. No locks.
