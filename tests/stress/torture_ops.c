@@ -262,6 +262,8 @@ static void op_drop(struct range r, unsigned int *seed)
 
 	if (!all_of(r, lazily ? is_anon : is_mapped))
 		return;
+	for (unsigned int k = r.i; lazily && k < r.i + r.n; k++)
+		model[k].lazy = 1;	/* before: another may fork meanwhile */
 	if (madvise(start_of(r), r.n * PAGE, lazily ? MADV_FREE : MADV_DONTNEED)) {
 		MUST(short_of(errno));
 		give_up(r);
