@@ -26,6 +26,7 @@ enum owner {
 	OWN_KVM,
 	OWN_KSTACK,
 	OWN_KTABLE,
+	OWN_EXEC,
 	OWN_OTHER,
 	OWN_NOBODY,
 	NR_OWNERS
@@ -33,14 +34,14 @@ enum owner {
 static const char *const owner_name[] = {
 	"free",		"free_on_cpus", "reserved",  "slab",	"kmalloc",
 	"table",	"page_cache",	"anonymous", "vmalloc", "kernel_stack",
-	"kernel_table", "other",	"nobody",
+	"kernel_table", "exec",	"other",	"nobody",
 };
 
 static enum owner owner_of(const struct page *p)
 {
 	static const u8 by_kind[] = {
 		[PAGE_KMALLOC] = OWN_KMALLOC, [PAGE_KVM] = OWN_KVM, [PAGE_KSTACK] = OWN_KSTACK,
-		[PAGE_KTABLE] = OWN_KTABLE,
+		[PAGE_KTABLE] = OWN_KTABLE, [PAGE_EXEC] = OWN_EXEC,
 	};
 	u32 flags = READ_ONCE(p->flags), kind = p->kind;
 
@@ -110,7 +111,7 @@ static bool expected(enum owner o, u64 *n)
 	static const struct { u8 owner, stat; } counted[] = {
 		{ OWN_SLAB, STAT_SLAB }, { OWN_KMALLOC, STAT_KMALLOC }, { OWN_KVM, STAT_KVM },
 		{ OWN_KSTACK, STAT_KSTACK },
-		{ OWN_KTABLE, STAT_KTABLES }, { OWN_TABLE, STAT_TABLES },
+		{ OWN_KTABLE, STAT_KTABLES }, { OWN_EXEC, STAT_EXEC }, { OWN_TABLE, STAT_TABLES },
 		{ OWN_ANON, STAT_ANON },
 	};
 

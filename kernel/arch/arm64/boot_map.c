@@ -24,8 +24,8 @@ extern const i32 _pansites_start[], _pansites_end[];
 #define KERNEL_LEAF	(PTE_VALID | PTE_AF | PTE_UXN | field_put(PTE_SH, PTE_SH_INNER) | \
 			 field_put(PTE_ATTRINDX, ATTR_NORMAL))
 #define BLOCK_RO	(KERNEL_LEAF | PTE_PXN | PTE_AP_RDONLY)
-#define PAGE_RX		(KERNEL_LEAF | PTE_TYPE | PTE_AP_RDONLY)
-#define PAGE_RO		(PAGE_RX | PTE_PXN)
+#define BLOCK_RX	(KERNEL_LEAF | PTE_AP_RDONLY)
+#define PAGE_RO		(KERNEL_LEAF | PTE_TYPE | PTE_PXN | PTE_AP_RDONLY)
 #define PAGE_RW		(KERNEL_LEAF | PTE_TYPE | PTE_PXN | PTE_DBM)
 
 static __always_inline void table_at(pte_t *entry, const void *table)
@@ -53,7 +53,7 @@ __attribute__((target("strict-align"), optimize("no-tree-loop-distribute-pattern
 void boot_map(u64 image, u64 fdt)
 {
 	u64 pages = (u64)(_kimage_end - _kimage_start) >> PAGE_SHIFT;
-	u64 text_end = (u64)(_rodata_start - _kimage_start) >> PAGE_SHIFT;
+	u64 text_blocks = (u64)(_rodata_start - _kimage_start) >> PMD_SHIFT;
 	u64 ro_end = (u64)(_rodata_end - _kimage_start) >> PAGE_SHIFT;
 	u64 guard = ((u64)(boot_stack - _kimage_start) >> PAGE_SHIFT) - 1;
 
@@ -64,10 +64,12 @@ void boot_map(u64 image, u64 fdt)
 
 	table_at(&kernel_root[(KIMAGE_VA >> 39) & 511], image_l1);
 	table_at(&image_l1[(KIMAGE_VA >> 30) & 511], image_l2);
-	for (u64 i = 0; i < pages; i++)
+	for (u64 i = 0; i < text_blocks; i++)
+		image_l2[i].v = (image + (i << PMD_SHIFT)) | BLOCK_RX;
+	for (u64 i = text_blocks << 9; i < pages; i++)
 		image_l3[i >> 9][i & 511].v = i == guard ? 0 : (image + (i << PAGE_SHIFT)) |
-			(i < text_end ? PAGE_RX : i < ro_end ? PAGE_RO : PAGE_RW);
-	for (u64 i = 0; i << 9 < pages; i++)
+			(i < ro_end ? PAGE_RO : PAGE_RW);
+	for (u64 i = text_blocks; i << 9 < pages; i++)
 		table_at(&image_l2[i], image_l3[i]);
 	table_at(&image_l2[(FIXMAP_DEV >> PMD_SHIFT) & 511], fixdev_l3);
 	if (fdt && fdt >> 48 == 0)

@@ -18,7 +18,7 @@ extern char _kimage_start[], _kimage_end[], _rodata_end[];
 void mmu_init(paddr_t image) { kimage_voffset = KIMAGE_VA - image; }
 
 /* Tables inside the image are reached there: they are needed before the linear map. */
-static pte_t *table_va(paddr_t pa)
+pte_t *table_va(paddr_t pa)
 {
 	paddr_t image = KIMAGE_VA - kimage_voffset;
 
@@ -49,7 +49,7 @@ static pte_t *entry_for(u64 va, int level, paddr_t (*alloc)(void))
 	return &t[index_at(va, level)];
 }
 
-static pte_t kernel_leaf(paddr_t pa, int level, int type, bool write)
+pte_t kernel_leaf(paddr_t pa, int level, int type, bool write)
 {
 	struct leaf l = {.pa = pa,
 			 .level = (u8)level,
@@ -132,7 +132,7 @@ int arch_kmap(u64 va, paddr_t pa, u64 size, int mem_type, bool write, paddr_t (*
 	return err;
 }
 
-static pte_t *lookup(u64 va, int *level)
+pte_t *kernel_entry(u64 va, int *level)
 {
 	pte_t *t = kernel_root;
 
@@ -149,7 +149,7 @@ void arch_kunmap(u64 va, u64 size)
 {
 	for (u64 at = va; at < va + size;) {
 		int level;
-		pte_t *e = lookup(at, &level);
+		pte_t *e = kernel_entry(at, &level);
 		u64 span = 1ul << (39 - 9 * level);
 
 		if (!pte_is_none(*e))
@@ -162,7 +162,7 @@ void arch_kunmap(u64 va, u64 size)
 paddr_t arch_kernel_lookup(u64 va)
 {
 	int level;
-	pte_t p = *lookup(va, &level);
+	pte_t p = *kernel_entry(va, &level);
 	u64 span = 1ul << (39 - 9 * level);
 
 	return pte_is_none(p) ? 0 : (p.v & PTE_OA & ~(span - 1)) + (va & (span - 1));

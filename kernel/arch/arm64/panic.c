@@ -40,6 +40,14 @@ const char *arch_symbol(u64 addr, u64 *offset)
 	return kallsyms_text + kallsyms_names[lo];
 }
 
+const char *arch_symbol_nth(u32 n, u64 *addr)
+{
+	if (n >= kallsyms_count)
+		return NULL;
+	*addr = (u64)_kimage_start + kallsyms_offsets[n];
+	return kallsyms_text + kallsyms_names[n];
+}
+
 static void print_pc(const char *what, u64 pc)
 {
 	u64 off;

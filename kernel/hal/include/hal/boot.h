@@ -38,6 +38,8 @@ void arch_set_psci(bool use_hvc);
 void arch_set_mpidr(u32 cpu, u64 mpidr);
 /* The symbol that a kernel text address lies in, and how far behind its start; NULL: none. */
 const char *arch_symbol(u64 addr, u64 *offset);
+/* The n-th symbol of the kernel's text, by address; NULL: there are not so many. */
+const char *arch_symbol_nth(u32 n, u64 *addr);
 /* What panic does at its end, Linux's panic= word: 0 powers off, n restarts after n seconds,
  * negative at once. */
 extern i32 panic_timeout;

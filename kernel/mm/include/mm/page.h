@@ -42,7 +42,7 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
 
 /* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and
  * PG_ANON tell. */
-enum page_kind { PAGE_OTHER, PAGE_KMALLOC, PAGE_KVM, PAGE_KSTACK, PAGE_KTABLE };
+enum page_kind { PAGE_OTHER, PAGE_KMALLOC, PAGE_KVM, PAGE_KSTACK, PAGE_KTABLE, PAGE_EXEC };
 
 struct page {
 	u32 flags;

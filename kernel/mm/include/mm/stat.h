@@ -17,6 +17,7 @@ enum mem_stat {
 	STAT_KVM,
 	STAT_KSTACK,
 	STAT_KTABLES, /* vmalloc; kernel stacks, cached ones too; the tables that map them */
+	STAT_EXEC, /* execmem's blocks */
 	STAT_TABLES, /* user page tables (pt) */
 	STAT_CACHE,
 	STAT_SHMEM, /* page cache that can be dropped; that is memory itself (tmpfs) */

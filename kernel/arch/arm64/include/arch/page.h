@@ -5,7 +5,7 @@
  *
  *   LINEAR_BASE   0xffff000000000000   physical address + LINEAR_BASE, up to 128 TiB
  *   KIMAGE_VA     0xffff800000000000   the kernel image; its GiB also holds the fixed mappings and
- * executable memory VMALLOC_BASE  0xffff800040000000   to VMALLOC_END VMEMMAP_BASE
+ * executable memory, up to EXEC_END VMALLOC_BASE  0xffff800040000000   to VMALLOC_END VMEMMAP_BASE
  * 0xfffff80000000000   struct page of pfn 0
  */
 #ifndef ARCH_PAGE_H
@@ -16,6 +16,8 @@
 #define FIXMAP_FDT	0xffff800030000000	/* the device tree: three 2 MiB blocks */
 #define FIXMAP_DEV 0xffff800030800000 /* one 2 MiB block's worth of 4 KiB slots: early devices */
 #define KIMAGE_MAX 0x800000 /* bytes that the boot tables can map: image with bss */
+
+#define EXEC_END 0xffff800008000000 /* 128 MiB behind KIMAGE_VA: how far a branch reaches */
 
 #ifndef __ASSEMBLY__
 #define VMALLOC_BASE	0xffff800040000000ul

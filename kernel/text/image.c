@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <base/assert.h>
+#include <base/errno.h>
+#include <base/string.h>
+#include <hal/spinlock.h>
+#include <text/image.h>
+#include <text/space.h>
+
+#define PLACES 16u /* bytes of room beyond the code, so that the random place has some choice */
+
+static struct spinlock images_lock = SPINLOCK_INIT;	/* irq; guards both lists */
+static struct list images = LIST_INIT(images);
+static struct list tenants = LIST_INIT(tenants);
+
+void text_tenant_register(struct text_tenant *t)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+
+	list_add_tail(&tenants, &t->link);
+	spin_unlock_irqrestore(&images_lock, flags);
+}
+
+struct text_tenant *text_tenant_next(struct text_tenant *t)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+	struct list *l = t ? t->link.next : tenants.next;
+
+	spin_unlock_irqrestore(&images_lock, flags);
+	return l == &tenants ? NULL : list_entry(l, struct text_tenant, link);
+}
+
+static int charge(struct text_tenant *t, u32 bytes, bool unlimited)
+{
+	u64 now = __atomic_add_fetch(&t->bytes, bytes, __ATOMIC_RELAXED);
+	u64 limit = READ_ONCE(t->limit);
+
+	if (limit && now > limit && !unlimited) {
+		__atomic_sub_fetch(&t->bytes, bytes, __ATOMIC_RELAXED);
+		return -EPERM;
+	}
+	__atomic_add_fetch(&t->images, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void uncharge(struct text_image *im)
+{
+	__atomic_sub_fetch(&im->tenant->bytes, im->room, __ATOMIC_RELAXED);
+	__atomic_sub_fetch(&im->tenant->images, 1, __ATOMIC_RELAXED);
+}
+
+int text_image_alloc(struct text_image *im, struct text_tenant *t, size_t size, u32 random,
+		     bool unlimited)
+{
+	int err;
+
+	*im = (struct text_image){ .tenant = t, .size = (u32)size };
+	list_init(&im->link);
+	if (!size || size % 4 || size > 128 * MIB)
+		return -ENOMEM;
+	im->room = align_up((u32)size + PLACES, SPACE_GRANULE);
+	err = charge(t, im->room, unlimited);
+	if (err)
+		return err;
+	im->memory = execmem_alloc(im->room, SPACE_GRANULE);
+	if (!im->memory) {
+		uncharge(im);
+		return -ENOMEM;
+	}
+	im->at = random % ((im->room - im->size) / 4 + 1) * 4;
+	return 0;
+}
+
+void text_image_fill(struct text_image *im, const void *code)
+{
+	u64 flags;
+
+	BUG_ON(execmem_fill(im->memory + im->at, code, im->size));
+	flags = spin_lock_irqsave(&images_lock);
+	list_add_tail(&images, &im->link);
+	spin_unlock_irqrestore(&images_lock, flags);
+}
+
+void text_image_hide(struct text_image *im)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+
+	list_del(&im->link);
+	spin_unlock_irqrestore(&images_lock, flags);
+}
+
+void text_image_free(struct text_image *im)
+{
+	text_image_hide(im);
+	uncharge(im);
+	execmem_free(im->memory);
+}
+
+static void describe(const struct text_image *im, struct text_symbol *s)
+{
+	s->start = text_image_code(im);
+	s->size = im->size;
+	s->tenant = im->tenant->name;
+	im->tenant->symbol(im, s->name, sizeof(s->name));
+}
+
+bool text_image_nth(u64 n, struct text_symbol *s)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+	struct text_image *im;
+	bool found = false;
+
+	list_for_each(im, &images, link)
+		if (!n--) {
+			describe(im, s);
+			found = true;
+			break;
+		}
+	spin_unlock_irqrestore(&images_lock, flags);
+	return found;
+}
+
+bool text_image_find(u64 addr, struct text_symbol *s)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+	struct text_image *im;
+	bool found = false;
+
+	list_for_each(im, &images, link)
+		if (addr - text_image_code(im) < im->size) {
+			describe(im, s);
+			found = true;
+			break;
+		}
+	spin_unlock_irqrestore(&images_lock, flags);
+	return found;
+}
