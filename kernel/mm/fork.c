@@ -32,19 +32,22 @@ static inline void count(struct fork *k, const struct folio *f, u32 pages)
 
 /*
  * A run of a large folio's pages: references, then the parent's entries, then the child's; what may
- * differ inside it says pt/rule.c. Both nodes locked. Returns its length.
+ * differ inside it says pt/rule.c. What the child's say is read when the parent's are read-only:
+ * until then a write may make one dirty, and a child's that did not say so would be given up
+ * (MADV_FREE) with the write. Both nodes locked. Returns its length.
  */
 static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, int level)
 {
 	u32 left;
 	pte_t e = pte_load(from);
 	struct folio *f = leaf_folio(e, &left);
-	struct pt_run r = pt_run_of(from, run_limit(left, max, level), level,
-				    pt_may_differ(PT_USE_COPY, false));
+	const u32 any = pt_may_differ(PT_USE_COPY, false);
+	struct pt_run r = pt_run_of(from, run_limit(left, max, level), level, any);
 
 	folio_map(f, r.n * pt_pages(level));
 	count(k, f, r.n * pt_pages(level));
 	k->wrprotected |= wrprotect_ptes(from, r.n, true);
+	r = pt_run_of(from, r.n, level, any);
 	set_ptes(to, pt_run_leaf(PT_USE_COPY, false, e, &r), r.n, level);
 	return r.n;
 }

@@ -3,8 +3,9 @@
  * Moving private memory to other frames while programs use it.
  *
  * There are no entries that stand for a page on its way: readers never stop. The folio is locked;
- * all its leaves become read-only and lose their exclusive mark, found by the reverse map; then,
- * if its references are those of leaves and ours alone, nobody writes to it any more: for who wants
+ * all its leaves become read-only and lose their exclusive mark, found by the reverse map (all: a
+ * fault counts its page before its leaf is there), and no TLB remembers otherwise; then, if its
+ * references are those of leaves and ours alone, nobody writes to it any more: for who wants
  * to it is not theirs alone, since we have a reference; they find the lock under the node lock
  * (fault.c) and wait instead of making a copy. A pin needs an exclusive
  * leaf, so none comes; one that was there is a reference more, or is seen under its leaf's node
@@ -25,21 +26,7 @@ struct migration {
 	struct folio *f;
 	struct folio **to;
 	u32 order;
-	bool refused;
 };
-
-/* --- first, nobody writes -------------------------------------------------------------------- */
-static bool protect_run(const struct rmap_run *r, void *arg)
-{
-	struct migration *m = arg;
-
-	m->refused = folio_pinned(r->f) || pt_pages(r->level) > 1u << m->order;
-	if (m->refused)
-		return false;
-	if (wrprotect_ptes(r->pte, r->n, true))
-		invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
-	return true;
-}
 
 /* All references are those of leaves, and the caller's one. */
 static bool only_leaves(const struct folio *f)
@@ -49,7 +36,7 @@ static bool only_leaves(const struct folio *f)
 	return (u32)both == (u32)(both >> 32) + 1;
 }
 
-/* --- then the new pages come ----------------------------------------------------------------- */
+/* --- the new pages come ---------------------------------------------------------------------- */
 /* [p, p + n) map f from its page-th page on, and are none now: pages of one new folio. */
 static void set_new(const struct migration *m, const struct rmap_run *r, pte_t e, u32 at, u32 n)
 {
@@ -129,8 +116,7 @@ bool folio_migrate(struct folio *f, struct folio **to, u32 order)
 
 	if (!page_test(&f->page, PG_ANON) || !only_leaves(f) || !folio_trylock(f))
 		return false;
-	rmap_walk(f, RMAP_ALL, protect_run, &m);
-	if (!m.refused && only_leaves(f)) {
+	if (rmap_wrprotect(f, 1u << order) && only_leaves(f)) {
 		fill_parts(&m);
 		rmap_walk(f, RMAP_REMOVES, replace_run, &m);
 		release_parts(&m);

@@ -195,48 +195,34 @@ u32 rmap_count_page(struct page *p)
 	return c.n;
 }
 
-static void invalidate_run(const struct rmap_run *r)
-{
-	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
-}
-
-/* --- accessed -------------------------------------------------------------------------------- */
-static bool age_run(const struct rmap_run *r, void *arg)
-{
-	if (r->any_young && clear_young_ptes(r->pte, r->n)) {
-		invalidate_run(r);
-		++*(u32 *)arg;
-	}
-	return true;
-}
-
-u32 rmap_referenced(struct folio *f, bool try)
-{
-	u32 n = 0;
-
-	rmap_walk(f, try ? RMAP_TRY : 0, age_run, &n);
-	return n;
-}
-
 /* --- write protection ------------------------------------------------------------------------ */
-/* Who pins a page of f through these leaves has counted it before we have their node. */
+struct protect { u32 max_pages; i32 found; bool refused; };
+
+/*
+ * Who pins a page of f through these leaves has counted it before we have their node. The TLBs are
+ * told in any case: an entry that says read-only may be younger than what a CPU goes by, for fork
+ * and mprotect tell the TLBs when they have been over all entries.
+ */
 static bool protect_run(const struct rmap_run *r, void *arg)
 {
-	if (folio_pinned(r->f)) {
-		*(bool *)arg = false;
+	struct protect *k = arg;
+
+	k->refused = folio_pinned(r->f) || pt_pages(r->level) > k->max_pages;
+	if (k->refused)
 		return false;
-	}
-	if (wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON)))
-		invalidate_run(r);
+	k->found += (i32)r->pages;
+	wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON));
+	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
 	return true;
 }
 
-bool rmap_wrprotect(struct folio *f)
+/* What a fault is about to map is counted already, and will be writable. */
+bool rmap_wrprotect(struct folio *f, u32 max_pages)
 {
-	bool done = true;
+	struct protect k = { .max_pages = max_pages };
 
-	rmap_walk(f, RMAP_ALL, protect_run, &done);
-	return done;
+	rmap_walk(f, RMAP_ALL, protect_run, &k);
+	return !k.refused && k.found >= atomic_read(&f->page.mapcount);
 }
 
 /* --- unmapping ------------------------------------------------------------------------------- */
@@ -264,7 +250,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	was = get_and_clear_ptes(r->pte, r->n);
 	if (clean && !droppable) {
 		/* Hardware may have let a write through until now. */
-		invalidate_run(r);
+		invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
 		if (was.any_dirty) {
 			set_ptes(r->pte, pte_mkdirty(pte_clear_cont(first)), r->n, r->level);
 			pte_publish();

@@ -44,14 +44,13 @@ bool rmap_walk(struct folio *f, u32 flags, rmap_fn fn, void *arg);
 /* How many pages of f leaves map; of one page of it, how many leaves. Sleeps. */
 u32 rmap_count(struct folio *f);
 u32 rmap_count_page(struct page *p);
-/* Clears accessed everywhere; returns how many runs had it. Does not wait if try. */
-u32 rmap_referenced(struct folio *f, bool try);
 /*
- * Write-protects every leaf; a private one is not exclusive any more. Afterwards nobody can write
- * through user mappings until a fault allows it again. false: not done everywhere, the folio is
- * private and pinned. Sleeps.
+ * Write-protects every leaf; a private one is not exclusive any more. Afterwards nobody writes
+ * through user mappings, nor through what a TLB kept of them, until a fault allows it again. false:
+ * perhaps not done everywhere: the folio is private and pinned, an entry maps more than max_pages, or
+ * a page was counted as mapped whose leaf was not there yet. Sleeps.
  */
-bool rmap_wrprotect(struct folio *f);
+bool rmap_wrprotect(struct folio *f, u32 max_pages) __must_check;
 
 enum unmap_flag {
 	/* stop at a dirty leaf, or if there are references beside the caller's one (it stays): for

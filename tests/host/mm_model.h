@@ -46,5 +46,7 @@ void mm_check_rmap(void);
 #define MM_RMAP_OPS 6u
 struct folio;
 void mm_rmap_op(struct folio *f, u32 what);
-void mm_rmap_any(void);		/* with some folio, whoever has it; others may run */
+/* The same with the folio whose first frame that is, or with some folio; others may run. */
+void mm_rmap_frame(pfn_t pfn, u32 what);
+void mm_rmap_any(void);
 #endif

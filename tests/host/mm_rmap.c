@@ -4,6 +4,7 @@
 #include <fake/fake.h>
 #include "mm_model.h"
 #include "rmap.h"
+#include "lru.h"
 #include "migrate.h"
 #include "split.h"
 
@@ -34,16 +35,21 @@ void mm_check_rmap(void)
 	}
 }
 
-void mm_rmap_any(void)
+void mm_rmap_frame(pfn_t pfn, u32 what)
 {
-	struct page *p = pfn_to_page((FAKE_RAM_BASE >> PAGE_SHIFT) +
-				     fake_random((u32)(fake_ram_size >> PAGE_SHIFT)));
+	struct page *p = pfn_to_page(pfn);
 
 	if (page_test(p, PG_TAIL) || !ref_get_unless_zero(&p->refcount))
 		return;
 	if ((struct folio *)p != zero_folio && atomic_read(&p->mapcount) && !page_test(p, PG_TABLE))
-		mm_rmap_op((struct folio *)p, fake_random(MM_RMAP_OPS));
+		mm_rmap_op((struct folio *)p, what);
 	folio_put((struct folio *)p);
+}
+
+void mm_rmap_any(void)
+{
+	mm_rmap_frame((FAKE_RAM_BASE >> PAGE_SHIFT) + fake_random((u32)(fake_ram_size >> PAGE_SHIFT)),
+		      fake_random(MM_RMAP_OPS));
 }
 
 /* Into parts of a random size, or as needed; perhaps around one page only. */
@@ -73,8 +79,8 @@ static void migrate(struct folio *f)
 void mm_rmap_op(struct folio *f, u32 what)
 {
 	switch (what) {
-	case 0: rmap_wrprotect(f); break;
-	case 1: rmap_referenced(f, false); break;
+	case 0: (void)!rmap_wrprotect(f, PT_ENTRIES); break;
+	case 1: folio_age(f, &(struct lru_age){ 0 }); break;
 	case 2:
 		if (!page_test(&f->page, PG_ANON))
 			rmap_unmap(f, UNMAP_LOCKED);

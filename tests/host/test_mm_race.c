@@ -37,6 +37,7 @@ static u64 block_value[512];
 static u32 block_at;		/* in the first place, or the second */
 static u64 stamp, forks, rounds, taken;
 static bool given[THREADS][OWN];	/* holds 0 or the value */
+static bool was_given[8192];		/* by stamp: a page was given up when it held that */
 
 u64 mm_rlimit(int which) { return ~0ull; }
 bool capable(int cap) { return true; }
@@ -120,6 +121,7 @@ static bool may_hold(u32 t, u32 i, u64 seen)
 
 static void set(u32 t, u32 i, u64 val)
 {
+	BUG_ON(val >= ARRAY_SIZE(was_given));
 	value[t][i] = val;
 	given[t][i] = false;
 }
@@ -148,7 +150,7 @@ static void fork_and_look(void)
 				now = *w;
 				if (!t && now != value[0][i] && !(given[0][i] && !now))
 					panic("child reads %lx, forked with %lx", now, value[0][i]);
-				if (round && now != seen[t][i] && !(gives(t) && !now))
+				if (round && now != seen[t][i] && (now || !was_given[seen[t][i]]))
 					panic("snapshot of page %u of thread %u changed: %lx, was "
 					      "%lx",
 					      i, t, now, seen[t][i]);
@@ -222,8 +224,8 @@ static void own_page(u32 t)
 			panic("thread %u page %u", t, i);
 		break;
 	case 12: case 13:
+		was_given[value[t][i]] = given[t][i] = true;
 		BUG_ON(mm_madvise(mm, va, PAGE_SIZE, MADV_FREE));
-		given[t][i] = true;
 		break;
 	case 14:
 		lru_shrink(8, 0, false);
@@ -320,6 +322,8 @@ static void file_page(u32 t)
 }
 
 /* The folio at some page is split or moved, while its owner and others go on. */
+static pfn_t moved[8];	/* where some of them were: to find them as compaction does, by the frame */
+
 static void move_one(void)
 {
 	u64 va = va_of(fake_random(THREADS), fake_random(OWN));
@@ -338,8 +342,18 @@ static void move_one(void)
 	read_unlock(&mm->lock);
 	if (!f)
 		return;
+	moved[fake_random(ARRAY_SIZE(moved))] = folio_pfn(f);
 	mm_rmap_op(f, 3 + fake_random(MM_RMAP_OPS - 3));
 	folio_put(f);
+}
+
+/* No lock is held: also while another thread forks. */
+static void move_by_frame(void)
+{
+	pfn_t pfn = moved[fake_random(ARRAY_SIZE(moved))];
+
+	if (pfn)
+		mm_rmap_frame(pfn, 3 + fake_random(MM_RMAP_OPS - 3));
 }
 
 static void thread(void *arg)
@@ -369,6 +383,8 @@ static void thread(void *arg)
 			fake_shrink(1);
 		if (!fake_random(4))
 			move_one();
+		if (!fake_random(2))
+			move_by_frame();
 		if (!fake_random(6))
 			for (u32 k = 0; k < 20; k++)
 				mm_rmap_any();
@@ -412,6 +428,9 @@ static void one_seed(u64 seed)
 	memset(&file, 0, sizeof(file));
 	memset(value, 0, sizeof(value));
 	memset(given, 0, sizeof(given));
+	memset(was_given, 0, sizeof(was_given));
+	stamp = 0;
+	memset(moved, 0, sizeof(moved));
 	mapping_init(&file.m, seed % 2 ? &memory_ops : &disk_ops, NULL);
 	shmem_policy.order[2] = fake_random(2) ? SHMEM_ALWAYS : SHMEM_NEVER;
 	shmem_policy.order[3] = fake_random(2) ? SHMEM_WITHIN : SHMEM_NEVER;
@@ -520,6 +539,83 @@ static void lazy(void **state)
 	assert_int_not_equal(taken, 0);
 }
 
+/* --- the same while another thread forks: what was written again is the child's for good ------- */
+#define RUN_PAGES 16u
+
+static void lazy_writer(void *arg)
+{
+	enum fault_result r;
+	u64 *w;
+
+	mm_switch(NULL, mm);
+	for (u32 n = 0; n < 60; n++) {
+		for (u32 i = 0; i < RUN_PAGES; i++) {	/* as they are, they may go */
+			w = word(mm, BASE + i * PAGE_SIZE, true, &r);
+			BUG_ON(!w);
+			was_given[*w] = true;
+		}
+		BUG_ON(mm_madvise(mm, BASE, RUN_PAGES * PAGE_SIZE, MADV_FREE));
+		for (u32 i = fake_random(16); i; i--) {
+			w = word(mm, BASE + fake_random(RUN_PAGES) * PAGE_SIZE, true, &r);
+			BUG_ON(!w);
+			*w = ++stamp;
+			fake_switch_point();
+		}
+	}
+	mm_switch(mm, NULL);
+}
+
+static void lazy_forker(void *arg)
+{
+	u64 seen[RUN_PAGES], now;
+	bool may_go[RUN_PAGES];
+
+	mm_switch(NULL, mm);
+	for (u32 n = 0; n < 20; n++) {
+		struct mm *child = mm_fork(mm);
+
+		BUG_ON(IS_ERR(child));
+		mm_switch(mm, child);
+		for (u32 i = 0; i < RUN_PAGES; i++) {
+			seen[i] = read_at(child, BASE + i * PAGE_SIZE);
+			may_go[i] = was_given[seen[i]];
+		}
+		for (u32 i = 0; i < 400; i++)	/* the parent makes copies */
+			fake_switch_point();
+		lru_shrink(64, 0, false);
+		for (u32 i = 0; i < RUN_PAGES; i++) {
+			now = read_at(child, BASE + i * PAGE_SIZE);
+			if (now != seen[i] && (now || !may_go[i]))
+				panic("page %u of the child held %lx, now %lx", i, seen[i], now);
+		}
+		mm_switch(child, mm);
+		mm_put(child);
+	}
+	mm_switch(mm, NULL);
+}
+
+static void run_one_of(void *fn) { ((void (*)(void *))fn)(NULL); }
+
+static void fork_of_lazy(void **state)
+{
+	void (*fn[2])(void *) = { lazy_writer, lazy_forker };
+	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
+
+	for (u64 seed = first; seed < first + 150; seed++) {
+		fake_init(8 * MIB, seed);
+		thp_policy_set(THP_MIN_ORDER, THP_ALWAYS);
+		fake_switch_rate = 2 + fake_random(5);
+		memset(was_given, 0, sizeof(was_given));
+		stamp = 0;
+		mm = mm_create();
+		map(BASE, RUN_PAGES * PAGE_SIZE);
+		fake_run(2, run_one_of, (void **)fn);
+		fake_check_tlbs();
+		mm_put(mm);
+		BUG_ON(fake_pages_used() || fake_objects_used());
+	}
+}
+
 /* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's
  * page --- */
 #define SPACES 24u
@@ -585,6 +681,7 @@ int main(void)
 		cmocka_unit_test(threads),
 		cmocka_unit_test(threads_software_bits),
 		cmocka_unit_test(lazy),
+		cmocka_unit_test(fork_of_lazy),
 		cmocka_unit_test(asids),
 	};
 
