@@ -8,6 +8,8 @@
 #include "internal.h"
 #include <fs/anon.h>
 #include <fs/mount.h>
+#include <mm/thp.h>
+#include "tmpfs.h"
 
 static const struct fs_type anon_type = { .name = "anon_inodefs", .nodev = true };
 static struct mount anon_mount, shm_mount;
@@ -28,6 +30,7 @@ int anon_init(void)
 	ref_init(&anon_mount.ref);
 	anon_mount.sb = sb;
 	anon_mount.root = sb->root;
+	((struct tmpfs_sb *)shm->private)->huge = SHMEM_INHERIT;
 	ref_init(&shm_mount.ref);
 	shm_mount.sb = shm;
 	shm_mount.root = shm->root;

@@ -71,8 +71,10 @@ static int show_meminfo(struct seq *s, void *arg)
 	kb(s, "VmallocUsed:", KB(mem_stat_read(STAT_KVM)));
 	kb(s, "VmallocChunk:", 0);
 	kb(s, "AnonHugePages:", KB(thp_anon_pages()));
-	kb(s, "ShmemHugePages:", 0);
-	kb(s, "FileHugePages:", 0);
+	kb(s, "ShmemHugePages:", KB(mem_stat_read(STAT_SHMEM_HUGE)));
+	kb(s, "ShmemPmdMapped:", KB(mem_stat_read(STAT_SHMEM_BLOCKS)));
+	kb(s, "FileHugePages:", KB(mem_stat_read(STAT_CACHE_HUGE)));
+	kb(s, "FilePmdMapped:", KB(mem_stat_read(STAT_CACHE_BLOCKS)));
 	return 0;
 }
 

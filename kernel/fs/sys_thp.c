@@ -4,9 +4,7 @@
  * mm/transhuge of Linux), and their lines of /proc/vmstat.
  *
  * A word that would have no effect is refused (EINVAL), and not shown as one that can be chosen:
- * memory for large folios is never waited for (defrag), there is no zero page of 2 MiB. The words of
- * shmem_enabled count for all files in memory: tmpfs has no huge= of its own, so there is no deny
- * and no force.
+ * memory for large folios is never waited for (defrag), there is no zero page of 2 MiB.
  */
 #include <base/init.h>
 #include <base/string.h>
@@ -68,21 +66,28 @@ static ssize_t store_enabled(const char *buf, size_t len, void *arg)
 	return -EINVAL;
 }
 
-static const u8 shmem_words[] = { SHMEM_ALWAYS, SHMEM_INHERIT, SHMEM_WITHIN, SHMEM_ADVISE,
-				  SHMEM_NEVER };
+/* As Linux orders them. */
+static const u8 shmem_of_all[] = { SHMEM_ALWAYS, SHMEM_WITHIN, SHMEM_ADVISE,
+				   SHMEM_NEVER,	 SHMEM_DENY,   SHMEM_FORCE };
+static const u8 shmem_of_order[] = { SHMEM_ALWAYS, SHMEM_INHERIT, SHMEM_WITHIN, SHMEM_ADVISE,
+				     SHMEM_NEVER };
 
-/* A word that the whole (order 0) cannot have. */
-static bool no_word(u64 order, u8 mode) { return !order && mode == SHMEM_INHERIT; }
+static const u8 *shmem_words_for(u64 order, u32 *n)
+{
+	*n = order ? ARRAY_SIZE(shmem_of_order) : ARRAY_SIZE(shmem_of_all);
+	return order ? shmem_of_order : shmem_of_all;
+}
 
 static int show_shmem(struct seq *s, void *arg)
 {
 	u64 order = (u64)arg;
 	u8 now = order ? READ_ONCE(shmem_policy.order[order]) : READ_ONCE(shmem_policy.all);
+	u32 n;
+	const u8 *words = shmem_words_for(order, &n);
 
-	for (u32 i = 0; i < ARRAY_SIZE(shmem_words); i++)
-		if (!no_word(order, shmem_words[i]))
-			seq_printf(s, shmem_words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
-				   shmem_mode_name[shmem_words[i]]);
+	for (u32 i = 0; i < n; i++)
+		seq_printf(s, words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
+			   shmem_mode_name[words[i]]);
 	seq_putc(s, '\n');
 	return 0;
 }
@@ -90,11 +95,12 @@ static int show_shmem(struct seq *s, void *arg)
 static ssize_t store_shmem(const char *buf, size_t len, void *arg)
 {
 	u64 order = (u64)arg;
+	u32 n;
+	const u8 *words = shmem_words_for(order, &n);
 
-	for (u32 i = 0; i < ARRAY_SIZE(shmem_words); i++)
-		if (!no_word(order, shmem_words[i]) &&
-		    is_word(buf, shmem_mode_name[shmem_words[i]])) {
-			shmem_policy_set((u32)order, shmem_words[i]);
+	for (u32 i = 0; i < n; i++)
+		if (is_word(buf, shmem_mode_name[words[i]])) {
+			shmem_policy_set((u32)order, words[i]);
 			return (ssize_t)len;
 		}
 	return -EINVAL;
@@ -134,6 +140,8 @@ static const struct { const char *name; u8 event; } stats[] = {
 	{ "anon_fault_alloc", THP_ALLOC },   { "anon_fault_fallback", THP_FALLBACK },
 	{ "anon_cow_alloc", THP_COW_COPY },  { "split", THP_SPLIT },
 	{ "split_deferred", THP_DEFERRED },  { "nr_anon", THP_NR_ANON },
+	{ "shmem_alloc", THP_SHMEM_ALLOC },  { "shmem_fallback", THP_SHMEM_FALLBACK },
+	{ "shmem_fallback_charge", THP_SHMEM_FALLBACK_CHARGE },
 };
 
 static u64 event_count(u32 order, u32 event)
@@ -216,6 +224,17 @@ void thp_show_vmstat(struct seq *s)
 		   event_count(THP_PMD_ORDER, THP_NR_ANON), event_count(THP_PMD_ORDER, THP_ALLOC),
 		   event_count(THP_PMD_ORDER, THP_FALLBACK), event_count(THP_PMD_ORDER, THP_SPLIT),
 		   event_count(THP_PMD_ORDER, THP_DEFERRED), apart);
+	seq_printf(s, "nr_shmem_hugepages %lu\nnr_shmem_pmdmapped %lu\nnr_file_hugepages %lu\n"
+		      "nr_file_pmdmapped %lu\nthp_file_alloc %lu\nthp_file_fallback %lu\n"
+		      "thp_file_fallback_charge %lu\nthp_file_mapped %lu\n",
+		   mem_stat_read(STAT_SHMEM_HUGE) >> THP_PMD_ORDER,
+		   mem_stat_read(STAT_SHMEM_BLOCKS) >> THP_PMD_ORDER,
+		   mem_stat_read(STAT_CACHE_HUGE) >> THP_PMD_ORDER,
+		   mem_stat_read(STAT_CACHE_BLOCKS) >> THP_PMD_ORDER,
+		   event_count(THP_PMD_ORDER, THP_SHMEM_ALLOC),
+		   event_count(THP_PMD_ORDER, THP_SHMEM_FALLBACK),
+		   event_count(THP_PMD_ORDER, THP_SHMEM_FALLBACK_CHARGE),
+		   mem_stat_read(STAT_FILE_BLOCK));
 	show_blocks(s, "cont_pte", STAT_CONT_MADE);
 	show_blocks(s, "pmd_block", STAT_BLOCK_MADE);
 }

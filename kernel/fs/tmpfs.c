@@ -43,7 +43,15 @@ static int tmpfs_charge(struct mapping *m, i64 n)
 	return err;
 }
 
-static const struct mapping_ops tmpfs_mapping_ops = { .keep = true, .charge = tmpfs_charge };
+static u8 tmpfs_huge(const struct mapping *m)
+{
+	const struct tmpfs_sb *t = sb_of(m->host);
+
+	return READ_ONCE(t->huge);
+}
+
+static const struct mapping_ops tmpfs_mapping_ops = {
+	.keep = true, .charge = tmpfs_charge, .huge = tmpfs_huge};
 
 /* --- inodes
  * ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ struct tmpfs_sb {
 	u64 asked_blocks, asked_inodes;	/* 0: the default holds */
 	u32 mode, uid, gid;
 	u32 set_owner;			/* TMPFS_UID, TMPFS_GID */
+	u8 huge;			/* enum shmem_mode up to SHMEM_INHERIT, which is memfds' */
 };
 enum { TMPFS_UID = 1, TMPFS_GID = 2 };
 

@@ -3,6 +3,7 @@
 #include "internal.h"
 #include "tmpfs.h"
 #include <fs/rw.h>
+#include <mm/thp.h>
 #include <linux/falloc.h>
 
 static ssize_t tmpfs_read(struct file *f, struct uio *u, u64 *pos)
@@ -41,11 +42,14 @@ static ssize_t tmpfs_write(struct file *f, struct uio *u, u64 *pos)
 /* Pages of [off, off + len) come to be; on failure those made stay, as holes filled with zeros. */
 static int populate(struct mapping *m, u64 off, u64 len)
 {
-	for (u64 index = off >> PAGE_SHIFT; index <= (off + len - 1) >> PAGE_SHIFT; index++) {
-		struct folio *fo = mapping_get(m, index);
+	u64 end = (off + len - 1) / PAGE_SIZE + 1, pages = max(end, m->size / PAGE_SIZE);
+
+	for (u64 index = off >> PAGE_SHIFT; index < end;) {
+		struct folio *fo = mapping_get_large(m, index, shmem_write_orders(m, index, pages));
 
 		if (IS_ERR(fo))
 			return PTR_ERR(fo) == -ENOMEM ? -ENOSPC : (int)PTR_ERR(fo);
+		index = fo->page.index + folio_nr_pages(fo);
 		folio_put(fo);
 		if (signal_pending(current))
 			return -EINTR;

@@ -3,6 +3,7 @@
 #include "internal.h"
 #include "tmpfs.h"
 #include <fs/seq.h>
+#include <mm/thp.h>
 
 /* A number with base 8 or 10; *end is where it stops. False: none there, or too large. */
 static bool number(const char *s, u32 base, u64 *v, const char **end)
@@ -77,6 +78,19 @@ static bool is(const char *opt, const char *eq, const char *key)
 	return eq && (size_t)(eq - opt) == n && !memcmp(opt, key, n);
 }
 
+static bool huge_word(const char *s, const char *end, u8 *huge)
+{
+	for (u8 i = SHMEM_NEVER; i <= SHMEM_ALWAYS; i++) {
+		size_t n = strlen(shmem_mode_name[i]);
+
+		if ((size_t)(end - s) == n && !memcmp(s, shmem_mode_name[i], n)) {
+			*huge = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool one_option(struct tmpfs_sb *t, const char *opt, const char *end)
 {
 	const char *eq = memchr(opt, '=', (size_t)(end - opt));
@@ -109,9 +123,11 @@ static bool one_option(struct tmpfs_sb *t, const char *opt, const char *end)
 		t->set_owner |= TMPFS_GID;
 		return small(v, end, 10, 0xfffffffe, &t->gid);
 	}
-	/* Accepted without effect here: there are no huge pages and no NUMA nodes to choose, and
-	 * inode numbers have 64 bits. */
-	return is(opt, eq, "huge") || is(opt, eq, "mpol") ||
+	if (is(opt, eq, "huge"))
+		return huge_word(v, end, &t->huge);
+	/* Accepted without effect here: there are no NUMA nodes to choose, and inode numbers have
+	 * 64 bits. */
+	return is(opt, eq, "mpol") ||
 	       (end - opt == 7 && !memcmp(opt, "inode64", 7));
 }
 
@@ -139,7 +155,8 @@ static bool may_limit(u64 max, u64 now, const atomic64_t *used)
 int tmpfs_remount(struct super *s, const char *data)
 {
 	struct tmpfs_sb *t = s->private,
-			n = {.asked_blocks = t->asked_blocks, .asked_inodes = t->asked_inodes};
+			n = {.asked_blocks = t->asked_blocks, .asked_inodes = t->asked_inodes,
+			     .huge = t->huge};
 	int err = tmpfs_parse_options(&n, data);
 
 	if (err)
@@ -153,6 +170,7 @@ int tmpfs_remount(struct super *s, const char *data)
 		WRITE_ONCE(t->max_inodes, n.max_inodes);
 	t->asked_blocks = n.asked_blocks;
 	t->asked_inodes = n.asked_inodes;
+	WRITE_ONCE(t->huge, n.huge);
 	return 0;
 }
 
@@ -179,5 +197,7 @@ int tmpfs_show_options(struct super *s, char *buf, size_t n)
 			       (unsigned long long)t->asked_inodes);
 	if (t->mode != 01777)
 		at += snprintf(buf + at, n - (size_t)at, ",mode=%o", t->mode);
+	if (t->huge)
+		at += snprintf(buf + at, n - (size_t)at, ",huge=%s", shmem_mode_name[t->huge]);
 	return at;
 }

@@ -28,6 +28,7 @@
 #include <linux/capability.h>
 #include <mm/thp.h>
 #include "advise.h"
+#include "fault_block.h"
 #include "internal.h"
 
 #define FAULT_AROUND 16u	/* pages; a power of two */
@@ -259,23 +260,19 @@ static enum fault_result anon_fault(const struct site *s)
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
-/* The folio of the page, up to date and referenced; ERR_PTR. */
-static struct folio *find_page(const struct vma *v, struct mapping *m, u64 index, bool *major)
+struct folio *fault_find_page(const struct vma *v, struct mapping *m, u64 index, bool *major)
 {
 	struct folio *f = mapping_find(m, index);
 	u32 how = READ_MAPPED;
 
 	if (likely(f))
 		return f;
-	if (!m->ops || !m->ops->read_folio) {
-		u64 pages = div_round_up(READ_ONCE(m->size), PAGE_SIZE);
-
-		return mapping_get_large(m, index,
-					 shmem_fault_orders(&shmem_policy, v, index, pages));
-	}
+	if (!m->ops || !m->ops->read_folio)
+		return mapping_get_large(m, index, shmem_fault_orders(v, index));
 	*major = true;
 	how |= (v->vm_flags & VM_EXEC ? READ_TEXT : 0) | (v->vm_flags & VM_RAND ? READ_RANDOM : 0) |
-	       (v->vm_flags & VM_SEQ ? READ_SEQUENTIAL : 0);
+	       (v->vm_flags & VM_SEQ ? READ_SEQUENTIAL : 0) |
+	       ((v->vm_flags & VM_HUGEPAGE) && thp_allowed(v) ? READ_BLOCK : 0);
 	return mapping_read_page(m, &v->backing->ra, index, 1, how);
 }
 
@@ -415,7 +412,7 @@ static enum fault_result file_fault(const struct site *s, bool *major)
 		r = FAULT_BUS;
 		goto out;
 	}
-	f = find_page(s->v, m, index, major);
+	f = fault_find_page(s->v, m, index, major);
 	if (IS_ERR(f)) {
 		r = PTR_ERR(f) == -ENOMEM ? no_memory() : FAULT_BUS;
 		goto out;
@@ -615,7 +612,8 @@ static enum fault_result copy_on_write(const struct site *s)
 		spin_unlock(&s->node->lock);
 		return pt_split(&s->mm->pt, s->addr, PT_COW) ? no_memory() : FAULT_OK;
 	}
-	n = copies(s);
+	/* of a file's pages only what is written: the others go on to show what the file has */
+	n = page_test(&old->page, PG_ANON) ? copies(s) : 1;
 	if (n == 1 && pte_cont(s->seen)) {
 		pt_unfold(&s->mm->pt, s->pte, s->addr, PT_COW);
 		spin_unlock(&s->node->lock);
@@ -670,7 +668,8 @@ enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 	if (unlikely(s.level < 3) && pte_is_none(s.seen)) {
 		pte_t *table;
 
-		if (write && vma_is_anon(v) && map_block(&s))
+		if (vma_is_anon(v) ? write && map_block(&s)
+				   : fault_file_block(v, s.addr, write, major))
 			return FAULT_OK;
 		table = pt_make_table(&v->mm->pt, addr, 3);
 		if (IS_ERR(table))	/* a block has just come: the access may pass now */

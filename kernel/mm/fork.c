@@ -46,6 +46,8 @@ static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, 
 
 	folio_map(f, r.n * pt_pages(level));
 	count(k, f, r.n * pt_pages(level));
+	if (level < 3 && !page_test(&f->page, PG_ANON))
+		file_block_mapped(f, (i32)r.n);
 	k->wrprotected |= wrprotect_ptes(from, r.n, true);
 	r = pt_run_of(from, r.n, level, any);
 	set_ptes(to, pt_run_leaf(PT_USE_COPY, false, e, &r), r.n, level);

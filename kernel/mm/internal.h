@@ -143,6 +143,11 @@ void vma_free_list(struct vma *dead);
  */
 int mm_populate(struct mm *mm, u64 start, u64 end, bool best_effort);
 u64 find_hole_for(struct mm *mm, u64 hint, u64 len);	/* 0: none */
+/*
+ * The same where nobody asks for an address: what 2 MiB blocks may map, of b from offset on or (NULL)
+ * of private memory, is aligned for them.
+ */
+u64 find_place_for(struct mm *mm, const struct backing *b, u64 offset, u64 len);
 bool can_mlock(void);
 u32 prot_to_vm(int prot);
 /* The map would pass RLIMIT_AS or (private writable) RLIMIT_DATA. */

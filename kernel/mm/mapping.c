@@ -17,6 +17,7 @@
 #include <base/errno.h>
 #include <base/string.h>
 #include <mm/mapping.h>
+#include <mm/thp.h>
 #include "alloc.h"
 #include "lru.h"
 #include "mapping_internal.h"
@@ -39,9 +40,26 @@ static inline bool is_kept(const struct mapping *m)
 {
 	return !m->ops || m->ops->keep || !m->ops->read_folio;
 }
-static inline enum mem_stat stat_of(const struct mapping *m)
+
+void mapping_count(const struct mapping *m, u32 order, i64 n)
 {
-	return is_kept(m) ? STAT_SHMEM : STAT_CACHE;
+	bool kept = is_kept(m);
+
+	mem_stat_add(kept ? STAT_SHMEM : STAT_CACHE, n * (1ll << order));
+	if (unlikely(order >= THP_PMD_ORDER))
+		mem_stat_add(kept ? STAT_SHMEM_HUGE : STAT_CACHE_HUGE, n * (1ll << order));
+}
+
+/* Of a folio of 2 MiB, its second page counts the blocks that map it. */
+void file_block_mapped(struct folio *f, i32 n)
+{
+	i32 now = __atomic_add_fetch(&folio_page(f, 1)->mapcount.v, n, __ATOMIC_RELAXED);
+	const struct mapping *m = f->page.mapping;
+
+	if (!now == !(now - n))
+		return;
+	mem_stat_add(m && is_kept(m) ? STAT_SHMEM_BLOCKS : STAT_CACHE_BLOCKS,
+		     now ? 1ll << THP_PMD_ORDER : -(1ll << THP_PMD_ORDER));
 }
 
 /* --- finding
@@ -140,6 +158,8 @@ struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index)
 		return ERR_PTR(err);
 	f->page.mapping = m;
 	f->page.index = index;
+	if (n > 1)
+		atomic_set(&folio_page(f, 1)->mapcount, 0);
 	for (;;) {
 		spin_lock(&m->lock);
 		there = any_of(m, index, n);
@@ -161,7 +181,7 @@ struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index)
 	spin_unlock(&m->lock);
 	radix_pool_empty(&pool);
 	if (!there) {
-		mem_stat_add(stat_of(m), n);
+		mapping_count(m, folio_order(f), 1);
 		return f;
 	}
 fail:
@@ -216,8 +236,8 @@ static bool remove_some(struct mapping *m, u64 *first, u64 last)
 	spin_unlock(&m->lock);
 	if (!n)
 		return false;
-	mem_stat_add(stat_of(m), -(i64)pages);
 	for (u32 i = 0; i < n; i++) {
+		mapping_count(m, folio_order(gone[i]), -1);
 		store_release(&gone[i]->page.mapping, NULL);
 		folio_put(gone[i]);
 	}
@@ -257,7 +277,7 @@ static bool remove_locked(struct mapping *m, struct folio *f)
 	spin_lock(&m->lock);
 	mapping_forget(m, f);
 	spin_unlock(&m->lock);
-	mem_stat_add(STAT_CACHE, -(i64)folio_nr_pages(f));
+	mapping_count(m, folio_order(f), -1);
 	store_release(&f->page.mapping, NULL);
 	return true;
 }
@@ -403,6 +423,7 @@ struct folio *mapping_get_large(struct mapping *m, u64 index, u32 orders)
 		u32 order = ilog2(orders);
 
 		f = mapping_make(m, align_down(index, 1ull << order), order, ALLOC_NORECLAIM);
+		thp_count_shmem(order, f);
 		if (IS_ERR(f))
 			f = NULL;
 	}

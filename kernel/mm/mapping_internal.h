@@ -9,6 +9,8 @@ static inline bool mapping_is_memory(const struct mapping *m)
 {
 	return !m->ops || !m->ops->read_folio;
 }
+/* n of the mapping's folios of order come (or, below 0, have gone). */
+void mapping_count(const struct mapping *m, u32 order, i64 n);
 static inline bool mapping_uptodate(const struct folio *f)
 {
 	return load_acquire(&f->page.flags) & (1u << PG_UPTODATE);

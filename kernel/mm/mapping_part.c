@@ -49,8 +49,11 @@ static bool split_file_folio(struct mapping *m, struct folio *f)
 		make_page_folio(f, i, flags & stay, 1);
 		radix_replace(&m->tree, f->page.index + i, folio_page(f, i));
 	}
-	if (ok)
+	if (ok) {
+		mapping_count(m, folio_order(f), -1);
+		mapping_count(m, 0, n);
 		make_page_folio(f, 0, flags, 2);
+	}
 	spin_unlock(&m->lock);
 	for (u32 i = 0; listed && i < (ok ? n : 1); i++)
 		lru_add((struct folio *)folio_page(f, i));

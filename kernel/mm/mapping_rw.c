@@ -164,6 +164,7 @@ static ssize_t write_large(struct mapping *m, struct uio *u, u64 pos, u32 order)
 	size_t size = PAGE_SIZE << order, moved;
 	ssize_t r;
 
+	thp_count_shmem(order, f ? f : ERR_PTR(-ENOMEM));
 	if (!f)
 		return 0;
 	moved = uio_read(u, folio_address(f), size);
@@ -196,11 +197,18 @@ static void clear_tail(struct mapping *m, u64 size)
 	folio_put(f);
 }
 
+/* Orders of folio that left bytes at pos of a memory file go to though they do not fill them. */
+static u32 large_anyway(struct mapping *m, u64 pos, size_t left)
+{
+	return shmem_write_orders(m, pos >> PAGE_SHIFT,
+				  div_round_up(max(m->size, pos + left), PAGE_SIZE));
+}
+
 /* Moves a piece to pos: what one folio holds of it. Bytes, or an errno; *part: what it should have been. */
 static ssize_t write_piece(struct mapping *m, struct uio *u, u64 pos, u32 orders, size_t *part)
 {
 	struct folio *f = page_for(m, NULL, pos >> PAGE_SHIFT, 1);
-	u32 order = f ? 0 : order_filled(pos, u->left, orders);
+	u32 order = f ? 0 : order_filled(pos, u->left, orders), more;
 	ssize_t moved;
 
 	if (order) {
@@ -209,13 +217,15 @@ static ssize_t write_piece(struct mapping *m, struct uio *u, u64 pos, u32 orders
 		if (moved)
 			return moved;
 	}
+	if (!f && orders && (more = large_anyway(m, pos, u->left)))
+		f = mapping_get_large(m, pos >> PAGE_SHIFT, more);
 	*part = part_of_page(pos, u->left);
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	return f ? (ssize_t)write_present(m, f, u, pos, *part) : write_new(m, u, pos, *part);
 }
 
-/* orders: of folios that may be made where nothing is. */
+/* orders: of folios that may be made where nothing is; 0: single pages only. */
 static ssize_t write_pages(struct mapping *m, struct uio *u, u64 pos, u32 orders)
 {
 	size_t done = 0, part;
@@ -239,7 +249,7 @@ ssize_t mapping_write(struct mapping *m, struct uio *u, u64 pos)
 {
 	if (pos > m->size)
 		clear_tail(m, m->size);
-	return write_pages(m, u, pos, mapping_is_memory(m) ? shmem_write_orders(&shmem_policy) : 0);
+	return write_pages(m, u, pos, mapping_is_memory(m) ? shmem_fill_orders(m) : 0);
 }
 
 int mapping_fill(struct mapping *m, u64 pos, const void *data, size_t n)

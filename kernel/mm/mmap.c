@@ -4,6 +4,7 @@
 #include <linux/resource.h>
 #include <linux/capability.h>
 #include "internal.h"
+#include "mapping_internal.h"
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08	/* Linux 6.11 */
@@ -67,8 +68,29 @@ u64 find_hole_for(struct mm *mm, u64 hint, u64 len)
 	return at;
 }
 
+/* 2 MiB blocks may come to map [offset, offset + len) of a file, or of private memory (b NULL). */
+static bool may_have_blocks(const struct backing *b, u64 offset, u64 len)
+{
+	if (!b)
+		return is_aligned(len, PMD_SIZE);
+	if (!b->mapping || offset + len < align_up(offset, PMD_SIZE) + PMD_SIZE)
+		return false;
+	return !mapping_is_memory(b->mapping) || shmem_may_have_blocks(b->mapping);
+}
+
+u64 find_place_for(struct mm *mm, const struct backing *b, u64 offset, u64 len)
+{
+	u64 at = find_hole_for(mm, 0, len), room = PMD_SIZE - PAGE_SIZE, wide;
+
+	if (len < PMD_SIZE || !at || !may_have_blocks(b, offset, len) ||
+	    is_aligned(at - offset, PMD_SIZE))
+		return at;
+	wide = find_hole_for(mm, 0, len + room);
+	return wide ? wide + room - ((wide + room - offset) & (PMD_SIZE - 1)) : at;
+}
+
 /* Address for the request, or negative errno. Lock held. */
-static i64 choose_addr(struct mm *mm, const struct mmap_req *r, u64 len)
+static i64 choose_addr(struct mm *mm, const struct mmap_req *r, const struct backing *b, u64 len)
 {
 	u64 addr = r->addr;
 
@@ -91,7 +113,10 @@ static i64 choose_addr(struct mm *mm, const struct mmap_req *r, u64 len)
 	}
 	if (addr)
 		addr = max(align_up(addr, PAGE_SIZE), align_up((u64)mm_min_addr, PAGE_SIZE));
-	addr = find_hole_for(mm, addr, len);
+	if (likely(len < PMD_SIZE) || addr)
+		addr = find_hole_for(mm, addr, len);
+	else
+		addr = find_place_for(mm, b, r->offset, len);
 	return addr ? (i64)addr : -ENOMEM;
 }
 
@@ -269,7 +294,7 @@ static u64 overlap_pages(struct mm *mm, u64 start, u64 end, u64 *accounted)
 static i64 mmap_locked(struct mm *mm, const struct mmap_req *r, struct backing *b, u64 len,
 	u32 *flags, struct vma **dead)
 {
-	i64 addr = choose_addr(mm, r, len);
+	i64 addr = choose_addr(mm, r, b, len);
 	u64 pages = len >> PAGE_SHIFT, replaced = 0, accounted = 0;
 	int err;
 

@@ -258,7 +258,9 @@ static i64 remap_locked(struct remap *r)
 		if (!v)
 			return -EFAULT;		/* a second view (old_len 0) over the first */
 	} else {
-		r->new = find_hole_for(r->mm, r->new, r->new_len);
+		r->new = r->new ? find_hole_for(r->mm, r->new, r->new_len)
+				: find_place_for(r->mm, v->backing, vma_pgoff(v, r->old) << PAGE_SHIFT,
+						 r->new_len);
 		if (!r->new)
 			return -ENOMEM;
 	}

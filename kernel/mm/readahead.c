@@ -65,7 +65,7 @@ struct folio *mapping_read_page(struct mapping *m, struct readahead *ra, u64 ind
 {
 	struct readahead none = { 0 };
 	struct ra_ask a = { .index = index, .want = want, .mapped = how & READ_MAPPED,
-			    .text = how & READ_TEXT };
+			    .text = how & READ_TEXT, .block = how & READ_BLOCK };
 	struct ra_plan p;
 
 	a.pages = div_round_up(READ_ONCE(m->size), PAGE_SIZE);

@@ -30,7 +30,11 @@ static u32 next_window(const struct readahead *ra, const struct ra_ask *a)
 struct ra_plan ra_plan(const struct readahead *ra, const struct ra_ask *a)
 {
 	struct ra_plan p = { .first = a->index, .n = a->want };
+	u64 huge = align_down(a->index, 1ull << RA_HUGE_ORDER);
 
+	if (a->block && huge + (1u << RA_HUGE_ORDER) <= a->pages)
+		return (struct ra_plan){ .first = huge, .n = 1u << RA_HUGE_ORDER,
+					 .order = RA_HUGE_ORDER };
 	if (a->mode != RA_RANDOM && !a->text && is_sequential(ra, a)) {
 		p.window = next_window(ra, a);
 		p.n = p.window;

@@ -14,6 +14,7 @@
 
 #define RA_MAX_PAGES	128u	/* a window: 512 KiB; twice as much where sequential use is announced */
 #define RA_MAX_ORDER	6u	/* 256 KiB */
+#define RA_HUGE_ORDER	9u	/* 2 MiB, where a mapping asks for them */
 #define RA_BLOCK_ORDER	4u	/* of text and around a page of a mapping: one contiguous block */
 
 struct ra_ask {
@@ -23,6 +24,7 @@ struct ra_ask {
 	u8 mode;	/* enum ra_mode */
 	bool mapped;	/* a page fault asks */
 	bool text;	/* by an executable mapping */
+	bool block;	/* by one of which MADV_HUGEPAGE was said */
 };
 struct ra_plan {
 	u64 first;	/* pages first..first+n-1, index among them, none beyond the file's end */

@@ -260,6 +260,8 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	}
 	zap_begin(&z, r->v->mm, false);
 	pt_gather_range(&z.g, r->va, r->va + ((u64)r->pages << PAGE_SHIFT), r->level);
+	if (r->level < 3 && !page_test(&r->f->page, PG_ANON))
+		file_block_mapped(r->f, -(i32)r->n);
 	zap_cleared(&z, r->v, r->f, r->pages, was.any_dirty, was.any_young);
 	pt_count(r->node, -(i32)r->n);
 	zap_end(&z);

@@ -13,6 +13,7 @@
 #include <mm/reclaim.h>
 #include "alloc.h"
 #include "lru.h"
+#include "mapping_internal.h"
 
 #define BATCH 32u	/* folios isolated at a time */
 
@@ -29,6 +30,7 @@ static bool take_out(struct folio *f)
 					   __ATOMIC_RELAXED);
 	if (mine) {
 		mapping_forget(m, f);
+		mapping_count(m, folio_order(f), -1);
 		workingset_evicted(m, f);
 	}
 	spin_unlock(&m->lock);
@@ -42,7 +44,6 @@ static bool drop_locked(struct folio *f)
 		folio_unmap(f, false);
 	if (atomic_read(&f->page.mapcount) || !take_out(f))
 		return false;
-	mem_stat_add(STAT_CACHE, -(i64)folio_nr_pages(f));
 	f->page.mapping = NULL;
 	page_clear(&f->page, PG_LOCKED);	/* nobody waits: they would have a reference */
 	folio_free(f);

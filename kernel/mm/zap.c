@@ -114,6 +114,8 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 		pt_gather_range(&z->g, va, va + ((u64)r.n << pt_shift(w->level)), w->level);
 	}
 	z->cleared += r.n;
+	if (w->level < 3 && !page_test(&f->page, PG_ANON))
+		file_block_mapped(f, -(i32)r.n);
 	settle(z, v, f, r.n * pages, r.any_dirty, r.any_young);
 	return r.n;
 }

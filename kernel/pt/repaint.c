@@ -108,6 +108,15 @@ static void replace_block(struct pt_tree *pt, pte_t *e, u64 va, pte_t *child)
 	__atomic_fetch_sub(&pt->breaking, 1, __ATOMIC_RELEASE);
 }
 
+/* The block e is to go. */
+static void count_out(pte_t e)
+{
+	struct folio *f = page_folio(pfn_to_page(pte_pfn(e)));
+
+	if (!pte_special(e) && !page_test(&f->page, PG_ANON))
+		file_block_mapped(f, -1);
+}
+
 int pt_split(struct pt_tree *pt, u64 va, enum pt_cause why)
 {
 	struct page *node;
@@ -124,6 +133,7 @@ int pt_split(struct pt_tree *pt, u64 va, enum pt_cause why)
 	node = pt_node(e);
 	spin_lock(&node->lock);
 	if (likely(pte_kind(pte_load(e), 2) == PTE_LEAF)) {
+		count_out(pte_load(e));
 		replace_block(pt, e, va, child);
 		child = NULL;
 	}

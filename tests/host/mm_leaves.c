@@ -83,8 +83,11 @@ void mm_check_leaves(struct mm *mm)
 }
 
 /* --- who shares what ------------------------------------------------------------------------- */
-/* Of each page of RAM: the leaves that map it, and those of them that say it is theirs alone. */
-struct users { u32 all, exclusive; };
+/*
+ * Of each page of RAM: the leaves that map it, those of them that say it is theirs alone, and the
+ * 2 MiB blocks that begin with it.
+ */
+struct users { u32 all, exclusive, blocks; };
 
 static u64 frame(pte_t e) { return pte_pfn(e) - (FAKE_RAM_BASE >> PAGE_SHIFT); }
 
@@ -97,6 +100,8 @@ static void count_users(struct users *u, struct mm *mm)
 		for (u32 i = 0; i < w.n; i++) {
 			pte_t e = *(pte_t *)&w.pte[i];
 
+			if (pte_present(e) && !pte_special(e) && w.level < 3)
+				u[frame(e)].blocks++;
 			for (u32 k = 0; pte_present(e) && !pte_special(e) && k < pt_pages(w.level); k++) {
 				u[frame(e) + k].all++;
 				u[frame(e) + k].exclusive += pte_exclusive(e);
@@ -108,6 +113,7 @@ void mm_check_sharing(struct mm **mm, u32 n)
 {
 	u64 pages = fake_ram_size >> PAGE_SHIFT;
 	struct users *u = calloc(pages, sizeof(*u));
+	u64 shmem = 0, file = 0;
 
 	for (u32 i = 0; i < n; i++)
 		count_users(u, mm[i]);
@@ -125,6 +131,16 @@ void mm_check_sharing(struct mm **mm, u32 n)
 		if ((i64)sum != atomic_read(&p->mapcount))
 			panic("%lu leaves map folio %lx, which counts %d", sum, i,
 			      atomic_read(&p->mapcount));
+		if (!page_test(p, PG_ANON) && folio_order(f) == THP_PMD_ORDER &&
+		    (i32)u[i].blocks != atomic_read(&folio_page(f, 1)->mapcount))
+			panic("%u blocks map folio %lx, which counts %d", u[i].blocks, i,
+			      atomic_read(&folio_page(f, 1)->mapcount));
+		if (!page_test(p, PG_ANON))
+			*(rss_counter(mm[0], f) == &mm[0]->rss_shmem ? &shmem : &file) +=
+				u[i].blocks > 0;
 	}
+	if (shmem != mem_stat_read(STAT_SHMEM_BLOCKS) >> THP_PMD_ORDER ||
+	    file != mem_stat_read(STAT_CACHE_BLOCKS) >> THP_PMD_ORDER)
+		panic("%lu and %lu folios of files are mapped by blocks", shmem, file);
 	free(u);
 }

@@ -9,7 +9,7 @@
 struct proc procs[PROCS];
 struct object objects[OBJECTS];
 struct file files[FILES];
-u32 nr_objects, window;
+u32 nr_objects, window, file_pages;
 u64 base, stamp;
 struct mm_model_stats *stats;
 bool may_fail, tracing;
@@ -130,7 +130,7 @@ static int read_folio(struct mapping *m, struct folio *f)
 {
 	u64 *disk = container_of(m, struct file, m)->disk + f->page.index;
 
-	BUG_ON(f->page.index + folio_nr_pages(f) > FILE_PAGES);
+	BUG_ON(f->page.index + folio_nr_pages(f) > file_pages);
 	for (u32 i = 0; i < folio_nr_pages(f); i++)
 		fill_page(page_address(folio_page(f, i)), disk[i]);
 	stats->large += folio_nr_pages(f) > 1;
@@ -496,6 +496,7 @@ static void set_up(const struct mm_model_config *c)
 {
 	wide = c->wide;
 	window = wide ? MAX_PAGES : 48;
+	file_pages = wide ? 2 * 512 + 8 : 64;
 	base = 5 * GIB - size_of(window / 2);	/* across tables of all levels but the first */
 	arch_hw_af = arch_hw_dbm = !c->software_bits;
 	fake_init((wide ? 96 : 8) * MIB, c->seed);

@@ -16,7 +16,6 @@
 #define PROCS 6u
 #define OBJECTS 64u		/* the first FILES are the files' */
 #define OBJ_PAGES MAX_PAGES
-#define FILE_PAGES 64u
 #define MM_PINS 5u
 
 /*
@@ -48,12 +47,13 @@ struct proc {
 	u32 brk;		/* page */
 	struct mpage page[MAX_PAGES];
 };
-struct file { struct backing b; struct mapping m; i32 refs; u64 disk[FILE_PAGES]; };
+struct file { struct backing b; struct mapping m; i32 refs; u64 disk[OBJ_PAGES]; };
 
 extern struct proc procs[PROCS];
 extern struct object objects[OBJECTS];
 extern struct file files[FILES];
 extern u32 nr_objects, window;		/* window: pages */
+extern u32 file_pages;			/* so long files may get */
 extern u64 base;			/* address of the window's page 0 */
 extern struct mm_model_stats *stats;
 extern bool may_fail;			/* allocations fail */

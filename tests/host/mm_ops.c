@@ -50,8 +50,8 @@ static bool choose_mapping(struct proc *p, struct choice *c)
 		c->r.flags |= MAP_GROWSDOWN, c->flags |= VM_GROWSDOWN;
 	c->r.flags |= c->kind == SHARED_ANON || c->kind == FILE_SHARED ? MAP_SHARED : MAP_PRIVATE;
 	if (c->kind >= FILE_PRIVATE) {
-		c->off = choose(FILE_PAGES - 16);
-		c->n = min(c->n, FILE_PAGES - c->off);	/* so long the model's files may get */
+		c->off = choose(file_pages - 16);
+		c->n = min(c->n, file_pages - c->off);
 		c->r.len = min(c->r.len, size_of(c->n));
 		c->r.backing = &files[c->obj].b;
 		c->r.offset = size_of(c->off);

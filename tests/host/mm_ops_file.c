@@ -8,13 +8,13 @@
 void object_zero(u32 obj, u32 page)
 {
 	objects[obj].val[page] = 0;
-	if (obj < FILES && page < FILE_PAGES)
+	if (obj < FILES && page < file_pages)
 		files[obj].disk[page] = 0;
 }
 
 bool op_truncate(struct proc *p)
 {
-	u32 f = choose(FILES), pages = choose(32);
+	u32 f = choose(FILES), pages = choose(choose(2) ? 32 : file_pages + 1);
 	struct object *o = &objects[f];
 	bool shrinks = size_of(pages) < o->size;
 
@@ -33,7 +33,7 @@ bool op_truncate(struct proc *p)
 
 bool op_punch(struct proc *p)
 {
-	u32 f = choose(FILES), first = choose(FILE_PAGES), n = 1 + choose(FILE_PAGES - first);
+	u32 f = choose(FILES), first = choose(file_pages), n = 1 + choose(file_pages - first);
 
 	trace("punch(file %u, %u +%u)\n", f, first, n);
 	/* The file system forgets first: a page read in meanwhile is a hole's. */
@@ -46,7 +46,7 @@ bool op_punch(struct proc *p)
 bool op_file_write(struct proc *p)
 {
 	static u64 data[8][PAGE_SIZE / sizeof(u64)];
-	u32 f = choose(FILES), n = 1 + choose(8), first = choose(FILE_PAGES - n + 1), done;
+	u32 f = choose(FILES), n = 1 + choose(8), first = choose(file_pages - n + 1), done;
 	struct uio_seg seg;
 	struct uio u;
 	ssize_t r;
@@ -70,7 +70,7 @@ bool op_file_write(struct proc *p)
 bool op_file_read(struct proc *p)
 {
 	static u64 data[PAGE_SIZE / sizeof(u64)];
-	u32 f = choose(FILES), page = choose(FILE_PAGES);
+	u32 f = choose(FILES), page = choose(file_pages);
 	struct uio_seg seg;
 	struct uio u;
 	ssize_t r;

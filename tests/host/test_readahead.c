@@ -115,6 +115,22 @@ static void elsewhere(void **state)
 	assert_true(p.first == 777 && p.n == 64 && p.order == 6);
 }
 
+/* MADV_HUGEPAGE: the 2 MiB around it, if the file has them all. */
+static void in_blocks(void **state)
+{
+	struct readahead ra = { 0 };
+	struct ra_ask a = { .index = 777, .pages = 1024, .want = 1, .mapped = true, .block = true };
+	struct ra_plan p = plan_of(&ra, a);
+
+	assert_true(p.first == 512 && p.n == 512 && p.order == 9 && !p.window);
+	a.pages = 1023;
+	p = plan_of(&ra, a);
+	assert_true(p.first == 768 && p.n == 16 && p.order == 4);
+	a.index = 3;
+	p = plan_of(&ra, a);
+	assert_true(!p.first && p.n == 512 && p.order == 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +138,7 @@ int main(void)
 		cmocka_unit_test(orders),
 		cmocka_unit_test(sequential),
 		cmocka_unit_test(elsewhere),
+		cmocka_unit_test(in_blocks),
 	};
 
 	return cmocka_run_group_tests_name("readahead", tests, NULL, NULL);

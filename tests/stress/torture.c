@@ -38,12 +38,18 @@ void write_text(const char *path, const char *text)
 static void change_policy(unsigned int *seed)
 {
 	static const char *const words[] = { "always", "inherit", "madvise", "never" };
+	static const char *const shmem_words[] = { "always", "within_size", "advise", "never", "always" };
 	static const int sizes[] = { 16, 32, 64, 128, 256, 512, 1024, 2048 };
 	char path[100];
 
 	snprintf(path, sizeof path, "/sys/kernel/mm/transparent_hugepage/hugepages-%dkB/enabled",
 		 sizes[pick_of(seed, 8)]);
 	write_text(path, words[pick_of(seed, 4)]);
+	snprintf(path, sizeof path,
+		 "/sys/kernel/mm/transparent_hugepage/hugepages-%dkB/shmem_enabled",
+		 pick_of(seed, 2) ? 2048 : sizes[pick_of(seed, 8)]);
+	write_text(path, shmem_words[pick_of(seed, 5)]);
+	write_text("/sys/kernel/mm/transparent_hugepage/shmem_enabled", shmem_words[pick_of(seed, 5)]);
 	if (!pick_of(seed, 4))
 		write_text("/sys/kernel/mm/transparent_hugepage/enabled", words[pick_of(seed, 2) * 2]);
 }
@@ -210,10 +216,10 @@ static void live(unsigned int seed)
 	if (family.team == 1)
 		family.grain = PAGES;
 	write_text("/proc/self/oom_score_adj", pick_of(&seed, 3) ? "0" : "1000");
-	if (!make_file())
-		_exit(errno == ENOMEM || errno == ENFILE ? 0 : 99);
 	if (!pick_of(&seed, 3))
 		change_policy(&seed);
+	if (!make_file())
+		_exit(errno == ENOMEM || errno == ENFILE ? 0 : 99);
 	limit(&seed);
 	run_team(seed);
 	_exit(0);

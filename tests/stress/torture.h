@@ -9,7 +9,7 @@
 #include "stress.h"
 
 #define WINDOW ((char *)0x1000000000)	/* 2 MiB aligned, far from where mmap places things */
-enum { PAGES = 4096, FILE_PAGES = 1024, TEAM = 4, COMMON = 64 };
+enum { PAGES = 4096, FILE_PAGES = 1024, TEAM = 4, COMMON = 1024 };
 #define BLOCK 512u			/* pages of 2 MiB */
 
 /*

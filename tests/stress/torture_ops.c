@@ -170,6 +170,9 @@ static void op_map(struct range r, unsigned int *seed)
 	unsigned int first = pick_of(seed, FILE_PAGES);
 	void *at;
 
+	if (pick_of(seed, 2))	/* aligned in the file as here: the file's blocks fit */
+		first = (first & ~(BLOCK - 1)) | (r.i & (BLOCK - 1));
+
 	p.prot = pick_of(seed, 5) ? PROT_READ | PROT_WRITE : PROT_READ;
 	if (p.kind == ANON)
 		flags |= MAP_ANONYMOUS;
@@ -392,16 +395,20 @@ static void op_disturb(struct range r, unsigned int *seed)
 static void op_common(struct range r, unsigned int *seed)
 {
 	static __thread uint64_t seen[COMMON];
-	unsigned int i = pick_of(seed, COMMON);
+	unsigned int i = pick_of(seed, COMMON), which = pick_of(seed, 16);
 	uint64_t *word = family.common + i * PAGE / 8;
 	uint64_t was = __atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
 
 	(void)r;
 	MUST(was >= seen[i]);
 	seen[i] = was + 1;
-	if (!pick_of(seed, 4))
-		MUST(!madvise(word, PAGE, pick_of(seed, 2) ? MADV_DONTNEED : MADV_PAGEOUT) ||
-		     short_of(errno));
+	if (which < 4)	/* EINVAL: somebody has locked it */
+		MUST(!madvise(word, PAGE, which < 2 ? MADV_DONTNEED : MADV_PAGEOUT) ||
+		     short_of(errno) || errno == EINVAL);
+	else if (which < 6)
+		MUST(!mlock(word, PAGE) || short_of(errno));
+	else if (which < 8)
+		MUST(!munlock(word, PAGE) || short_of(errno));
 }
 
 void torture_step(unsigned int *seed)

@@ -30,6 +30,10 @@ struct mapping_ops {
 	 * they went (n < 0). NULL: no limit. Any lock may be held: must not sleep.
 	 */
 	int (*charge)(struct mapping *m, i64 n);
+	/*
+	 * Of a memory file: the word of its mount, enum shmem_mode (mm/thp.h). NULL: SHMEM_INHERIT.
+	 */
+	u8 (*huge)(const struct mapping *m);
 };
 
 struct mapping {
@@ -70,7 +74,7 @@ struct folio *mapping_get_large(struct mapping *m, u64 index, u32 orders);
  * NULL) and how let expect. want: pages that are wanted from there on, at least 1. invalidate_lock
  * held for reading.
  */
-enum { READ_MAPPED = 1, READ_TEXT = 2, READ_RANDOM = 4, READ_SEQUENTIAL = 8 };
+enum { READ_MAPPED = 1, READ_TEXT = 2, READ_RANDOM = 4, READ_SEQUENTIAL = 8, READ_BLOCK = 16 };
 struct folio *mapping_read_page(struct mapping *m, struct readahead *ra, u64 index, u32 want, u32 how);
 /*
  * read(2) and write(2) through the cache; pos and the copied count follow the ABI. ra is the open

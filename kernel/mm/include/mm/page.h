@@ -157,6 +157,11 @@ void folios_free(struct folio **f, u32 n);	/* n at once */
  * through those any more (mm/zap.c). The array f is overwritten. Any context.
  */
 void folios_unmapped(struct folio **f, const u32 *pages, u32 n);
+/*
+ * So many more (below 0: less) 2 MiB blocks, in distinct tables, map a file's folio, which is still
+ * in its mapping (mm/mapping.c). A block's table is locked.
+ */
+void file_block_mapped(struct folio *f, i32 n);
 static inline void folio_put(struct folio *f)
 {
 	if (ref_put(&f->page.refcount))

@@ -23,12 +23,17 @@ enum mem_stat {
 	STAT_SHMEM, /* page cache that can be dropped; that is memory itself (tmpfs) */
 	STAT_ANON, /* anonymous folios: from their first mapping till they are freed */
 	STAT_MAPPED, /* mapped file pages (mm) */
+	STAT_SHMEM_HUGE, /* of STAT_SHMEM and STAT_CACHE, in folios of 2 MiB; of those, in blocks */
+	STAT_CACHE_HUGE,
+	STAT_SHMEM_BLOCKS,
+	STAT_CACHE_BLOCKS,
 	STAT_DIRTY,
 	STAT_COMMITTED, /* shared and tmpfs memory that is promised (mm/commit.c) */
 	/* events, for vmstat */
 	STAT_FAULT,
 	STAT_MAJFAULT,
 	STAT_COW,
+	STAT_FILE_BLOCK, /* faults that mapped a 2 MiB block of a file */
 	STAT_OOM,
 	/* contiguous blocks, 2 MiB blocks: made; kept whole by an edit; taken apart by enum pt_cause */
 	STAT_CONT_MADE,

@@ -5,6 +5,7 @@
  */
 #ifndef MM_THP_H
 #define MM_THP_H
+#include <mm/mapping.h>
 #include <mm/mm.h>
 #include <mm/page.h>
 
@@ -40,33 +41,62 @@ static inline bool thp_fits(u64 addr, u32 order, u64 start, u64 end)
 }
 
 /*
- * Memory of files (tmpfs, memfd, shared anonymous): the words of shmem_enabled, of the whole and for
- * each order. A write makes folios of those sizes not forbidden that it fills. A fault makes larger
- * ones than it needs where the word is always; within_size: which lie in the file; advise: for a VMA
- * with MADV_HUGEPAGE.
+ * Memory of files (tmpfs, memfd, shared anonymous): shmem_enabled's word of the whole and one for each
+ * order. Each says where a page that is missing is made in a folio of that order: always;
+ * within_size: if that lies in the file, else as advise; advise: where MADV_HUGEPAGE asks. A mount of
+ * tmpfs has one word for all orders, its option huge=. Over both stand two words of the whole: deny
+ * (nowhere) and force (2 MiB in every mount, and whatever inherits).
+ *
+ * Whatever a mount says, a write makes the folios that it fills of those sizes that are not "never"
+ * of themselves, since that takes no more memory.
  */
-enum shmem_mode { SHMEM_NEVER, SHMEM_ADVISE, SHMEM_WITHIN, SHMEM_ALWAYS, SHMEM_INHERIT };
+enum shmem_mode {
+	SHMEM_NEVER,
+	SHMEM_ADVISE,
+	SHMEM_WITHIN,
+	SHMEM_ALWAYS,
+	SHMEM_INHERIT,		/* an order: as the whole; a mapping: the words of the orders */
+	SHMEM_DENY,
+	SHMEM_FORCE,
+	NR_SHMEM_MODES
+};
+#define SHMEM_ORDERS ((1u << (THP_PMD_ORDER + 1)) - (1u << THP_MIN_ORDER))
 struct shmem_policy {
 	u8 all;				/* enum shmem_mode, not SHMEM_INHERIT */
-	u8 order[THP_PMD_ORDER + 1];	/* enum shmem_mode; 0 and 1 unused */
+	u8 order[THP_PMD_ORDER + 1];	/* enum shmem_mode up to SHMEM_INHERIT; 0 and 1 unused */
 	u32 orders[SHMEM_ALWAYS + 1];	/* what follows: bit masks of the orders with each mode */
 };
 extern struct shmem_policy shmem_policy;
-extern const char *const shmem_mode_name[5];
+extern const char *const shmem_mode_name[NR_SHMEM_MODES];
 void shmem_policy_update(struct shmem_policy *p);	/* as thp_policy_update */
 void shmem_policy_set(u32 order, enum shmem_mode mode);	/* as thp_policy_set */
-static inline u32 shmem_write_orders(const struct shmem_policy *p)
-{
-	return READ_ONCE(p->orders[SHMEM_ADVISE]) | READ_ONCE(p->orders[SHMEM_WITHIN]) |
-	       READ_ONCE(p->orders[SHMEM_ALWAYS]);
-}
 /*
- * Orders for a fault of v at page index of a file of pages: of each the aligned folio may be made.
- * Pure.
+ * Orders of folio that the missing page index of a file of pages (what a write makes of it included)
+ * may be made in. mount: SHMEM_INHERIT, or the word of the file's mount; advised: MADV_HUGEPAGE. Pure.
  */
-u32 shmem_fault_orders(const struct shmem_policy *p, const struct vma *v, u64 index, u64 pages);
+u32 shmem_orders(const struct shmem_policy *p, enum shmem_mode mount, bool advised, u64 index,
+		 u64 pages);
+/* The same for a write to m that makes it a file of pages. */
+u32 shmem_write_orders(const struct mapping *m, u64 index, u64 pages);
+/* Orders of which a write to m makes the folios that it fills. */
+u32 shmem_fill_orders(const struct mapping *m);
+/* The same for a fault of v, whose flags and prctl count, at page index. */
+u32 shmem_fault_orders(const struct vma *v, u64 index);
+/* Some page of memory file m may be made in a folio of 2 MiB, as words are now. */
+bool shmem_may_have_blocks(const struct mapping *m);
 
-/* Some range that thp_orders allows lies in v, which may never be filled. mm->lock held. */
+/* Neither madvise(2) nor prctl(2) keeps large folios, and blocks of them, from v. */
+static inline bool thp_allowed(const struct vma *v)
+{
+	return !(v->vm_flags & VM_NOHUGEPAGE) &&
+	       (likely(!v->mm->thp_disable) || ((v->vm_flags & VM_HUGEPAGE) &&
+						v->mm->thp_disable == THP_DISABLE_UNADVISED));
+}
+
+/*
+ * Some range of v may be filled by a large folio of private memory, or of a memory file; that need
+ * never happen. mm->lock held.
+ */
 bool thp_eligible(const struct vma *v);
 
 /*
@@ -80,6 +110,9 @@ enum thp_event {
 	THP_SPLIT,
 	THP_DEFERRED,
 	THP_NR_ANON,
+	THP_SHMEM_ALLOC,
+	THP_SHMEM_FALLBACK,	/* no memory; or no room in the mount, which counts below, too */
+	THP_SHMEM_FALLBACK_CHARGE,
 	NR_THP_EVENT
 };
 extern atomic64_t thp_events[THP_PMD_ORDER + 1][NR_THP_EVENT];
@@ -89,6 +122,16 @@ static inline void thp_count_add(u32 order, enum thp_event e, i64 n)
 	__atomic_fetch_add(&thp_events[order][e].v, n, __ATOMIC_RELAXED);
 }
 static inline void thp_count(u32 order, enum thp_event e) { thp_count_add(order, e, 1); }
+/* A folio of order was to be made for a memory file: which, or why not (mapping_make). */
+static inline void thp_count_shmem(u32 order, const struct folio *made)
+{
+	if (!IS_ERR(made))
+		thp_count(order, THP_SHMEM_ALLOC);
+	else if (PTR_ERR(made) != -EEXIST)
+		thp_count(order, THP_SHMEM_FALLBACK);
+	if (IS_ERR(made) && PTR_ERR(made) == -ENOSPC)
+		thp_count(order, THP_SHMEM_FALLBACK_CHARGE);
+}
 /* --- splitting (mm/split.c) ------------------------------------------------------------------ */
 struct split_count { u64 found, split; };	/* folios */
 /*
