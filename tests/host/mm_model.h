@@ -5,7 +5,7 @@
  */
 #ifndef MM_MODEL_H
 #define MM_MODEL_H
-#include <base/types.h>
+#include <mm/page.h>
 
 #define MM_OPS_MAX 32u
 struct mm_model_stats {
