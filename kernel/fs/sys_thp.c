@@ -4,7 +4,7 @@
  * mm/transhuge of Linux), and their lines of /proc/vmstat.
  *
  * A word that would have no effect is refused (EINVAL), and not shown as one that can be chosen:
- * memory for large folios is never waited for (defrag), there is no zero page of 2 MiB.
+ * nothing moves pages in the background (defrag: defer), there is no zero page of 2 MiB.
  */
 #include <base/init.h>
 #include <base/string.h>
@@ -38,17 +38,31 @@ static const u8 *words_for(u64 order, u32 *n)
 	return order ? words_of_order : words_of_all;
 }
 
-static int show_enabled(struct seq *s, void *arg)
+static void show_words(struct seq *s, const u8 *words, u32 n, u8 now)
 {
-	u64 order = (u64)arg;
-	u8 now = order ? READ_ONCE(thp_policy.order[order]) : READ_ONCE(thp_policy.all);
-	u32 n;
-	const u8 *words = words_for(order, &n);
-
 	for (u32 i = 0; i < n; i++)
 		seq_printf(s, words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
 			   thp_mode_name[words[i]]);
 	seq_putc(s, '\n');
+}
+
+/* The mode that buf names of n, or -EINVAL. */
+static int mode_of(const char *buf, const u8 *words, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (is_word(buf, thp_mode_name[words[i]]))
+			return words[i];
+	return -EINVAL;
+}
+
+static int show_enabled(struct seq *s, void *arg)
+{
+	u64 order = (u64)arg;
+	u32 n;
+	const u8 *words = words_for(order, &n);
+
+	show_words(s, words, n,
+		   order ? READ_ONCE(thp_policy.order[order]) : READ_ONCE(thp_policy.all));
 	return 0;
 }
 
@@ -57,13 +71,28 @@ static ssize_t store_enabled(const char *buf, size_t len, void *arg)
 	u64 order = (u64)arg;
 	u32 n;
 	const u8 *words = words_for(order, &n);
+	int mode = mode_of(buf, words, n);
 
-	for (u32 i = 0; i < n; i++)
-		if (is_word(buf, thp_mode_name[words[i]])) {
-			thp_policy_set((u32)order, words[i]);
-			return (ssize_t)len;
-		}
-	return -EINVAL;
+	if (mode < 0)
+		return mode;
+	thp_policy_set((u32)order, (enum thp_mode)mode);
+	return (ssize_t)len;
+}
+
+static int show_defrag(struct seq *s, void *arg)
+{
+	show_words(s, words_of_all, ARRAY_SIZE(words_of_all), READ_ONCE(thp_defrag));
+	return 0;
+}
+
+static ssize_t store_defrag(const char *buf, size_t len, void *arg)
+{
+	int mode = mode_of(buf, words_of_all, ARRAY_SIZE(words_of_all));
+
+	if (mode < 0)
+		return mode;
+	WRITE_ONCE(thp_defrag, (u8)mode);
+	return (ssize_t)len;
 }
 
 /* As Linux orders them. */
@@ -108,15 +137,6 @@ static ssize_t store_shmem(const char *buf, size_t len, void *arg)
 
 /* --- what cannot be chosen -------------------------------------------------------------------- */
 
-static int show_only_never(struct seq *s, void *arg)
-{
-	seq_puts(s, "[never]\n");
-	return 0;
-}
-static ssize_t store_only_never(const char *buf, size_t len, void *arg)
-{
-	return is_word(buf, "never") ? (ssize_t)len : -EINVAL;
-}
 static int show_zero(struct seq *s, void *arg)
 {
 	seq_puts(s, "0\n");
@@ -160,7 +180,7 @@ static int show_stat(struct seq *s, void *arg)
 
 static const struct pseudo_ops enabled_ops = { .show = show_enabled, .store = store_enabled };
 static const struct pseudo_ops shmem_ops = { .show = show_shmem, .store = store_shmem };
-static const struct pseudo_ops never_ops = { .show = show_only_never, .store = store_only_never };
+static const struct pseudo_ops defrag_ops = { .show = show_defrag, .store = store_defrag };
 static const struct pseudo_ops zero_ops = { .show = show_zero, .store = store_zero };
 static const struct pseudo_ops pmd_size_ops = { .show = show_pmd_size };
 static const struct pseudo_ops stat_ops = { .show = show_stat };
@@ -185,7 +205,7 @@ static int thp_files(void)
 	struct pseudo_node *d = pseudo_dir(sysfs_root, THP_DIR);
 
 	pseudo_file(d, "enabled", 0644, &enabled_ops, NULL);
-	pseudo_file(d, "defrag", 0644, &never_ops, NULL);
+	pseudo_file(d, "defrag", 0644, &defrag_ops, NULL);
 	pseudo_file(d, "shmem_enabled", 0644, &shmem_ops, NULL);
 	pseudo_file(d, "use_zero_page", 0644, &zero_ops, NULL);
 	pseudo_file(d, "hpage_pmd_size", 0444, &pmd_size_ops, NULL);

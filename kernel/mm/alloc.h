@@ -77,6 +77,8 @@ void kswapd_wake(void);
 void drain_free_lists(void);
 /* --- compact.c: tries to make a free block of the order, where enough is free. Sleeps. */
 bool compact_for(u32 order);
+/* The same for a block that can be done without: after failures not every call looks. */
+bool compact_gently(u32 order);
 void watermarks_update(void);	/* after zone.reserve or the scale changed */
 
 /* --- slab.c, kmalloc.c

@@ -11,7 +11,8 @@
  * free block smaller than what is wanted is left, moving gains nothing.
  *
  * Work is bounded: an allocation looks at LOOK ranges, beginning where the last one stopped, and
- * empties at most TRIES of them.
+ * empties at most TRIES of them; one that can do without looks the more rarely the more often that
+ * was in vain.
  */
 #include <hal/sync.h>
 #include <mm/gup.h>
@@ -25,6 +26,7 @@
 #define SMALLEST 4u
 #define LOOK	256u
 #define TRIES	4u
+#define MAX_PASS_SHIFT 6u	/* after failures so many calls pass without a look, as a power of two */
 
 static struct mutex compact_mutex = MUTEX_INIT(compact_mutex);	/* one at a time */
 static pfn_t cursor;			/* where the next allocation begins; compact_mutex */
@@ -230,6 +232,23 @@ bool compact_for(u32 order)
 	mutex_unlock(&compact_mutex);
 	mem_stat_add(done ? STAT_COMPACT_SUCCESS : STAT_COMPACT_FAIL, 1);
 	return done;
+}
+
+bool compact_gently(u32 order)
+{
+	static u32 failures, pass;	/* races cost a look more or less */
+
+	if (READ_ONCE(pass)) {
+		WRITE_ONCE(pass, pass - 1);
+		return false;
+	}
+	if (compact_for(order)) {
+		WRITE_ONCE(failures, 0);
+		return true;
+	}
+	WRITE_ONCE(failures, min(failures + 1, MAX_PASS_SHIFT));
+	WRITE_ONCE(pass, 1u << failures);
+	return false;
 }
 
 void compact_memory(void)

@@ -188,10 +188,11 @@ static bool fill_run(const struct site *s, pte_t *p, pte_t first, u32 n, int lev
 	return ok;
 }
 
-/* Memory of order, zeroed, if there is some without making room for it. */
-static struct folio *large_folio(u32 order)
+/* Memory of order for v, zeroed, if there is some, or moving pages about is asked for and helps. */
+static struct folio *large_folio(const struct vma *v, u32 order)
 {
-	struct folio *f = folio_alloc(order, ALLOC_ZERO | ALLOC_USER | ALLOC_NORECLAIM);
+	struct folio *f = folio_alloc(order, ALLOC_ZERO | ALLOC_USER | ALLOC_NORECLAIM |
+						     (thp_compacts(v) ? ALLOC_COMPACT : 0));
 
 	thp_count(order, f ? THP_ALLOC : THP_FALLBACK);
 	return f;
@@ -205,7 +206,7 @@ static bool map_large(const struct site *s, u32 order, pte_t *p, u32 n, int leve
 
 	if (!all_none(p, n))
 		return false;
-	f = large_folio(order);
+	f = large_folio(s->v, order);
 	if (!f)
 		return false;
 	init_anon(s, f);

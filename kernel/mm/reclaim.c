@@ -281,8 +281,11 @@ bool reclaim_for(u32 order, u32 flags, struct reclaim_try *t)
 		return false;	/* start-up, before there are threads */
 	if (vmemmap_grow())
 		return true;
-	if ((flags & ALLOC_NORECLAIM) || current_core()->borrowing)
+	if (current_core()->borrowing)
 		return false;
+	if (flags & ALLOC_NORECLAIM)
+		return (flags & ALLOC_COMPACT) && !t->rounds++ && there_now(order) &&
+		       compact_gently(order);
 	if (sleep_interrupted(SLEEP_KILLABLE) && t->dying++ >= DYING_ROUNDS)
 		return false;
 	if (order > CHEAP_ORDER || (order && there_now(order)))

@@ -14,6 +14,7 @@ struct thp_policy thp_policy = {
 	.all = THP_MADVISE,
 	.order = { [THP_CONT_ORDER] = THP_ALWAYS, [THP_PMD_ORDER] = THP_INHERIT },
 };
+u8 thp_defrag = THP_MADVISE;
 atomic64_t thp_events[THP_PMD_ORDER + 1][NR_THP_EVENT];
 const char *const thp_mode_name[4] = { "never", "madvise", "always", "inherit" };
 

@@ -101,6 +101,25 @@ TEST_TIMEOUT(makes_blocks, 120)
 		CHECK_EQ(*(size_t *)(m + i * PAGE), i + 1);
 }
 
+/* Nobody has asked for it but the program that wants large pages (MADV_HUGEPAGE). */
+TEST_TIMEOUT(makes_blocks_at_a_fault, 120)
+{
+	size_t free_kb, pages, n;
+	char word[64], *m;
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		SKIP("no large folios here");
+	check_read_file("/sys/kernel/mm/transparent_hugepage/defrag", word, sizeof word);
+	if (strstr(word, "[never]"))
+		SKIP("defrag is never");
+	free_kb = (size_t)field("/proc/meminfo", "MemFree:");
+	pages = (free_kb - free_kb / 16) / 4;
+	n = free_kb / 4096;	/* half of what is free; a sixteenth was not scattered */
+	m = scattered(pages);
+	CHECK_GE(get_blocks(n), n / 2);
+	check_scattered(m, pages);
+}
+
 /* --- beside users ----------------------------------------------------------------------------- */
 #define PAGES 2000
 static char *shared;

@@ -564,7 +564,7 @@ TEST(fork_invalidates_once)
 
 	if (!check_on_tine())
 		SKIP("Linux does not count them");
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 12; i++) {
 		long a = fork_invalidates(PAGE), b = fork_invalidates(32 * BLOCK);
 
 		one = a < one ? a : one;

@@ -135,6 +135,7 @@ bool folio_unmap(struct folio *f, bool clean) { return true; }
 bool folio_written(struct folio *f) { return false; }
 void split_forget(struct folio *f) { }
 bool compact_for(u32 order) { return false; }
+bool compact_gently(u32 order) { return false; }
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	size_t n = strlen(src);

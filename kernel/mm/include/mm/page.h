@@ -141,6 +141,7 @@ enum alloc_flag {
 	ALLOC_ZERO = 1, ALLOC_ATOMIC = 2 /* never sleeps, may use the reserve */,
 	ALLOC_NORECLAIM = 4 /* fail instead of reclaiming (large-order attempts) */,
 	ALLOC_USER = 8 /* for user mode's pages */,
+	ALLOC_COMPACT = 16 /* beside NORECLAIM: it is worth moving pages, once in a while */,
 };
 #define MAX_ORDER 10
 /* 2^order pages, aligned to their size, refcount 1, or NULL. Sleeps unless ALLOC_ATOMIC. */

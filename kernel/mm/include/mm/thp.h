@@ -27,6 +27,15 @@ void thp_policy_update(struct thp_policy *p);
 /* The word of order (0: of the whole, not THP_INHERIT) of thp_policy becomes mode. */
 void thp_policy_set(u32 order, enum thp_mode mode);
 
+/* Where a fault may have pages moved to get a large folio: not THP_INHERIT (sysfs: defrag). */
+extern u8 thp_defrag;
+static inline bool thp_compacts(const struct vma *v)
+{
+	u8 mode = READ_ONCE(thp_defrag);
+
+	return mode == THP_ALWAYS || (mode == THP_MADVISE && (v->vm_flags & VM_HUGEPAGE));
+}
+
 /*
  * Bit mask of the orders that policy allows an anonymous page of v to have; v->mm's prctl counts.
  * Pure.
