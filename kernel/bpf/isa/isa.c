@@ -160,9 +160,7 @@ static bool memory_ok(const struct bpf_insn *i, bool probes)
 	}
 }
 
-/* One instruction by itself; for a wide one, with its second half, of which `room` says that there
- * is one. */
-static bool insn_ok(const struct bpf_insn *i, bool room, bool probes)
+bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes)
 {
 	if (i->dst_reg > BPF_FP || i->src_reg > BPF_FP || bpf_written(i) == BPF_FP)
 		return false;
@@ -228,7 +226,7 @@ int bpf_isa_check(const struct bpf_insn *insns, u32 n, bool probes, u8 *mark, u3
 	memset(mark, 0, n);
 	for (u32 pc = 0; pc < n; pc++) {
 		*at = pc;
-		if (!insn_ok(&insns[pc], pc + 1 < n, probes))
+		if (!bpf_isa_insn(&insns[pc], pc + 1 < n, probes))
 			return -EINVAL;
 		if (bpf_is_wide(&insns[pc]))
 			mark[++pc] = BPF_MARK_SECOND;

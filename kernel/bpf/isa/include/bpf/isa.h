@@ -81,6 +81,9 @@ static inline u32 bpf_size_log(u8 code)
 int bpf_written(const struct bpf_insn *i);
 /* The registers that it reads, as a mask; a call's arguments are not counted. */
 u32 bpf_reads(const struct bpf_insn *i);
+/* The form of one instruction by itself; of a wide one with its second half, if `room` says that
+ * there is one. */
+bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes);
 
 /*
  * Checks the form of a program of n instructions: opcodes exist, reserved fields are 0, registers

@@ -9,17 +9,15 @@
 #define BPF_CTX_H
 #include <base/types.h>
 
-/* BPF_PROG_TYPE_SOCKET_FILTER. data and data_end bound what is linear: all of it. */
+/* BPF_PROG_TYPE_SOCKET_FILTER. Programs get at the packet by BPF_ABS, BPF_IND and helpers only:
+ * data and data_end are for those. */
 struct bpf_skb {
 	u64 data, data_end;
 	u32 len, pkt_type, mark, queue_mapping, protocol;
 	u32 vlan_present, vlan_tci, vlan_proto;
-	u32 priority, ingress_ifindex, ifindex;
-	u32 cb[5];
-	u32 hash, napi_id, family;
-	u32 remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port, local_port;
-	u32 gso_segs, gso_size, wire_len;
-	u64 tstamp;
+	u32 priority, ingress_ifindex, ifindex, tc_index;
+	u32 cb[5];		/* the program may write it; 8-byte accesses at cb[0] and cb[2] */
+	u32 hash, napi_id, gso_segs, gso_size;
 };
 
 /* BPF_PROG_TYPE_XDP. data_meta <= data <= data_end; without metadata data_meta = data. */

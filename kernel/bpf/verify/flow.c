@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The static control flow: what can be reached, who leads where, how deep calls go. */
+#include "verify_internal.h"
+
+/* Registers that an instruction reads, arguments of calls included; as a mask. */
+u32 insn_reads(const struct verifier *v, u32 pc)
+{
+	const struct bpf_insn *i = &v->insns[pc];
+	const struct proto *p;
+	u32 args = 0;
+
+	if (is_packet_load(i))
+		return BIT(6) | (BPF_MODE(i->code) == BPF_IND ? 1u << i->src_reg : 0);
+	if (i->code != (BPF_JMP | BPF_CALL))
+		return bpf_reads(i);
+	p = i->src_reg ? NULL : find_proto((u32)i->imm);
+	while (p && args < 5 && p->arg[args])
+		args++;
+	return p ? (1u << (args + 1)) - 2 : 0x3e;
+}
+
+/* Registers whose old values are gone behind it. */
+u32 insn_writes(const struct verifier *v, u32 pc)
+{
+	const struct bpf_insn *i = &v->insns[pc];
+	int r = bpf_written(i);
+
+	if (i->code == (BPF_JMP | BPF_CALL) || is_packet_load(i))
+		return 0x3f;
+	return r < 0 ? 0 : 1u << r;
+}
+
+static void find_branches(struct verifier *v)
+{
+	for (u32 pc = 0; pc < v->n; pc++) {
+		if (v->aux[pc].flags & I_SECOND || !bpf_is_branch(&v->insns[pc]))
+			continue;
+		v->pred_start[bpf_branch_target(&v->insns[pc], pc) + 1]++;
+		v->aux[bpf_branch_target(&v->insns[pc], pc)].flags |= I_PRUNE;
+	}
+	for (u32 pc = 0; pc < v->n; pc++)
+		v->pred_start[pc + 1] += v->pred_start[pc];
+	/* Each entry of `pred_start` is moved forward while its part is filled, then back again. */
+	for (u32 pc = 0; pc < v->n; pc++)
+		if (!(v->aux[pc].flags & I_SECOND) && bpf_is_branch(&v->insns[pc]))
+			v->pred[v->pred_start[bpf_branch_target(&v->insns[pc], pc)]++] = pc;
+	for (u32 pc = v->n; pc; pc--)
+		v->pred_start[pc] = v->pred_start[pc - 1];
+	v->pred_start[0] = 0;
+}
+
+static void find_calls(struct verifier *v)
+{
+	u32 k = 0;
+
+	for (u32 pc = 0; pc < v->n; pc++) {
+		const struct bpf_insn *i = &v->insns[pc];
+		struct vfunc *f = &v->funcs[v->aux[pc].func];
+		const struct proto *p;
+
+		if (v->aux[pc].flags & I_SECOND)
+			continue;
+		if (bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC)) {
+			v->calls[k++] = pc;
+			f->calls = true;
+		} else if (i->code == (BPF_JMP | BPF_CALL) && !i->src_reg) {
+			p = find_proto((u32)i->imm);
+			f->tail_calls |= i->imm == BPF_TAIL_CALL;
+			f->changes_packet |= p && p->flags & H_PACKET;
+			if (i->imm == BPF_FUNC_loop || i->imm == BPF_FUNC_for_each_map_elem)
+				v->aux[pc].flags |= I_PRUNE | I_CALLBACK;
+		}
+	}
+	/* What a callee does its callers do; chains are short. */
+	for (u32 round = 0; round < MAX_FRAMES; round++)
+		for (k = 0; k < v->n_calls; k++) {
+			struct vfunc *f = &v->funcs[v->aux[v->calls[k]].func];
+
+			f->changes_packet |= v->funcs[v->aux[v->calls[k]].callee].changes_packet;
+		}
+}
+
+static void reach(struct verifier *v, u32 pc, u8 *reached)
+{
+	if (reached[pc])
+		return;
+	reached[pc] = 1;
+	v->work[v->n_work++] = pc;
+}
+
+static int check_reached(struct verifier *v, u8 *reached)
+{
+	reach(v, 0, reached);
+	while (v->n_work) {
+		u32 pc = v->work[--v->n_work];
+		const struct bpf_insn *i = &v->insns[pc];
+		bool jumps = bpf_is_branch(i), always = jumps && BPF_OP(i->code) == BPF_JA;
+
+		if (jumps)
+			reach(v, (u32)bpf_branch_target(i, pc), reached);
+		if (bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC))
+			reach(v, v->funcs[v->aux[pc].callee].start, reached);
+		if (!always && i->code != (BPF_JMP | BPF_EXIT))
+			reach(v, pc + 1 + bpf_is_wide(i), reached);
+	}
+	for (u32 pc = 0; pc < v->n; pc++) {
+		if (reached[pc] || v->aux[pc].flags & I_SECOND)
+			continue;
+		say(v, "unreachable insn %d\n", pc);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int find_flow(struct verifier *v)
+{
+	const struct bpf_verify_ops *ops = v->in->ops;
+	u8 *reached = ops->alloc(ops->ctx, v->n);
+	int err;
+
+	if (!reached)
+		return -ENOMEM;
+	memset(reached, 0, v->n);
+	err = check_reached(v, reached);
+	ops->free(ops->ctx, reached);
+	if (err)
+		return err;
+	find_branches(v);
+	find_calls(v);
+	return 0;
+}
+
+static u32 own_depth(const struct vfunc *f) { return align_up(max(f->depth, 1u), 16u); }
+
+/* One call's part in the chains that it lies on. False: nothing new. */
+static bool extend_chains(struct vfunc *from, struct vfunc *to)
+{
+	u32 above = from->above + own_depth(from), below = own_depth(from) + to->below;
+	u32 frames = to->frames + 1;
+	bool more = above > to->above || below > from->below || frames > from->frames;
+
+	to->above = max(to->above, above);
+	from->below = max(from->below, below);
+	from->frames = max(from->frames, frames);
+	return more;
+}
+
+/* The deepest chain of calls: how many frames, how many bytes. What has not settled when chains
+ * are too long is recursion. */
+int check_depth(struct verifier *v, u32 *depth)
+{
+	bool more = true;
+
+	for (u32 f = 0; f < v->n_funcs; f++) {
+		v->funcs[f].below = own_depth(&v->funcs[f]);
+		v->funcs[f].frames = 1;
+	}
+	while (more) {
+		more = false;
+		for (u32 k = 0; k < v->n_calls; k++) {
+			u32 pc = v->calls[k];
+			struct vfunc *from = &v->funcs[v->aux[pc].func];
+			struct vfunc *to = &v->funcs[v->aux[pc].callee];
+
+			/* A timer's callback begins on a stack of its own. */
+			if (!bpf_is_local_call(&v->insns[pc]) && !to->sync)
+				continue;
+			more |= extend_chains(from, to);
+			if (from->frames > MAX_FRAMES) {
+				say(v, "the call stack of %d frames is too deep !\n", from->frames);
+				return -E2BIG;
+			}
+		}
+	}
+	for (u32 k = 0; k < v->n_funcs; k++) {
+		const struct vfunc *f = &v->funcs[k];
+
+		if (f->below > BPF_STACK) {
+			say(v, "combined stack size of %d calls is %d. Too large\n", f->frames,
+			    f->below);
+			return -EACCES;
+		}
+		if (f->tail_calls && f->above >= BPF_STACK / 2) {
+			say(v, "tail_calls are not allowed when call stack of previous frames is "
+			       "%d bytes. Too large\n", f->above);
+			return -EACCES;
+		}
+	}
+	*depth = v->funcs[0].below;
+	return 0;
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Loads, stores and atomics: which memory a pointer is good for. */
+#include "verify_internal.h"
+
+/* A kind of memory: how large, and how its misuse is told. */
+struct extent {
+	u32 size;
+	const char *what, *unit;
+};
+
+static int outside(struct verifier *v, const struct extent *e, i64 off, i64 size)
+{
+	if (off >= 0 && size >= 0 && off + size <= e->size)
+		return 0;
+	say(v, "invalid access to %s, %s=%u off=%lld size=%lld\n", e->what, e->unit, e->size,
+	    (long long)off, (long long)size);
+	return -EACCES;
+}
+
+/* r + off, size bytes, lies within the extent whatever r's variable part is. */
+static int check_extent(struct verifier *v, u32 regno, i64 off, i64 size, const struct extent *e)
+{
+	const struct bpf_range *n = &reg(v, regno)->n.wide;
+
+	off += reg(v, regno)->off;
+	if (n->smin < 0 && (n->smin <= -MAX_OFFSET || off + n->smin < 0)) {
+		say(v, "R%d min value is negative, either use unsigned index or do a if (index "
+		       ">=0) check.\n", regno);
+		return -EACCES;
+	}
+	if (outside(v, e, off + n->smin, size)) {
+		say(v, "R%d min value is outside of the allowed memory range\n", regno);
+		return -EACCES;
+	}
+	if (n->smax >= MAX_OFFSET) {
+		say(v, "R%d unbounded memory access, make sure to bounds check any such access\n",
+		    regno);
+		return -EACCES;
+	}
+	if (outside(v, e, off + n->smax, size)) {
+		say(v, "R%d max value is outside of the allowed memory range\n", regno);
+		return -EACCES;
+	}
+	return 0;
+}
+
+static bool overlaps(const struct vreg *r, i64 off, i64 size, i32 field, i32 len)
+{
+	return field >= 0 && r->off + off + r->n.wide.smin < field + len &&
+	       field < r->off + off + r->n.wide.smax + size;
+}
+
+static int check_value_access(struct verifier *v, u32 regno, i64 off, i64 size, enum access how)
+{
+	const struct vreg *r = reg(v, regno);
+	const struct bpf_map_desc *map = r->map;
+	struct extent e = { map->value_size, "map value", "value_size" };
+	u32 forbidden = how == READ ? BPF_F_WRONLY_PROG : BPF_F_RDONLY_PROG;
+	int err;
+
+	if (map->flags & forbidden) {
+		say(v, "%s map forbidden, value_size=%u off=%lld size=%lld\n",
+		    how == READ ? "read from" : "write into", map->value_size,
+		    (long long)(r->off + off), (long long)size);
+		return -EACCES;
+	}
+	err = check_extent(v, regno, off, size, &e);
+	if (err)
+		return err;
+	if (overlaps(r, off, size, map->spin_lock, sizeof(struct bpf_spin_lock))) {
+		say(v, "bpf_spin_lock cannot be accessed directly by load/store\n");
+		return -EACCES;
+	}
+	if (overlaps(r, off, size, map->timer, sizeof(struct bpf_timer))) {
+		say(v, "bpf_timer cannot be accessed directly by load/store\n");
+		return -EACCES;
+	}
+	return 0;
+}
+
+static int check_packet(struct verifier *v, u32 regno, i64 off, i64 size, enum access how)
+{
+	const struct vreg *r = reg(v, regno);
+	i64 from = r->off + off;
+
+	if (r->n.wide.smin < 0) {
+		say(v, "R%d min value is negative, either use unsigned index or do a if (index "
+		       ">=0) check.\n", regno);
+		return -EACCES;
+	}
+	if (from < 0 || size < 0 || from + size > r->range) {
+		say(v, "invalid access to packet, off=%lld size=%lld, R%d(id=%d,off=%d,r=%d)\n",
+		    (long long)from, (long long)size, regno, r->id, r->off, r->range);
+		say(v, "R%d offset is outside of the packet\n", regno);
+		return -EACCES;
+	}
+	if (how == WRITE)
+		v->writes_packet = true;
+	return 0;
+}
+
+/* The context, by an offset that is known. */
+static int check_ctx(struct verifier *v, u32 regno, i64 off, i64 size, enum access how)
+{
+	const struct vreg *r = reg(v, regno);
+	bool fixed = bpf_range_is_const(&r->n.wide) && !r->n.wide.umin;
+
+	if (!fixed || (r->off && v->in->prog_type != BPF_PROG_TYPE_SYSCALL)) {
+		if (fixed)
+			say(v, "dereference of modified ctx ptr R%d off=%d disallowed\n", regno,
+			    r->off);
+		else
+			say(v, "variable ctx access R%d off=%lld size=%lld\n", regno,
+			    (long long)off, (long long)size);
+		return -EACCES;
+	}
+	off += r->off;
+	if (v->in->prog_type == BPF_PROG_TYPE_SYSCALL && off >= 0 && off + size <= 0xffff) {
+		v->max_ctx_offset = max(v->max_ctx_offset, (u32)(off + size));
+		return 0;
+	}
+	say(v, "invalid bpf_context access off=%lld size=%lld\n", (long long)off, (long long)size);
+	return -EACCES;
+}
+
+static int invalid(struct verifier *v, u32 regno)
+{
+	say(v, "R%d invalid mem access '%s'\n", regno, type_name(reg(v, regno)));
+	return -EACCES;
+}
+
+int check_region(struct verifier *v, u32 regno, i64 off, i64 size, enum access how)
+{
+	const struct vreg *r = reg(v, regno);
+	struct extent mem = { r->size, "memory", "mem_size" };
+	struct extent key = { r->map ? r->map->key_size : 0, "map key", "key_size" };
+
+	if (r->maybe_null)
+		return invalid(v, regno);
+	switch (r->type) {
+	case V_VALUE:
+		return check_value_access(v, regno, off, size, how);
+	case V_STACK:
+		return stack_range(v, regno, off, size, how);
+	case V_PACKET:
+	case V_META:
+		return check_packet(v, regno, off, size, how);
+	case V_KEY:
+	case V_MEM:
+		if (how == WRITE && (r->type == V_KEY || r->rdonly)) {
+			say(v, "R%d cannot write into %s\n", regno, type_name(r));
+			return -EACCES;
+		}
+		return check_extent(v, regno, off, size, r->type == V_KEY ? &key : &mem);
+	case V_CTX:	/* of programs whose context is plain memory */
+		return check_ctx(v, regno, off, size, how);
+	default:
+		return invalid(v, regno);
+	}
+}
+
+/* One instruction's base is always context or never: what it becomes depends on it. */
+static int one_kind(struct verifier *v, u32 regno)
+{
+	struct vinsn *a = &v->aux[v->cur->pc];
+	u8 type = reg(v, regno)->type;
+
+	if (type == V_SCALAR || reg(v, regno)->maybe_null)	/* worse than that */
+		return 0;
+	if (!a->access || (a->access == V_CTX) == (type == V_CTX)) {
+		a->access = type;
+		return 0;
+	}
+	say(v, "same insn cannot be used with different pointers\n");
+	return -EINVAL;
+}
+
+static int check_aligned(struct verifier *v, u32 regno, i64 off, u32 size, bool always)
+{
+	const struct vreg *r = reg(v, regno);
+	u64 known = (u64)(r->off + off) + r->n.wide.bits.value;
+
+	/* The stack has rules of its own. What packets begin with is 2 bytes off. */
+	if (r->type == V_STACK || (!always && !(v->in->prog_flags & BPF_F_STRICT_ALIGNMENT)))
+		return 0;
+	if (is_packet(r))
+		known += 2;
+	if (!((known | r->n.wide.bits.mask) & (size - 1)))
+		return 0;
+	say(v, "misaligned %s access off %lld size %u\n",
+	    r->type == V_VALUE ? "value" : is_packet(r) ? "packet" : "pointer",
+	    (long long)(r->off + off), size);
+	return -EACCES;
+}
+
+/* A load or store of the context: *f is the field that it is in. */
+static int access_ctx(struct verifier *v, u32 regno, i64 off, u32 size, enum access how,
+		      const struct ctx_field **f)
+{
+	const struct vreg *r = reg(v, regno);
+	bool moved = !bpf_range_is_const(&r->n.wide) || r->n.wide.umin ||
+		     (r->off && v->in->prog_type != BPF_PROG_TYPE_SYSCALL);
+
+	*f = ctx_field(v->in->prog_type, r->off + off, size, how);
+	if (moved || v->in->prog_type == BPF_PROG_TYPE_SYSCALL) {
+		int err = check_ctx(v, regno, off, size, how);
+
+		if (err)
+			return err;
+	}
+	if (*f)
+		return 0;
+	say(v, "invalid bpf_context access off=%lld size=%u\n", (long long)(r->off + off), size);
+	return -EACCES;
+}
+
+static const struct ctx_field plain_field = { .type = V_SCALAR };
+
+static void set_field(struct vreg *r, const struct ctx_field *f, u32 size, bool sign)
+{
+	if (f->type != V_SCALAR) {
+		set_pointer(r, f->type);
+		return;
+	}
+	set_unknown(r);
+	if (size < 8 && !sign) {
+		r->n.wide = bpf_range_unsigned(64, 0, ~0ull >> (64 - 8 * size));
+		r->n.low = bpf_range_truncate(64, 32, &r->n.wide);
+	}
+}
+
+static u64 sign_extend(u64 value, u32 size)
+{
+	return (u64)((i64)(value << (64 - 8 * size)) >> (64 - 8 * size));
+}
+
+/* A constant of the program's: its map will never change. False: it is not one. */
+static bool load_constant(const struct vreg *r, i64 off, u32 size, u64 *value)
+{
+	const struct bpf_map_desc *map = r->map;
+
+	if (r->type != V_VALUE || !map->frozen || !(map->flags & BPF_F_RDONLY_PROG) ||
+	    !map->values || map->max_entries != 1 || !bpf_range_is_const(&r->n.wide))
+		return false;
+	*value = 0;
+	memcpy(value, (const void *)(map->values + (u64)(r->off + off) + r->n.wide.umin), size);
+	return true;
+}
+
+/* What a load of `size` bytes by regno gives. */
+static int load(struct verifier *v, u32 regno, i32 off, u32 size, bool sign, struct vreg *out)
+{
+	const struct vreg *r = reg(v, regno);
+	const struct ctx_field *f = &plain_field;
+	u64 value;
+	int err = one_kind(v, regno);
+
+	if (err)
+		return err;
+	if (r->type == V_STACK) {
+		err = stack_load_reg(v, regno, off, size, out);
+		if (!err && sign && is_pointer(out))
+			set_unknown(out);
+		return err;
+	}
+	if (r->type == V_CTX)
+		err = access_ctx(v, regno, off, size, READ, &f);
+	else
+		err = check_region(v, regno, off, size, READ);
+	if (err)
+		return err;
+	if (sign && f->type != V_SCALAR) {
+		say(v, "invalid bpf_context access off=%d size=%d\n", off, size);
+		return -EACCES;
+	}
+	if (load_constant(r, off, size, &value))
+		set_const(out, sign ? sign_extend(value, size) : value);
+	else
+		set_field(out, f, size, sign);
+	return 0;
+}
+
+int do_load(struct verifier *v, const struct bpf_insn *i)
+{
+	u32 size = 1u << bpf_size_log(i->code);
+	bool sign = BPF_MODE(i->code) == BPF_MEMSX;
+	struct bpf_insn extend = { .code = BPF_ALU64 | BPF_MOV | BPF_X, .off = (i16)(size * 8) };
+	struct vreg out;
+	int err = need_reg(v, i->src_reg);
+
+	if (!err)
+		err = check_aligned(v, i->src_reg, i->off, size, false);
+	if (!err)
+		err = load(v, i->src_reg, i->off, size, sign, &out);
+	if (err)
+		return err;
+	if (sign && out.type == V_SCALAR) {
+		out.n = bpf_scalar_alu(&extend, &out.n, &out.n);
+		out.id = 0;
+	}
+	*reg(v, i->dst_reg) = out;
+	v->cur->pc++;
+	return 0;
+}
+
+/* from: the register that is stored, -1 for an immediate. */
+static int store(struct verifier *v, u32 regno, i32 off, u32 size, const struct vreg *value, i32 from)
+{
+	const struct vreg *r = reg(v, regno);
+	const struct ctx_field *f;
+	int err = one_kind(v, regno);
+
+	if (err)
+		return err;
+	if (r->type == V_STACK)
+		return stack_store_reg(v, regno, off, size, value, from);
+	if (is_pointer(value) && v->in->unprivileged) {
+		say(v, "R%d leaks addr into %s\n", from, r->type == V_CTX ? "ctx" :
+		    r->type == V_VALUE ? "map" : "mem");
+		return -EACCES;
+	}
+	if (r->type == V_CTX)
+		return access_ctx(v, regno, off, size, WRITE, &f);
+	return check_region(v, regno, off, size, WRITE);
+}
+
+int do_store(struct verifier *v, const struct bpf_insn *i)
+{
+	u32 size = 1u << bpf_size_log(i->code);
+	bool imm = BPF_CLASS(i->code) == BPF_ST;
+	struct vreg constant, *value = &constant;
+	int err = need_reg(v, i->dst_reg);
+
+	if (!err && !imm)
+		err = need_reg(v, i->src_reg);
+	if (!err)
+		err = check_aligned(v, i->dst_reg, i->off, size, false);
+	if (err)
+		return err;
+	if (imm) {
+		set_const(&constant, (u64)(i64)i->imm);
+	} else {
+		value = reg(v, i->src_reg);
+		if (value->type == V_SCALAR && !value->id && !is_const(value) && size >= 4)
+			value->id = ++v->ids;
+	}
+	err = store(v, i->dst_reg, i->off, size, value, imm ? -1 : i->src_reg);
+	v->cur->pc++;
+	return err;
+}
+
+/* What is read and written at once: r + off, never a register that is kept on the stack. */
+static int check_modify(struct verifier *v, u32 regno, i32 off, u32 size)
+{
+	struct vreg old, new;
+	int err;
+
+	err = load(v, regno, off, size, false, &old);
+	if (err || reg(v, regno)->type != V_STACK)
+		return err ? err : check_region(v, regno, off, size, WRITE);
+	if (v->in->unprivileged && is_pointer(&old)) {
+		say(v, "R%d leaks addr into mem\n", regno);
+		return -EACCES;
+	}
+	set_unknown(&new);
+	return stack_store_reg(v, regno, off, size, &new, -1);
+}
+
+static int ordered(struct verifier *v, const struct bpf_insn *i, u32 size)
+{
+	bool loads = i->imm == BPF_LOAD_ACQ;
+	u32 base = loads ? i->src_reg : i->dst_reg;
+	struct vreg out;
+	int err;
+
+	if (!loads) {	/* demand.c looks at plain stores only */
+		want_scalar(v, i->src_reg);
+		return store(v, base, i->off, size, reg(v, i->src_reg), i->src_reg);
+	}
+	err = load(v, base, i->off, size, false, &out);
+	if (err)
+		return err;
+	if (out.type == V_SCALAR && reg(v, base)->type == V_STACK)	/* the same for loads */
+		set_field(&out, &plain_field, size, false);
+	*reg(v, i->dst_reg) = out;
+	return 0;
+}
+
+int do_atomic(struct verifier *v, const struct bpf_insn *i)
+{
+	u32 size = 1u << bpf_size_log(i->code), reads = bpf_reads(i);
+	u32 base = i->imm == BPF_LOAD_ACQ ? i->src_reg : i->dst_reg;
+	int err = 0, out;
+
+	for (u32 r = 0; r <= BPF_FP && !err; r++)
+		if (reads & 1u << r)
+			err = need_reg(v, r);
+	if (!err && (reg(v, base)->type == V_CTX || is_packet(reg(v, base)))) {
+		say(v, "BPF_ATOMIC %s R%d %s is not allowed\n",
+		    i->imm == BPF_LOAD_ACQ ? "loads from" : "stores into", base,
+		    type_name(reg(v, base)));
+		return -EACCES;
+	}
+	if (!err)
+		err = check_aligned(v, base, i->off, size, true);
+	if (err)
+		return err;
+	if (i->imm == BPF_LOAD_ACQ || i->imm == BPF_STORE_REL) {
+		err = ordered(v, i, size);
+		v->cur->pc++;
+		return err;
+	}
+	if (is_pointer(reg(v, i->src_reg)) && v->in->unprivileged) {
+		say(v, "R%d leaks addr into mem\n", i->src_reg);
+		return -EACCES;
+	}
+	err = check_modify(v, i->dst_reg, i->off, size);
+	if (err)
+		return err;
+	out = bpf_written(i);
+	if (out >= 0) {
+		set_unknown(reg(v, (u32)out));
+		if (size == 4) {
+			reg(v, (u32)out)->n.wide = bpf_range_unsigned(64, 0, ~0u);
+			reg(v, (u32)out)->n.low = bpf_range_unknown(32);
+		}
+	}
+	v->cur->pc++;
+	return 0;
+}
+
+int do_load_imm(struct verifier *v, const struct bpf_insn *i)
+{
+	struct vreg *dst = reg(v, i->dst_reg);
+	const struct vinsn *a = &v->aux[v->cur->pc];
+
+	switch (i->src_reg) {
+	case 0:
+		set_const(dst, bpf_wide_imm(i));
+		break;
+	case BPF_PSEUDO_FUNC:
+		set_pointer(dst, V_FUNC);
+		dst->size = a->callee;
+		break;
+	case BPF_PSEUDO_MAP_FD:
+	case BPF_PSEUDO_MAP_IDX:
+		set_pointer(dst, V_MAP);
+		dst->map = a->map;
+		break;
+	default:
+		set_pointer(dst, V_VALUE);
+		dst->map = a->map;
+		dst->off = i[1].imm;
+	}
+	v->cur->pc += 2;
+	return 0;
+}

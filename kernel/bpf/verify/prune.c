@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Points: states that are kept, and whether one covers another. `old` covers `cur` if whatever cur
+ * could go on to do wrong, old could have done, too, and would have been found.
+ */
+#include "verify_internal.h"
+
+/* Numbers of identities need not be the same in both, only be the same where the other's are. */
+struct match {
+	struct verifier *v;
+	bool all;		/* everything matters */
+	u32 n;
+	struct {
+		u32 old, cur;
+	} ids[48];
+};
+
+static bool same_id(struct match *m, u32 old, u32 cur)
+{
+	if (!old != !cur)
+		return false;
+	if (!old)
+		return true;
+	for (u32 k = 0; k < m->n; k++) {
+		if (m->ids[k].old == old)
+			return m->ids[k].cur == cur;
+		if (m->ids[k].cur == cur)
+			return false;
+	}
+	if (m->n >= ARRAY_SIZE(m->ids))
+		return false;
+	m->ids[m->n].old = old;
+	m->ids[m->n++].cur = cur;
+	return true;
+}
+
+static bool number_covers(const struct bpf_scalar *old, const struct bpf_scalar *cur)
+{
+	return bpf_range_covers(&old->wide, &cur->wide) && bpf_range_covers(&old->low, &cur->low);
+}
+
+static bool reg_covers(struct match *m, const struct vreg *old, const struct vreg *cur, bool wanted)
+{
+	if (old->type == V_NONE)	/* whoever read it would have been refused */
+		return true;
+	if (old->type != cur->type)
+		return false;
+	if (old->type == V_SCALAR) {
+		if (!wanted)
+			return true;
+		/* Equal to others in old, so in cur; if cur's is equal to none, a number of its
+		 * own stands for that. */
+		return number_covers(&old->n, &cur->n) &&
+		       (!old->id || same_id(m, old->id, cur->id ? cur->id : ++m->v->ids));
+	}
+	return old->maybe_null == cur->maybe_null && old->rdonly == cur->rdonly &&
+	       old->frame == cur->frame && old->off == cur->off && old->size == cur->size &&
+	       old->map == cur->map && old->range <= cur->range &&
+	       number_covers(&old->n, &cur->n) && same_id(m, old->id, cur->id) &&
+	       same_id(m, old->ref, cur->ref);
+}
+
+/* What a byte of stack is worth to a reader. */
+static u8 kind_of(const struct match *m, const struct vslot *s, u32 byte, bool wanted)
+{
+	u8 kind = s ? s->kind[byte] : S_INVALID;
+
+	if (kind == S_INVALID && !m->v->in->unprivileged)
+		return S_MISC;
+	if (!wanted && (kind == S_ZERO || (kind == S_SPILL && s->reg.type == V_SCALAR)))
+		return S_MISC;
+	return kind;
+}
+
+static bool slot_covers(struct match *m, const struct vslot *old, const struct vslot *cur,
+			bool wanted)
+{
+	bool spilled = false;
+
+	for (u32 b = 0; b < 8; b++) {
+		u8 was = kind_of(m, old, b, wanted), is = kind_of(m, cur, b, wanted);
+
+		if (was == S_INVALID)
+			continue;
+		if (was == S_MISC) {
+			if (is == S_INVALID || (is == S_SPILL && cur->reg.type != V_SCALAR))
+				return false;
+			continue;
+		}
+		if (was != is)
+			return false;
+		spilled |= was == S_SPILL;
+	}
+	return !spilled || reg_covers(m, &old->reg, &cur->reg, wanted);
+}
+
+static const struct vslot *slot_of(const struct vframe *f, u32 s)
+{
+	return s < f->n_slots ? &f->slots[s] : NULL;
+}
+
+static bool frame_covers(struct match *m, const struct vframe *old, const struct vframe *cur,
+			 const struct vinsn *at, u32 regs)
+{
+	u64 slots = m->all ? ~0ull : at->read_slots;
+	u32 n = max(old->n_slots, cur->n_slots);
+
+	for (u32 r = 0; r < BPF_FP; r++)
+		if (at->live & regs & 1u << r &&
+		    !reg_covers(m, &old->r[r], &cur->r[r], m->all || at->want & 1u << r))
+			return false;
+	for (u32 s = 0; s < n; s++)
+		if (slots & BIT(s) && !slot_covers(m, slot_of(old, s), slot_of(cur, s),
+						   m->all || at->want_slots & BIT(s)))
+			return false;
+	return true;
+}
+
+static bool refs_match(struct match *m, const struct vstate *old, const struct vstate *cur)
+{
+	if (old->n_refs != cur->n_refs || old->lock_map != cur->lock_map ||
+	    !same_id(m, old->lock_id, cur->lock_id))
+		return false;
+	for (u32 k = 0; k < old->n_refs; k++)
+		if (!same_id(m, old->refs[k].id, cur->refs[k].id) ||
+		    old->refs[k].frame != cur->refs[k].frame)
+			return false;
+	return true;
+}
+
+static bool state_covers(struct verifier *v, const struct vstate *old, const struct vstate *cur,
+			 bool all)
+{
+	struct match m = { .v = v };
+	bool called_back = false;
+
+	if (old->top != cur->top)
+		return false;
+	for (u32 k = 0; k <= cur->top; k++) {
+		const struct vframe *a = old->frame[k], *b = cur->frame[k];
+
+		if (a->func != b->func || a->callsite != b->callsite || a->callback != b->callback ||
+		    a->async != b->async)
+			return false;
+	}
+	for (u32 k = cur->top + 1; k--;) {
+		const struct vinsn *at = &v->aux[cur->pc];
+		u32 regs = 0x3ff;
+
+		if (k < cur->top) {
+			u32 site = cur->frame[k + 1]->callsite;
+			bool back = cur->frame[k + 1]->callback;	/* to the call itself */
+
+			at = &v->aux[back ? site : site + 1];
+			regs = back ? 0x3ff : 0x3c0;
+			/* What follows there may have been cut short by a point that is still
+			 * open (compare): not all that it depends on is known. */
+			called_back |= back;
+		}
+		m.all = all || called_back;
+		if (!frame_covers(&m, old->frame[k], cur->frame[k], at, regs))
+			return false;
+	}
+	return refs_match(&m, old, cur);
+}
+
+/* --- points ------------------------------------------------------------------------------------ */
+static struct point *point_new(struct verifier *v)
+{
+	struct point_block *block;
+	struct point *p;
+
+	if (!v->spare_points) {
+		block = v->in->ops->alloc(v->in->ops->ctx, sizeof(*block));
+		if (!block)
+			return NULL;
+		block->next = v->point_blocks;
+		v->point_blocks = block;
+		for (u32 k = 0; k < ARRAY_SIZE(block->point); k++) {
+			block->point[k] = (struct point){ .next = v->spare_points };
+			v->spare_points = &block->point[k];
+		}
+	}
+	p = v->spare_points;
+	v->spare_points = p->next;
+	*p = (struct point){ .open = 1 };
+	return p;
+}
+
+static void point_free(struct verifier *v, struct point *p)
+{
+	p->next = v->spare_points;
+	v->spare_points = p;
+}
+
+static size_t state_size(const struct vstate *s)
+{
+	size_t size = sizeof(*s);
+
+	for (u32 k = 0; k <= s->top; k++)
+		size += sizeof(struct vframe) + s->frame[k]->room * sizeof(struct vslot);
+	return size;
+}
+
+/* Takes a point out of its list: it is of no more use for pruning. */
+static void give_up(struct verifier *v, struct point **at)
+{
+	struct point *p = *at;
+
+	*at = p->next;
+	v->kept -= state_size(p->state);
+	v->points--;
+	state_free(v, p->state);
+	p->state = NULL;
+	if (!p->open)
+		point_free(v, p);
+}
+
+void path_ended(struct verifier *v, struct point *p)
+{
+	while (p && !--p->open) {
+		struct point *parent = p->parent;
+
+		if (!p->state)
+			point_free(v, p);
+		p = parent;
+	}
+}
+
+void free_points(struct verifier *v)
+{
+	for (u32 pc = 0; pc < v->n; pc++)
+		for (struct point *p = v->aux[pc].points; p; p = p->next)
+			state_free(v, p->state);
+	while (v->point_blocks) {
+		struct point_block *block = v->point_blocks;
+
+		v->point_blocks = block->next;
+		v->in->ops->free(v->in->ops->ctx, block);
+	}
+}
+
+static int keep(struct verifier *v)
+{
+	struct vinsn *at = &v->aux[v->cur->pc];
+	u32 others = 0;
+	struct point *p;
+
+	p = point_new(v);
+	if (!p)
+		return -ENOMEM;
+	p->state = state_copy(v, v->cur);
+	if (!p->state) {
+		point_free(v, p);
+		return -ENOMEM;
+	}
+	v->kept += state_size(p->state);
+	v->total_points++;
+	v->points++;
+	v->peak_points = max(v->peak_points, v->points);
+	for (const struct point *q = at->points; q; q = q->next)
+		others++;
+	v->most_points = max(v->most_points, others + 1);
+	p->parent = v->cur->parent;
+	p->next = at->points;
+	at->points = p;
+	v->cur->parent = p;
+	return 0;
+}
+
+/* 1: cur is covered by p; 0: not; negative: it is the same as before on this very path. */
+static int compare(struct verifier *v, const struct point *p)
+{
+	const struct vstate *cur = v->cur;
+
+	if (!p->open)
+		return state_covers(v, p->state, cur, false);
+	if (v->aux[cur->pc].flags & I_CALLBACK) {
+		/* Called back by one helper over and over, which ends by itself: once more changes
+		 * nothing. */
+		return top(v)->again && p->state->top == cur->top &&
+		       p->state->frame[cur->top]->invocation == top(v)->invocation &&
+		       state_covers(v, p->state, cur, true);
+	}
+	if (!state_covers(v, p->state, cur, true) || !state_covers(v, cur, p->state, true))
+		return 0;
+	say(v, "infinite loop detected at insn %d\n", cur->pc);
+	return -EINVAL;
+}
+
+int arrive(struct verifier *v)
+{
+	struct vinsn *at = &v->aux[v->cur->pc];
+	bool callback = at->flags & I_CALLBACK;
+	int err;
+
+	if (callback && !top(v)->again)
+		top(v)->invocation = ++v->ids;
+	for (struct point **p = &at->points; *p;) {
+		err = compare(v, *p);
+		if (err) {
+			(*p)->hits++;
+			return err;
+		}
+		if (++(*p)->misses > 3 * (*p)->hits + 3 && !callback)
+			give_up(v, p);
+		else
+			p = &(*p)->next;
+	}
+	if (!callback) {
+		if (v->jumps_since < 2 || v->since_point < 8 || v->kept >= MAX_KEPT)
+			return 0;
+		v->since_point = v->jumps_since = 0;
+	}
+	return keep(v);
+}
+
+/* --- callbacks that come back ------------------------------------------------------------------- */
+static void widen_slot(struct vslot *cur, const struct vslot *old)
+{
+	bool changed = false;
+
+	for (u32 b = 0; b < 8; b++)
+		changed |= cur->kind[b] != old->kind[b];
+	if (cur->kind[0] == S_SPILL && old->kind[0] == S_SPILL && cur->reg.type == V_SCALAR &&
+	    old->reg.type == V_SCALAR)
+		changed |= !number_covers(&old->reg.n, &cur->reg.n);
+	if (!changed || (cur->kind[0] == S_SPILL && cur->reg.type != V_SCALAR))
+		return;
+	for (u32 b = 0; b < 8; b++)
+		if (cur->kind[b] != S_INVALID)
+			cur->kind[b] = S_MISC;
+}
+
+void widen(struct verifier *v)
+{
+	const struct vframe *caller = top(v);
+	const struct point *p = v->cur->parent;
+
+	while (p && !(p->state && p->state->top == v->cur->top && p->state->pc == v->cur->pc &&
+		      p->state->frame[v->cur->top]->invocation == caller->invocation))
+		p = p->parent;
+	for (u32 k = 0; p && k <= v->cur->top; k++) {
+		const struct vframe *old = p->state->frame[k];
+		struct vframe *cur = v->cur->frame[k];
+
+		for (u32 s = 0; s < min(old->n_slots, cur->n_slots); s++)
+			widen_slot(&cur->slots[s], &old->slots[s]);
+	}
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The program to run, from the one that was verified: each instruction becomes none, one or a few.
+ * What was never simulated goes; a branch of which one way only was possible becomes a jump or
+ * nothing. Two passes: how long everything becomes, then the instructions themselves.
+ */
+#include "verify_internal.h"
+
+#define ROOM	64	/* instructions that one may become */
+
+struct rewriting {
+	struct verifier *v;
+	u32 *start;		/* n + 1: where each instruction's replacement begins */
+	struct bpf_insn buf[ROOM];
+};
+
+static bool has_target(const struct bpf_insn *i)
+{
+	return bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC);
+}
+
+/* Only one way, or none, was ever possible. */
+static u32 branch(struct rewriting *w, u32 pc)
+{
+	const struct bpf_insn *i = &w->v->insns[pc];
+	u8 ways = w->v->aux[pc].flags & (I_FALLS | I_JUMPS);
+
+	w->buf[0] = *i;
+	if (BPF_OP(i->code) == BPF_JA)
+		return bpf_branch_target(i, pc) != pc + 1;
+	if (ways == I_FALLS)
+		return 0;
+	if (ways == I_JUMPS)
+		w->buf[0] = (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = i->off };
+	else if (!ways)	/* nobody comes here */
+		w->buf[0] = (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = -1 };
+	return 1;
+}
+
+static u32 wide(struct rewriting *w, u32 pc)
+{
+	const struct verifier *v = w->v;
+	const struct bpf_insn *i = &v->insns[pc];
+	const struct bpf_map_desc *map = v->aux[pc].map;
+	u64 value;
+
+	w->buf[0] = i[0];
+	w->buf[1] = i[1];
+	if (!i->src_reg)
+		return 2;
+	if (i->src_reg == BPF_PSEUDO_FUNC) {
+		if (v->aux[v->funcs[v->aux[pc].callee].start].flags & I_SEEN)
+			return 2;
+		w->buf[0] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV, .dst_reg = i->dst_reg };
+		return 1;	/* never called */
+	}
+	value = map->object;
+	if (i->src_reg == BPF_PSEUDO_MAP_VALUE || i->src_reg == BPF_PSEUDO_MAP_IDX_VALUE)
+		value = map->values + (u32)i[1].imm;
+	w->buf[0].src_reg = 0;
+	w->buf[0].imm = (i32)value;
+	w->buf[1].imm = (i32)(value >> 32);
+	return 2;
+}
+
+/* r0 = what is in the packet; leaves the program with 0 if it is not there. */
+static u32 packet_load(struct rewriting *w, u32 pc)
+{
+	const struct bpf_insn *i = &w->v->insns[pc];
+	struct bpf_insn *b = w->buf;
+
+	if (BPF_MODE(i->code) == BPF_IND) {
+		*b++ = (struct bpf_insn){ .code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = 2,
+					  .src_reg = i->src_reg };
+		if (i->imm)
+			*b++ = (struct bpf_insn){ .code = BPF_ALU | BPF_ADD, .dst_reg = 2,
+						  .imm = i->imm };
+	} else {
+		*b++ = (struct bpf_insn){ .code = BPF_ALU | BPF_MOV, .dst_reg = 2, .imm = i->imm };
+	}
+	*b++ = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = 1, .src_reg = 6 };
+	*b++ = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL,
+				  .imm = BPF_FUNC_LOAD_8 + (i32)bpf_size_log(i->code) };
+	*b++ = (struct bpf_insn){ .code = BPF_JMP | BPF_JSGE, .dst_reg = 0, .off = 2 };
+	*b++ = (struct bpf_insn){ .code = BPF_ALU | BPF_MOV };
+	*b++ = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	return (u32)(b - w->buf);
+}
+
+/* Loads and stores of the context go where the kernel has it. */
+static u32 memory(struct rewriting *w, u32 pc)
+{
+	const struct verifier *v = w->v;
+	const struct bpf_insn *i = &v->insns[pc];
+	u32 size = 1u << bpf_size_log(i->code);
+	enum access how = BPF_CLASS(i->code) == BPF_LDX ? READ : WRITE;
+	const struct ctx_field *f;
+
+	w->buf[0] = *i;
+	if (v->aux[pc].access != V_CTX || v->in->prog_type == BPF_PROG_TYPE_SYSCALL)
+		return 1;
+	f = ctx_field(v->in->prog_type, i->off, size, how);
+	if (f->to_size == f->size) {
+		w->buf[0].off = (i16)(f->to + i->off - f->off);
+	} else {	/* an address, which programs have in 32 bits */
+		w->buf[0].code = BPF_LDX | BPF_MEM | BPF_DW;
+		w->buf[0].off = (i16)f->to;
+	}
+	return 1;
+}
+
+static u32 helper(struct rewriting *w, u32 pc)
+{
+	const struct bpf_verify_ops *ops = w->v->in->ops;
+	const struct vinsn *a = &w->v->aux[pc];
+	u32 n = 0;
+
+	w->buf[0] = w->v->insns[pc];
+	if (ops->inlined)
+		n = ops->inlined(ops->ctx, a->flags & I_MANY_MAPS ? NULL : a->map,
+				 &w->v->insns[pc], w->buf, ROOM);
+	if (!n)
+		w->buf[0] = w->v->insns[pc];
+	return n ? n : 1;
+}
+
+/* What the instruction becomes, in w->buf; how many. */
+static u32 replace(struct rewriting *w, u32 pc)
+{
+	const struct bpf_insn *i = &w->v->insns[pc];
+
+	if (!(w->v->aux[pc].flags & I_SEEN))
+		return 0;
+	if (bpf_is_wide(i))
+		return wide(w, pc);
+	if (is_packet_load(i))
+		return packet_load(w, pc);
+	if (bpf_is_branch(i))
+		return branch(w, pc);
+	if (i->code == (BPF_JMP | BPF_CALL) && !i->src_reg)
+		return helper(w, pc);
+	if (BPF_CLASS(i->code) <= BPF_STX)
+		return memory(w, pc);
+	w->buf[0] = *i;
+	return 1;
+}
+
+/* The branch, call or address at `at` leads to the instruction that was `to`. */
+static int aim(struct rewriting *w, struct bpf_insn *i, u32 at, u32 to)
+{
+	i64 way = (i64)w->start[to] - at - 1;
+
+	if (has_target(i) || i->code == (BPF_JMP32 | BPF_JA)) {
+		i->imm = (i32)way;
+	} else if (way == (i16)way) {
+		i->off = (i16)way;
+	} else if (i->code == (BPF_JMP | BPF_JA)) {
+		*i = (struct bpf_insn){ .code = BPF_JMP32 | BPF_JA, .imm = (i32)way };
+	} else {
+		say(w->v, "a branch would be too long after rewriting\n");
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int emit(struct rewriting *w, struct bpf_verified *out, u32 pc)
+{
+	const struct bpf_insn *i = &w->v->insns[pc];
+	u32 at = w->start[pc], n = replace(w, pc);
+
+	if (n != w->start[pc + 1] - at)
+		return -EINVAL;
+	memcpy(&out->insns[at], w->buf, n * sizeof(*w->buf));
+	for (u32 k = 0; k < n; k++)
+		out->origin[at + k] = pc;
+	if (!n || (w->buf[0].code == (BPF_JMP | BPF_JA) && w->buf[0].off == -1))
+		return 0;
+	if (bpf_is_branch(i))
+		return aim(w, &out->insns[at], at, (u32)bpf_branch_target(i, pc));
+	if (has_target(&w->buf[0]))
+		return aim(w, &out->insns[at], at, w->v->funcs[w->v->aux[pc].callee].start);
+	return 0;
+}
+
+static int emit_all(struct rewriting *w, struct bpf_verified *out)
+{
+	const struct bpf_verify_ops *ops = w->v->in->ops;
+	u32 at;
+	int err = 0;
+
+	out->n = w->start[w->v->n];
+	out->insns = ops->alloc(ops->ctx, out->n * sizeof(*out->insns));
+	out->origin = ops->alloc(ops->ctx, out->n * sizeof(*out->origin));
+	out->mark = ops->alloc(ops->ctx, out->n);
+	if (!out->insns || !out->origin || !out->mark)
+		return -ENOMEM;
+	for (u32 pc = 0; pc < w->v->n && !err; pc++)
+		err = emit(w, out, pc);
+	if (!err && bpf_isa_check(out->insns, out->n, false, out->mark, &at)) {
+		say(w->v, "rewriting broke instruction %u (from %u)\n", at, out->origin[at]);
+		err = -EINVAL;
+	}
+	return err;
+}
+
+int rewrite(struct verifier *v, struct bpf_verified *out)
+{
+	const struct bpf_verify_ops *ops = v->in->ops;
+	struct rewriting *w = ops->alloc(ops->ctx, sizeof(*w));
+	int err;
+
+	if (!w)
+		return -ENOMEM;
+	w->v = v;
+	w->start = ops->alloc(ops->ctx, (v->n + 1) * sizeof(*w->start));
+	if (!w->start) {
+		ops->free(ops->ctx, w);
+		return -ENOMEM;
+	}
+	w->start[0] = 0;
+	for (u32 pc = 0; pc < v->n; pc++)
+		w->start[pc + 1] = w->start[pc] + replace(w, pc);
+	err = emit_all(w, out);
+	ops->free(ops->ctx, w->start);
+	ops->free(ops->ctx, w);
+	if (err)
+		bpf_verified_free(ops, out);
+	return err;
+}
+
+void bpf_verified_free(const struct bpf_verify_ops *ops, struct bpf_verified *out)
+{
+	void *parts[] = { out->insns, out->origin, out->mark };
+
+	for (u32 k = 0; k < ARRAY_SIZE(parts); k++)
+		if (parts[k])
+			ops->free(ops->ctx, parts[k]);
+	*out = (struct bpf_verified){ 0 };
+}

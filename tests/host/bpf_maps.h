@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Maps that tests make up, and what bpf_verify asks its caller for. */
+#ifndef TEST_BPF_MAPS_H
+#define TEST_BPF_MAPS_H
+#include <bpf/verify.h>
+
+enum { M_ARRAY = 1, M_HASH, M_LOCK, M_RINGBUF, M_PROGS, M_CONST, M_TIMER, M_MAPS, M_QUEUE,
+       M_READ, M_WRITE, M_GLOBAL, M_MAX };
+extern struct bpf_map_desc test_maps[M_MAX];
+/* array, hash, lock, ringbuf, progs, const, timer, maps, queue, read, write, global. */
+int test_map_named(const char *name);
+extern struct bpf_verify_ops test_ops;	/* counts what is allocated; ctx: &test_alloc */
+struct test_alloc {
+	i64 fail_at;		/* this allocation from now fails, < 0: none */
+	i64 live, bytes, peak;
+};
+extern struct test_alloc test_alloc;
+void test_maps_init(void);
+#endif

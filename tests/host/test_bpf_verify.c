@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The verifier's rules, each kept and broken: what it says, and that what it accepts is of the right
+ * form. (Whether it is right to accept is tests/fuzz/fuzz_verify.c's question.) */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+#include <cmocka.h>
+#include "../bpf/asm.h"
+#include "bpf_maps.h"
+
+#define MAX	4096
+enum { SKB, XDP, SYSCALL, UNPRIV = 16, STRICT = 32 };
+
+struct verify_case {
+	const char *name;
+	u32 how;
+	const char *text;
+	int err;
+	const char *says;	/* in the log */
+};
+
+#include "bpf_cases.h"
+
+static char text[1 << 16];
+static struct bpf_func_desc *descs;
+static u32 n_descs;
+
+static int load(const struct bpf_insn *p, u32 n, u32 how, u32 level, struct bpf_verified *out)
+{
+	static const u32 types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP,
+				     BPF_PROG_TYPE_SYSCALL };
+	struct bpf_log log = { .level = level, .buf = text, .size = sizeof(text) };
+	struct bpf_prog_load_in in = { .prog_type = types[how & 3], .insns = p, .n = n,
+		.unprivileged = how & UNPRIV, .log = &log, .ops = &test_ops,
+		.prog_flags = how & STRICT ? BPF_F_STRICT_ALIGNMENT : 0,
+		.funcs = descs, .n_funcs = n_descs };
+	u32 size;
+	int err = bpf_verify(&in, out);
+
+	bpf_log_end(&log, &size);
+	return err;
+}
+
+/* The verdict is the same whatever is said of it, and nothing stays allocated. */
+static bool run_case(const struct verify_case *c)
+{
+	struct bpf_insn *p = malloc(MAX * sizeof(*p));
+	u32 n = assemble(c->text, p, MAX, test_map_named);
+	bool good = true;
+
+	for (i32 level = 2; level >= 0; level--) {
+		struct bpf_verified out;
+		u8 mark[2 * MAX];
+		u32 at;
+		int err = load(p, n, c->how, (u32)level, &out);
+
+		if (err != c->err || (level && c->says && !strstr(text, c->says))) {
+			print_message("%s: %d, not %d with \"%s\"; the log:\n%s\n", c->name, err,
+				      c->err, c->says ? c->says : "", level ? text : "");
+			good = false;
+		}
+		if (!err) {
+			if (bpf_isa_check(out.insns, out.n, false, mark, &at) ||
+			    memcmp(mark, out.mark, out.n))
+				fail_msg("%s: bad form at %u", c->name, at);
+			bpf_verified_free(&test_ops, &out);
+		}
+		assert_int_equal(test_alloc.live, 0);
+		if (!good)
+			break;
+	}
+	free(p);
+	return good;
+}
+
+static void table(void **unused)
+{
+	u32 wrong = 0;
+
+	for (u32 k = 0; k < sizeof(cases) / sizeof(*cases); k++)
+		wrong += !run_case(&cases[k]);
+	print_message("%zu programs\n", sizeof(cases) / sizeof(*cases));
+	assert_int_equal(wrong, 0);
+}
+
+/* Global functions are verified by themselves and called by their declaration. */
+static const struct {
+	const char *text;
+	int err;
+	const char *says;
+} globals[] = {
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r1; exit", 0, NULL },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r2; r0 = *(u64 *)(r0 + 0); exit", -EACCES,
+	  "R0 invalid mem access 'mem_or_null'" },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = 0; if r2 == 0 goto L; r0 = *(u64 *)(r2 + 8); L: exit", 0,
+	  NULL },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = 0; if r2 == 0 goto L; r0 = *(u64 *)(r2 + 9); L: exit",
+	  -EACCES, "invalid access to memory, mem_size=16 off=9 size=8" },
+	{ "r1 = r10; r2 = 0; call F; exit; F: r0 = r1; exit", -EINVAL, "R1 is not a scalar" },
+	{ "r1 = 3; r2 = r10; r2 += -8; call F; exit; F: r0 = r1; exit", -EACCES,
+	  "invalid read from stack R2 off=-8 size=16" },
+	{ "*(u64 *)(r10 - 16) = 3; r1 = 3; r2 = r10; r2 += -16; call F; r1 = *(u64 *)(r10 - 16);"
+	  "r2 = value global + 0; r2 += r1; r0 = *(u8 *)(r2 + 0); exit; F: r0 = r1; exit",
+	  -EACCES, "unbounded min value" },
+	{ "r1 = 3; r2 = 0; call F; r1 = value global + 0; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; F: r0 = 1; exit",
+	  -EACCES, "unbounded min value" },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r3; exit", -EACCES, "R3 !read_ok" },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r10; exit", -EINVAL,
+	  "At subprogram exit the register R0 is not a known value (fp)" },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r1 = 3; r2 = 0; call F; exit", -E2BIG, "the call stack of 9 frames is too deep" },
+};
+
+static void global_functions(void **unused)
+{
+	struct bpf_func_desc d = { .global = true, .n_args = 2, .arg = { { BPF_FARG_SCALAR, 0 },
+				   { BPF_FARG_MEM, 16 } } };
+	u32 wrong = 0;
+
+	for (u32 k = 0; k < sizeof(globals) / sizeof(*globals); k++) {
+		struct verify_case c = { globals[k].text, SKB, globals[k].text, globals[k].err,
+					 globals[k].says };
+		struct bpf_insn p[64];
+		u32 n = assemble(c.text, p, 64, test_map_named);
+
+		for (u32 pc = 0; pc < n; pc++)
+			if (bpf_is_local_call(&p[pc]) && p[pc].imm >= 0)
+				d.insn = pc + 1 + (u32)p[pc].imm;
+		descs = &d;
+		n_descs = 1;
+		wrong += !run_case(&c);
+	}
+	n_descs = 0;
+	assert_int_equal(wrong, 0);
+}
+
+/* What is loaded is what the program was, without what never runs, and with the context's fields
+ * where the kernel has them. */
+static const struct {
+	u32 how;
+	const char *before, *after;
+} rewritten[] = {
+	{ SKB, "r0 = 1; if r0 == 1 goto L; r0 = 2; L: exit", "r0 = 1; goto L; L: exit" },
+	{ SKB, "r0 = 1; if r0 == 2 goto L; r0 = 2; L: exit", "r0 = 1; r0 = 2; exit" },
+	{ SKB, "r0 = *(u32 *)(r1 + 0); exit", "r0 = *(u32 *)(r1 + 16); exit" },
+	{ SKB, "r0 = *(u8 *)(r1 + 3); exit", "r0 = *(u8 *)(r1 + 19); exit" },
+	{ SKB, "*(u32 *)(r1 + 52) = 7; r0 = 0; exit", "*(u32 *)(r1 + 68) = 7; r0 = 0; exit" },
+	{ XDP, "r0 = *(u32 *)(r1 + 4); r0 = 0; exit", "r0 = *(u64 *)(r1 + 8); r0 = 0; exit" },
+	{ SKB, "r6 = r1; r0 = *(u16 *)skb[7]; exit",
+	  "r6 = r1; w2 = 7; r1 = r6; call #65537; if r0 s>= 0 goto L; w0 = 0; exit; L: exit" },
+	{ SKB, "r6 = r1; r7 = 1; L: r0 = *(u32 *)skb[r7 + 7]; r7 += 1; if r7 < 3 goto L; exit",
+	  "r6 = r1; r7 = 1; L: w2 = w7; w2 += 7; r1 = r6; call #65538; if r0 s>= 0 goto M; w0 = 0; exit;"
+	  "M: r7 += 1; if r7 < 3 goto L; exit" },
+	{ SKB, "r0 = 0; if r0 != 0 goto L; call F; exit; L: call G; exit; G: r0 = 1; exit; F: r0 = 2; exit",
+	  "r0 = 0; call F; exit; F: r0 = 2; exit" },
+	{ SKB, "r1 = func F; r0 = 0; exit; F: r0 = 0; exit", "r1 = 0; r0 = 0; exit" },
+	{ SYSCALL, "r0 = *(u64 *)(r1 + 8); exit", "r0 = *(u64 *)(r1 + 8); exit" },
+};
+
+static void rewriting(void **unused)
+{
+	for (u32 k = 0; k < sizeof(rewritten) / sizeof(*rewritten); k++) {
+		struct bpf_insn p[64], want[64];
+		u32 n = assemble(rewritten[k].before, p, 64, test_map_named);
+		u32 m = assemble(rewritten[k].after, want, 64, test_map_named);
+		struct bpf_verified out;
+
+		assert_int_equal(load(p, n, rewritten[k].how, 1, &out), 0);
+		if (out.n != m || memcmp(out.insns, want, m * sizeof(*want)))
+			fail_msg("%s", rewritten[k].before);
+		for (u32 i = 0; i < m; i++)
+			assert_true(out.origin[i] < n && (!i || out.origin[i] >= out.origin[i - 1]));
+		bpf_verified_free(&test_ops, &out);
+	}
+}
+
+/* Every allocation fails once: nothing is lost, nothing is accepted. */
+static void out_of_memory(void **unused)
+{
+	for (u32 k = 0; k < sizeof(cases) / sizeof(*cases); k += 3) {
+		struct bpf_insn p[64];
+		u32 n = assemble(cases[k].text, p, 64, test_map_named);
+		i64 at = 0;
+
+		if (cases[k].err == -E2BIG)
+			continue;
+		for (;; at++) {
+			struct bpf_verified out;
+			int err;
+
+			test_alloc.fail_at = at;
+			err = load(p, n, cases[k].how, 0, &out);
+			if (!err)
+				bpf_verified_free(&test_ops, &out);
+			assert_int_equal(test_alloc.live, 0);
+			if (test_alloc.fail_at >= 0)
+				break;
+			assert_int_equal(err, -ENOMEM);
+		}
+		test_alloc.fail_at = -1;
+		assert_in_range(at, 1, 10000);
+	}
+}
+
+/* The log keeps its end, or, if that is asked for, its beginning. */
+static void logs(void **unused)
+{
+	for (u32 size = 1; size < 40; size++) {
+		for (u32 fixed = 0; fixed < 2; fixed++) {
+			char buf[40], all[64] = "";
+			struct bpf_log log = { .level = 1 | fixed * BPF_LOG_FIXED, .buf = buf,
+					       .size = size };
+			u32 want, n;
+
+			for (u32 k = 0; k < 9; k++) {
+				bpf_log_put(&log, "%u+", k * k);
+				sprintf(all + strlen(all), "%u+", k * k);
+			}
+			n = (u32)strlen(all);
+			assert_int_equal(bpf_log_end(&log, &want), n + 1 > size ? -ENOSPC : 0);
+			assert_int_equal(want, n + 1);
+			if (fixed || n + 1 <= size) {
+				all[min(n, size - 1)] = 0;
+				assert_string_equal(buf, all);
+			} else {
+				assert_string_equal(buf, all + n - (size - 1));
+			}
+		}
+	}
+}
+
+static void log_forgets(void **unused)
+{
+	char buf[8];
+	struct bpf_log log = { .level = 1, .buf = buf, .size = sizeof(buf) };
+	u32 size;
+
+	bpf_log_put(&log, "ab");
+	bpf_log_put(&log, "cd");
+	bpf_log_reset(&log, 2);
+	bpf_log_put(&log, "ef");
+	bpf_log_end(&log, &size);
+	assert_string_equal(buf, "abef");
+	log = (struct bpf_log){ .level = 1, .buf = buf, .size = sizeof(buf) };
+	bpf_log_put(&log, "ab");
+	bpf_log_put(&log, "0123456789");	/* overwrites the first two */
+	bpf_log_reset(&log, 2);
+	bpf_log_put(&log, "x");
+	bpf_log_end(&log, &size);
+	assert_string_equal(buf, "x");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(table), cmocka_unit_test(global_functions), cmocka_unit_test(rewriting),
+		cmocka_unit_test(out_of_memory), cmocka_unit_test(logs), cmocka_unit_test(log_forgets),
+	};
+
+	test_maps_init();
+	return cmocka_run_group_tests_name("bpf_verify", tests, NULL, NULL);
+}
