@@ -72,6 +72,7 @@ SHOW(io);
 SHOW(maps);
 SHOW(smaps);
 SHOW(smaps_rollup);
+SHOW(cow_tables);
 SHOW(oom_score);
 SHOW(oom_score_adj);
 SHOW(wchan);

@@ -12,6 +12,7 @@
 void proc_mm_sums(struct mm *mm, struct mm_sums *m)
 {
 	struct vma *v;
+	u64 rss[NR_RSS];
 
 	*m = (struct mm_sums){ 0 };
 	read_lock(&mm->lock);
@@ -33,10 +34,11 @@ void proc_mm_sums(struct mm *mm, struct mm_sums *m)
 	m->exec = min(m->exec, m->lib);
 	m->lib -= m->exec;
 	m->tables = mm_table_pages(mm);
+	mm_rss_now(mm, rss);
 	read_unlock(&mm->lock);
-	m->anon = (u64)max(atomic_read(&mm->rss_anon), (i64)0);
-	m->file = (u64)max(atomic_read(&mm->rss_file), (i64)0);
-	m->shmem = (u64)max(atomic_read(&mm->rss_shmem), (i64)0);
+	m->anon = rss[RSS_ANON];
+	m->file = rss[RSS_FILE];
+	m->shmem = rss[RSS_SHMEM];
 	m->rss = m->anon + m->file + m->shmem;
 	m->hwm = max(mm->peak_rss, m->rss);
 }
@@ -203,6 +205,37 @@ static void add_usage(struct seq *s, struct vma *v, char *path, void *arg)
 	cond_resched();
 }
 
+/* Tine's own: page tables that others see too, and those that are this process's alone. */
+static void table_fields(struct seq *s, struct task *t)
+{
+	struct mm *mm = proc_mm_inspect(t);
+	u64 shared, own;
+
+	if (!mm || IS_ERR(mm))
+		return;
+	read_lock(&mm->lock);
+	mm_count_tables(mm, &shared, &own);
+	read_unlock(&mm->lock);
+	mm_return(mm);
+	field(s, "SharedPageTables:", shared << PAGE_SHIFT);
+	field(s, "PrivatePageTables:", own << PAGE_SHIFT);
+}
+
+/* What fork shared, what was copied since, and taken back when the others had gone. */
+SHOW(cow_tables)
+{
+	struct mm *mm = proc_mm_inspect(t);
+
+	if (!mm || IS_ERR(mm))
+		return mm ? (int)PTR_ERR(mm) : 0;
+	seq_printf(s, "enabled %d\nshared_by_fork %lu\ncopied_level1 %lu\ncopied_level2 %lu\n"
+		      "copied_leaf %lu\ntaken_back %lu\n",
+		   mm->cow_tables && !cow_tables_off, mm->cow_forks, mm->pt.copied[0],
+		   mm->pt.copied[1], mm->pt.copied[2], mm->pt.taken);
+	mm_return(mm);
+	return 0;
+}
+
 SHOW(smaps_rollup)
 {
 	struct rollup r = { .end = 0 };
@@ -217,6 +250,7 @@ SHOW(smaps_rollup)
 	seq_pad(s, line, PATH_COLUMN);
 	seq_puts(s, "[rollup]\n");
 	usage_fields(s, &r.sum);
+	table_fields(s, t);
 	return 0;
 }
 

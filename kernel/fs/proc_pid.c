@@ -343,6 +343,7 @@ const struct proc_entry proc_entries[] = {
 	TEXT("mounts", 0444, IN_BOTH, show_mounts),
 	TEXT("mountinfo", 0444, IN_BOTH, show_mountinfo),
 	GUARDED("smaps", 0444, IN_BOTH, proc_show_smaps),
+	GUARDED("cow_tables", 0444, IN_BOTH, proc_show_cow_tables),
 	GUARDED("smaps_rollup", 0444, IN_BOTH, proc_show_smaps_rollup),
 	{.name = "pagemap",
 	 .mode = S_IFREG | 0400,

@@ -106,6 +106,25 @@ static void show_reclaim_events(struct seq *s)
 		    "workingset_restore_anon 0\nworkingset_nodereclaim 0\n");
 }
 
+/* Tine's own: shared page tables (docs/cow-tables.md). */
+static void show_cow_tables(struct seq *s)
+{
+	static const char *const cause[NR_OWN_CAUSE] = {
+		[OWN_WRITE] = "write",	 [OWN_FILL] = "fill", [OWN_UNMAP] = "unmap",
+		[OWN_PROTECT] = "protect", [OWN_MOVE] = "move", [OWN_ADVISE] = "advise",
+		[OWN_LOCK] = "lock",	 [OWN_PIN] = "pin",   [OWN_FORK] = "fork",
+	};
+
+	seq_printf(s, "cow_tables_fork %lu\ncow_tables_pinned_copied %lu\ncow_tables_taken_back %lu\n",
+		   mem_stat_read(STAT_COW_FORK), mem_stat_read(STAT_COW_PIN),
+		   mem_stat_read(STAT_COW_TABLE_TAKEN));
+	for (u32 i = 0; i < 3; i++)
+		seq_printf(s, "cow_tables_copied_level%u %lu\n", i + 1,
+			   mem_stat_read(STAT_COW_TABLE_COPIED + i));
+	for (u32 i = 0; i < NR_OWN_CAUSE; i++)
+		seq_printf(s, "cow_tables_leaf_%s %lu\n", cause[i], mem_stat_read(STAT_COW_CAUSE + i));
+}
+
 static int show_vmstat(struct seq *s, void *arg)
 {
 	struct mem_totals m;
@@ -125,6 +144,7 @@ static int show_vmstat(struct seq *s, void *arg)
 		   mem_stat_read(STAT_OOM));
 	show_reclaim_events(s);
 	thp_show_vmstat(s);
+	show_cow_tables(s);
 	return 0;
 }
 

@@ -6,8 +6,9 @@
 
 /*
  * Faults the page in and takes a reference to its folio under the node lock, so that it cannot be
- * replaced in between. ERR_PTR(-ENOMEM), or another error: no such page, or not for this access.
- * Lock held for reading.
+ * replaced in between. ERR_PTR(-ENOMEM), -EAGAIN: the way there has to be our own; or another error: no
+ * such page, or not for this access. For writing the range is our own; who reads may do so through a
+ * shared table, since its leaf stays while the lock is held. Lock held for reading.
  */
 static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 {
@@ -45,7 +46,12 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 	size_t done = 0;
 	int err = 0;
 
-	read_lock(&mm->lock);
+	if (write)
+		err = mm_lock_own(mm, addr & PAGE_MASK, align_up(addr + len, PAGE_SIZE), OWN_PIN);
+	else
+		read_lock(&mm->lock);
+	if (err)
+		return err;
 	while (done < len) {
 		u64 at = addr + done, off = at & ~PAGE_MASK;
 		size_t n = min(len - done, PAGE_SIZE - off);
@@ -57,6 +63,13 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 		if (!v || !(v->vm_flags & need))
 			break;
 		f = page_of(v, at, write, &pfn);
+		if (unlikely(f == ERR_PTR(-EAGAIN))) {	/* a hole, and the way there is shared */
+			read_unlock(&mm->lock);
+			err = mm_lock_own(mm, at - off, at - off + PAGE_SIZE, OWN_PIN);
+			if (err)
+				return (ssize_t)done ?: err;
+			continue;
+		}
 		if (IS_ERR(f)) {
 			err = PTR_ERR(f) == -ENOMEM ? -ENOMEM : 0;
 			break;

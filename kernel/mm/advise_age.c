@@ -7,7 +7,8 @@
  * makes a leaf dirty again, and reclaim, which looks at the leaf when it takes it away, then keeps
  * the page. The TLB forgets the old leaf before its table is unlocked, so no write is missed. A
  * folio that others map too stays as it is (they have given up nothing). Of a folio that the range
- * has only a part of, or that is not mapped whole, the part goes at once, unless it is pinned.
+ * has only a part of, or that is not mapped whole, the part goes at once, unless it is pinned. What
+ * lies in tables that others have too is left out, if there was no memory to make them our own.
  */
 #include "advise.h"
 #include "alloc.h"
@@ -50,7 +51,7 @@ static bool clean_until_part(struct vma *v, u64 *start, u64 end, u64 *part_end)
 	pt_gather_init(&g, &v->mm->pt, false);
 	pt_walk_edit(&w, &v->mm->pt, *start, end, PT_ADVISE);
 	while (pt_walk_next(&w)) {
-		for (u32 i = 0; i < w.n; i += run) {
+		for (u32 i = w.shared ? w.n : 0; i < w.n; i += run) {
 			struct folio *f = run_at(&w, i, &run);
 			u64 va = pt_walk_va(&w, i), from = max(va, *start);
 			u64 stop = min(va + run * pt_span(w.level), end);
@@ -121,7 +122,7 @@ void advise_cold(struct vma *v, u64 start, u64 end, bool drop)
 		pt_walk_edit(&w, &v->mm->pt, start, stop, PT_ADVISE);
 		start = stop;
 		while (pt_walk_next(&w)) {
-			for (u32 i = 0; i < w.n && c.n < BATCH; i += run) {
+			for (u32 i = w.shared ? w.n : 0; i < w.n && c.n < BATCH; i += run) {
 				struct folio *f = run_at(&w, i, &run);
 
 				if (f)

@@ -13,7 +13,7 @@ static bool age_run(const struct rmap_run *r, void *arg)
 	g->a->locked |= !!(r->v->vm_flags & VM_LOCKED);
 	if (!r->any_young || !clear_young_ptes(r->pte, r->n))
 		return true;
-	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
+	rmap_invalidate(r);
 	if (g->counted != r->v)
 		g->a->young++;
 	g->counted = r->v;

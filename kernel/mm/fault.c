@@ -21,6 +21,8 @@
  *   Otherwise it is copied: the old page is held by a reference over the copy; the entry is
  *   cleared, the TLB invalidated, then the new page is set (break before make), all under the node
  *   lock; then the old references go.
+ * - The way there is shared with other address spaces, and the entry is empty or to be written: the
+ *   tables become our own first, with the lock held for writing (mm/cow.c).
  * - Anything else: accessed and dirty bits where hardware does not set them; or a TLB entry older
  *   than the permission.
  */
@@ -523,6 +525,16 @@ static bool is_ours(const struct site *s, struct folio *f, struct page *p)
 	return refs <= folio_nr_pages(f) && refs == mapped_here(s, f, (u32)(page_to_pfn(p) - folio_pfn(f)));
 }
 
+/*
+ * More is allowed than a TLB knows: what the leaf said before, or that a table on the way was not to
+ * be written through (a table that was taken back, T7).
+ */
+static void forget_denial(const struct site *s)
+{
+	tlb_inval_page(pt_asid(&s->mm->pt), s->addr,
+		       s->mm->pt.may_share ? TLB_ALL_LEVELS : TLB_LAST_LEVEL);
+}
+
 /* Entry, or the contiguous block around it, becomes writable. Unlocks the node. */
 static enum fault_result reuse(const struct site *s, struct folio *f)
 {
@@ -538,7 +550,7 @@ static enum fault_result reuse(const struct site *s, struct folio *f)
 	else
 		own_ptes(p, n);		/* a pin for reading: ours alone is all it wants */
 	spin_unlock(&s->node->lock);
-	tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+	forget_denial(s);
 	return FAULT_OK;
 }
 
@@ -572,7 +584,7 @@ static enum fault_result unfold_for_copy(const struct site *s, struct folio *old
 {
 	spin_lock(&s->node->lock);
 	if (same_entry(pte_load(s->pte), s->seen))
-		pt_unfold(&s->mm->pt, s->pte, s->addr, PT_COW);
+		pt_unfold(&s->mm->pt, s->pte, s->addr, false, PT_COW);
 	spin_unlock(&s->node->lock);
 	folio_put(old);
 	return FAULT_OK;
@@ -616,7 +628,7 @@ static enum fault_result copy_on_write(const struct site *s)
 	/* of a file's pages only what is written: the others go on to show what the file has */
 	n = page_test(&old->page, PG_ANON) ? copies(s) : 1;
 	if (n == 1 && pte_cont(s->seen)) {
-		pt_unfold(&s->mm->pt, s->pte, s->addr, PT_COW);
+		pt_unfold(&s->mm->pt, s->pte, s->addr, false, PT_COW);
 		spin_unlock(&s->node->lock);
 		return FAULT_OK;
 	}
@@ -654,18 +666,21 @@ static enum fault_result touch(const struct site *s)
 	spin_unlock(&s->node->lock);
 	pte_publish();
 	if (s->write || !changed)
-		tlb_inval_page(pt_asid(&s->mm->pt), s->addr, TLB_LAST_LEVEL);
+		forget_denial(s);
 	return FAULT_OK;
 }
 
 enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 {
 	struct site s = { .mm = v->mm, .v = v, .addr = addr & PAGE_MASK, .write = write };
+	bool shared;
 
 	if (unlikely(s.mm->reaped))
 		return FAULT_BUS;
-	s.pte = pt_entry(&v->mm->pt, addr, &s.level);
+	s.pte = pt_entry_path(&v->mm->pt, addr, &s.level, &shared);
 	s.seen = pte_load(s.pte);
+	if (unlikely(shared) && (write || pte_is_none(s.seen)))
+		return FAULT_SHARED;
 	if (unlikely(s.level < 3) && pte_is_none(s.seen)) {
 		pte_t *table;
 
@@ -745,6 +760,27 @@ static bool allowed(const struct vma *v, const struct fault *f)
 	return v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
 }
 
+/*
+ * The way to the page is shared, and the fault changes what only this address space is to see: the
+ * tables become its own, with the lock held for writing, so that all is looked at again.
+ */
+static __noinline enum fault_result own_and_fault(struct mm *mm, const struct fault *f, bool *major)
+{
+	enum fault_result r = FAULT_OK;		/* what was there has gone: the access tells */
+	struct vma *v;
+
+	read_unlock(&mm->lock);
+	write_lock(&mm->lock);
+	v = mm_find_vma(mm, f->addr);
+	if (v && mm_own(mm, f->addr & PAGE_MASK, (f->addr & PAGE_MASK) + PAGE_SIZE,
+			f->write ? OWN_WRITE : OWN_FILL))
+		r = no_memory();
+	write_downgrade(&mm->lock);
+	if (v && r == FAULT_OK && allowed(v, f))
+		r = fault_vma(v, f->addr, f->write, major);
+	return r;
+}
+
 enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major)
 {
 	enum fault_result r = FAULT_SEGV_MAPERR;
@@ -760,6 +796,8 @@ enum fault_result mm_fault(struct mm *mm, const struct fault *f, bool *major)
 	if (likely(v))
 		r = likely(allowed(v, f)) ? fault_vma(v, f->addr, f->write, major)
 					  : FAULT_SEGV_ACCERR;
+	if (unlikely(r == FAULT_SHARED))
+		r = own_and_fault(mm, f, major);
 	read_unlock(&mm->lock);
 	return r;
 }

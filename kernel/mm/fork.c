@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fork: the eager copy, by runs. The parent's lock is held for writing, so none of its threads
- * faults or maps meanwhile; those that run on may still write through TLB entries until the
- * invalidation at the end, which comes before the child can run. Private pages become read-only and
- * lose their exclusive mark on both sides. What a fault can bring back from the file (no private
- * page in the VMA) is not copied. A pinned page (gup.c) stays the parent's own, and the child gets
- * a copy at once.
+ * fork. The parent's lock is held for writing, so none of its threads faults or maps meanwhile;
+ * those that run on may still write through TLB entries until the invalidation at the end, which
+ * comes before the child can run. VMAs are duplicated. Then the child
+ *  - shares the tables (mm/cow.c, docs/cow-tables.md), and gives up what it is not to have (VMAs with
+ *    VM_DONTFORK, VM_WIPEONFORK), or,
+ *  - where prctl or the command line want no shared tables, gets a copy of the leaves of private
+ *    pages, by runs (mm/copy.c); what a fault can bring back from the file (no private page in the
+ *    VMA) is not copied.
+ * A pinned page (gup.c) stays the parent's own, and the child gets a copy at once; tables with such
+ * pages are never shared, and are found by their marks (T6).
  */
 #include <base/string.h>
 #include <mm/gup.h>
@@ -14,137 +18,12 @@
 struct fork {
 	struct mm *parent, *child;
 	struct vma *v;		/* the parent's VMA */
-	bool wrprotected;	/* an entry that could be written no longer can */
+	struct leaf_copy c;	/* what has been copied */
 	struct folio *spare;	/* for the copy of a pinned page */
 	bool want_spare;
-	i64 anon, file, shmem;
 };
 
-static inline void count(struct fork *k, const struct folio *f, u32 pages)
-{
-	if (likely(page_test(&f->page, PG_ANON)))
-		k->anon += pages;
-	else if (rss_counter(k->child, f) == &k->child->rss_shmem)
-		k->shmem += pages;
-	else
-		k->file += pages;
-}
-
-/*
- * A run of a large folio's pages: references, then the parent's entries, then the child's; what may
- * differ inside it says pt/rule.c. What the child's say is read when the parent's are read-only:
- * until then a write may make one dirty, and a child's that did not say so would be given up
- * (MADV_FREE) with the write. Both nodes locked. Returns its length.
- */
-static __noinline u32 copy_run(struct fork *k, pte_t *from, pte_t *to, u32 max, int level)
-{
-	u32 left;
-	pte_t e = pte_load(from);
-	struct folio *f = leaf_folio(e, &left);
-	const u32 any = pt_may_differ(PT_USE_COPY, false);
-	struct pt_run r = pt_run_of(from, run_limit(left, max, level), level, any);
-
-	folio_map(f, r.n * pt_pages(level));
-	count(k, f, r.n * pt_pages(level));
-	if (level < 3 && !page_test(&f->page, PG_ANON))
-		file_block_mapped(f, (i32)r.n);
-	k->wrprotected |= wrprotect_ptes(from, r.n, true);
-	r = pt_run_of(from, r.n, level, any);
-	set_ptes(to, pt_run_leaf(PT_USE_COPY, false, e, &r), r.n, level);
-	return r.n;
-}
-
-/*
- * Leaves that hardware has nothing to add to, of private pages, all of one size: in loops that hold
- * nothing else, so that their constants stay in registers. Both nodes locked. Entries done, perhaps
- * 0; *any_write: one of them could be written.
- */
-static __always_inline u32 copy_entries(pte_t *from, pte_t *to, u32 n, bool *any_write, u32 pages)
-{
-	pte_t *p = from, *end = from + n;
-	u64 written = 0;
-
-	for (; p < end; p++, to++) {
-		pte_t e = pte_load(p);
-		struct folio *f = plain_folio(e, 1, pages);
-
-		if (!f)
-			break;
-		folio_map(f, pages);
-		if (pte_write(e)) {
-			written |= e.v;
-			e = pte_dirty_to_read_only(e);
-			pte_set(p, e);
-		}
-		pte_set(to, e);
-	}
-	*any_write |= written;
-	return (u32)(p - from);
-}
-static __noinline u32 copy_plain(pte_t *from, pte_t *to, u32 n, bool *any_write)
-{
-	return copy_entries(from, to, n, any_write, 1);
-}
-static __noinline u32 copy_blocks(pte_t *from, pte_t *to, u32 n, bool *any_write)
-{
-	u32 done = copy_entries(from, to, n, any_write, pt_pages(2));
-
-	mem_stat_add(STAT_BLOCK_KEPT, done);
-	mem_stat_add(STAT_BLOCK_MADE, done);
-	return done;
-}
-static __noinline u32 copy_conts(pte_t *from, pte_t *to, u32 n, bool *any_write)
-{
-	u32 i;
-
-	for (i = 0; i + CONT_PTES <= n; i += CONT_PTES) {
-		pte_t e = pte_load(&from[i]);
-		struct folio *f = plain_folio(e, CONT_PTES, CONT_PTES);
-
-		if (!f)
-			break;
-		folio_map(f, CONT_PTES);
-		if (pte_write(e)) {
-			*any_write = true;
-			pte_set_runs(&from[i], &to[i], pte_dirty_to_read_only(e), CONT_PTES);
-		} else {
-			pte_set_run(&to[i], e, CONT_PTES);
-		}
-	}
-	mem_stat_add(STAT_CONT_KEPT, i / CONT_PTES);
-	mem_stat_add(STAT_CONT_MADE, i / CONT_PTES);
-	return i;
-}
-/* What of the above fits the entry at from. */
-static inline u32 copy_easy(struct fork *k, pte_t *from, pte_t *to, u32 n, int level, pte_t e)
-{
-	u32 done, pages = 1;
-
-	if (level == 2) {
-		done = copy_blocks(from, to, n, &k->wrprotected);
-		pages = pt_pages(2);
-	} else if (pte_cont(e)) {
-		done = copy_conts(from, to, n, &k->wrprotected);
-	} else {
-		done = copy_plain(from, to, n, &k->wrprotected);
-	}
-	k->anon += (i64)done * pages;
-	return done;
-}
-
-/* Any one page that is a folio. */
-static void copy_one(struct fork *k, pte_t *from, pte_t *to, pte_t e, struct folio *f)
-{
-	pte_t n;
-
-	folio_map(f, 1);
-	count(k, f, 1);
-	do {
-		n = pte_wrprotect(pte_clear_exclusive(e));
-	} while (n.v != e.v && !pte_replace(from, &e, n));
-	k->wrprotected |= pte_write(e);
-	pte_store(to, n);
-}
+bool cow_tables_off;
 
 static bool is_pinned(pte_t e)
 {
@@ -159,47 +38,39 @@ static void copy_pinned(struct fork *k, pte_t *to, pte_t e, u64 va)
 	struct leaf l = vma_leaf(k->v, folio_pfn(f) << PAGE_SHIFT);
 
 	k->spare = NULL;
+	mem_stat_add(STAT_COW_PIN, 1);
 	copy_page(folio_address(f), page_address(pfn_to_page(pte_pfn(e))));
 	anon_folio_init(f, k->child->lineage, vma_lin(k->v, va), 1);
 	sync_icache(k->v, f);
 	l.young = l.exclusive = true;
 	l.write = l.dirty = k->v->vm_flags & VM_WRITE;
 	pte_store(to, pte_make_leaf(&l));
-	k->anon++;
+	k->c.n[RSS_ANON]++;
 }
 
 /*
- * As copy_stretch, where pages are pinned, one by one; at the first that needs k->spare and has
- * none it ends. Both nodes locked.
+ * As copy_leaves, where pages are pinned, one by one; at the first that needs k->spare and has none
+ * it ends. Both nodes locked.
  */
 static __noinline u32 copy_marked(struct fork *k, pte_t *from, pte_t *to, u32 n, u64 va, i32 *set)
 {
-	u32 i;
+	u32 i, unit;
 
 	k->want_spare = false;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i += unit) {
 		pte_t e = pte_load(&from[i]);
 
+		unit = 1;
 		if (pte_is_none(e))
 			continue;
-		++*set;
-		if (pte_special(e)) {
-			pte_store(&to[i], e);
-		} else if (!is_pinned(e)) {
-			u32 unit;
-
-			if (pt_unit(&from[i], &unit) == &from[i] && unit <= n - i && unit > 1) {
-				copy_run(k, &from[i], &to[i], unit, 3);
-				i += unit - 1;
-				*set += (i32)unit - 1;
-			} else {
-				copy_one(k, &from[i], &to[i], e,
-					 page_folio(pfn_to_page(pte_pfn(e))));
-			}
+		if (!is_pinned(e)) {
+			if (pt_unit(&from[i], &unit) != &from[i] || unit > n - i)
+				unit = 1;
+			copy_leaves(&k->c, &from[i], &to[i], unit, 3, set);
 		} else if (k->spare) {
 			copy_pinned(k, &to[i], e, va + ((u64)i << PAGE_SHIFT));
+			++*set;
 		} else {
-			--*set;
 			k->want_spare = true;
 			break;
 		}
@@ -212,47 +83,26 @@ static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level
 {
 	struct page *a = pt_node(from), *b = pt_node(to);
 	i32 set = 0;
-	u32 i;
+	u32 done;
 
 	spin_lock(&a->lock);
 	spin_lock(&b->lock);
-	i = unlikely(a->pinned_below) && level == 3 ? copy_marked(k, from, to, n, va, &set) : 0;
-	while (i < n && !k->want_spare) {
-		pte_t e = pte_load(&from[i]);
-		struct page *p;
-		u32 run;
-
-		if (pte_is_none(e)) {
-			i++;
-			continue;
-		}
-		if (unlikely(pte_kind(e, level) != PTE_LEAF))
-			break;
-		p = pfn_to_page(pte_pfn(e));
-		run = copy_easy(k, &from[i], &to[i], n - i, level, e);
-		if (!run) {
-			run = 1;
-			if (pte_special(e))
-				pte_store(&to[i], e);
-			else if (page_test(p, PG_TAIL) || p->order)
-				run = copy_run(k, &from[i], &to[i], n - i, level);
-			else
-				copy_one(k, &from[i], &to[i], e, (struct folio *)p);
-		}
-		set += (i32)run;
-		i += run;
-	}
+	if (unlikely(a->pinned_below) && level == 3)
+		done = copy_marked(k, from, to, n, va, &set);
+	else
+		done = copy_leaves(&k->c, from, to, n, level, &set);
 	pt_count(b, set);
 	spin_unlock(&b->lock);
 	spin_unlock(&a->lock);
-	return i;
+	return done;
 }
 
-static int copy_leaves(struct fork *k)
+/* The leaves of [start, end) of k->v. */
+static int copy_range(struct fork *k, u64 start, u64 end)
 {
 	struct pt_walk w;
 
-	pt_walk_edit(&w, &k->parent->pt, k->v->start, k->v->end, PT_FORK);
+	pt_walk_edit(&w, &k->parent->pt, start, end, PT_FORK);
 	while (pt_walk_next(&w)) {
 		pte_t *from = w.pte, *to;
 		u32 n = w.n;
@@ -298,7 +148,123 @@ static int copy_vma(struct fork *k)
 	if (v->vm_flags & VM_WIPEONFORK)
 		n->has_anon = false;
 	vma_link(k->child, n);
-	return n->has_anon ? copy_leaves(k) : 0;
+	return 0;
+}
+
+/* What of v's pages the child is to have, eagerly or where pages are pinned. */
+static bool copies(const struct vma *v)
+{
+	return v->has_anon && !(v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK));
+}
+
+static int copy_eagerly(struct fork *k)
+{
+	int err = 0;
+
+	for (k->v = mm_first_vma_from(k->parent, 0); k->v && !err; k->v = mm_next_vma(k->v))
+		if (copies(k->v))
+			err = copy_range(k, k->v->start, k->v->end);
+	for (int i = 0; i < NR_RSS; i++)
+		rss_add(&k->child->rss[i], k->c.n[i]);
+	return err;
+}
+
+/* --- marked tables --------------------------------------------------------------------------- */
+/* The marks of the table of level, and of those below, as they should be; whether it has one. */
+static bool refresh_marks(pte_t *table, int level)
+{
+	struct page *node = pt_node(table);
+	bool pinned = false;
+
+	if (likely(!node->pinned_below))
+		return false;
+	spin_lock(&node->lock);
+	for (u32 i = 0; i < PT_ENTRIES; i++) {
+		pte_t e = pte_load(&table[i]);
+
+		pinned |= pte_kind(e, level) == PTE_LEAF && is_pinned(e);
+	}
+	spin_unlock(&node->lock);
+	for (u32 i = 0; i < PT_ENTRIES; i++) {
+		pte_t e = pte_load(&table[i]);
+
+		if (pte_kind(e, level) == PTE_TABLE)
+			pinned |= refresh_marks(pt_table_of(e), level + 1);
+	}
+	node->pinned_below = pinned;
+	return pinned;
+}
+
+/* Every VMA's part of [start, end). */
+static int copy_marked_range(struct fork *k, u64 start, u64 end)
+{
+	int err = 0;
+
+	for (k->v = mm_first_vma_from(k->parent, start); k->v && k->v->start < end && !err;
+	     k->v = mm_next_vma(k->v))
+		if (copies(k->v))
+			err = copy_range(k, max(start, k->v->start), min(end, k->v->end));
+	return err;
+}
+
+/* The child gets tables of its own for those that are marked, with copies of what is in them. */
+static int copy_marked_tables(struct fork *k, pte_t *table, int level, u64 first)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < PT_ENTRIES && !err; i++) {
+		u64 va = first + i * pt_span(level);
+		pte_t e = pte_load(&table[i]);
+		enum pte_kind kind = pte_kind(e, level);
+
+		if (kind == PTE_NONE || (kind == PTE_TABLE && !pt_node(pt_table_of(e))->pinned_below))
+			continue;
+		if (kind == PTE_TABLE && !pt_make_table(&k->child->pt, va, level + 1))
+			return -ENOMEM;
+		if (kind == PTE_TABLE && level < 2)
+			err = copy_marked_tables(k, pt_table_of(e), level + 1, va);
+		else
+			err = copy_marked_range(k, va, va + pt_span(level));
+	}
+	return err;
+}
+
+/* --- sharing --------------------------------------------------------------------------------- */
+/* The child gives up what it has of v and is not to have. */
+static int give_up(struct fork *k, struct vma *v)
+{
+	struct mm *child = k->child;
+	struct vma *prev = vma_last_before(child, v->start), *next = mm_first_vma_from(child, v->start);
+	struct zap z;
+
+	if (mm_own(child, v->start, v->end, OWN_FORK))
+		return -ENOMEM;
+	zap_begin(&z, child, false);
+	zap_vma(&z, v, v->start, v->end);
+	if (v->vm_flags & VM_DONTFORK)
+		pt_free_tables(&z.g, v->start, v->end, prev ? prev->end : 0,
+			       next ? next->start : USER_VA_END);
+	zap_end(&z);
+	return 0;
+}
+
+static int share_tables(struct fork *k)
+{
+	i64 passed[NR_RSS] = { 0 };
+	int err = 0;
+
+	if (unlikely(refresh_marks(k->parent->pt.root, 0)))
+		err = copy_marked_tables(k, k->parent->pt.root, 0, 0);
+	if (err)
+		return err;
+	mm_share(k->child, k->parent, passed);
+	for (int i = 0; i < NR_RSS; i++)
+		rss_add(&k->child->rss[i], k->c.n[i] - passed[i]);
+	k->c.wrprotected = true;
+	for (struct vma *v = mm_first_vma_from(k->parent, 0); v && !err; v = mm_next_vma(v))
+		if (v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK))
+			err = give_up(k, v);
+	return err;
 }
 
 static void copy_fields(struct mm *c, const struct mm *p)
@@ -330,6 +296,7 @@ static void copy_fields(struct mm *c, const struct mm *p)
 struct mm *mm_fork(struct mm *parent)
 {
 	struct fork k = { .parent = parent, .child = mm_new(parent) };
+	bool share = parent->cow_tables && !cow_tables_off;
 	int err = 0;
 
 	if (!k.child)
@@ -339,7 +306,9 @@ struct mm *mm_fork(struct mm *parent)
 	lineage_join(parent, k.child);
 	for (k.v = mm_first_vma_from(parent, 0); k.v && !err; k.v = mm_next_vma(k.v))
 		err = copy_vma(&k);
-	if (k.wrprotected) {
+	if (!err)
+		err = share ? share_tables(&k) : copy_eagerly(&k);
+	if (k.c.wrprotected) {
 		u16 asid = pt_asid(&parent->pt);
 
 		if (asid)
@@ -348,9 +317,6 @@ struct mm *mm_fork(struct mm *parent)
 	write_unlock(&parent->lock);
 	if (k.spare)
 		folio_put(k.spare);
-	rss_add(&k.child->rss_anon, k.anon);
-	rss_add(&k.child->rss_file, k.file);
-	rss_add(&k.child->rss_shmem, k.shmem);
 	if (!err)
 		return k.child;
 	mm_put(k.child);

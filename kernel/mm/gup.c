@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pins. A reference to a private page is taken only under its leaf's node lock, and only where the
- * leaf says that the page is exclusive (T4): then what the holder reads is what the program writes,
- * however often it forks. fork, which holds mm->lock for writing, finds the tables of pinned pages
- * by the mark pinned_below on the way to them (sticky), and copies such pages for the child at once,
- * so that they stay exclusive here. A folio that is being moved (PG_LOCKED) gets no pin: whoever
- * moves it has counted its references.
+ * Pins. A reference to a private page is taken only where the way to its leaf is our own, under the
+ * leaf's node lock, and only if the leaf says that the page is exclusive (T4): then what the holder
+ * reads is what the program writes, however often it forks. fork, which holds mm->lock for writing,
+ * finds the tables of pinned pages by the mark pinned_below on the way to them (sticky), and copies
+ * such pages for the child at once, so that they stay exclusive here. A folio that is being moved
+ * (PG_LOCKED) gets no pin: whoever moves it has counted its references.
  */
 #include <mm/gup.h>
 #include "internal.h"
@@ -107,9 +107,10 @@ static int pin_one(struct vma *v, u64 addr, u32 flags, struct page **out)
 ssize_t gup_pin(struct mm *mm, u64 addr, u32 n, u32 flags, struct page **out)
 {
 	u32 need = flags & GUP_WRITE ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC, done = 0;
-	int err = 0;
+	int err = mm_lock_own(mm, addr, addr + (u64)n * PAGE_SIZE, OWN_PIN);
 
-	read_lock(&mm->lock);
+	if (err)
+		return err;
 	for (; done < n && !err; done += !err, addr += PAGE_SIZE) {
 		struct vma *v = mm_find_vma(mm, addr);
 

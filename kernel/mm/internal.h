@@ -102,8 +102,9 @@ struct zap {
 	 * writing)
 	 */
 	bool beside_faults;
+	bool own_only;		/* what several address spaces share stays */
 	bool cut;		/* beside faults, a block that the range cuts was left as it was */
-	i64 anon, file, shmem;	/* pages */
+	i64 n[NR_RSS];		/* pages */
 	i32 cleared;		/* entries of the current stretch */
 };
 void zap_begin(struct zap *z, struct mm *mm, bool full);
@@ -112,7 +113,52 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end);
 /* n pages of f were taken from v's leaves; pt_gather_range says from where. Node locked. */
 void zap_cleared(struct zap *z, const struct vma *v, struct folio *f, u32 n, bool dirty,
 		 bool young);
+/*
+ * What was counted since *before is not mm's alone: it was taken from the shared table of node, of
+ * level, which maps va. Node and path_lock held.
+ */
+void zap_shared(struct zap *z, const i64 before[NR_RSS], struct page *node, int level, u64 va);
+/* Drops the leaves among n entries of a table that nobody can reach any more; z is full. */
+void zap_table(struct zap *z, pte_t *p, u32 n, int level);
 void zap_end(struct zap *z);			/* invalidates, frees, settles the counters */
+
+/* --- mm/copy.c ------------------------------------------------------------------------------- */
+/* What a copy of leaves has to say in the end. */
+struct leaf_copy {
+	bool wrprotected;	/* a leaf that could be written no longer can */
+	i64 n[NR_RSS];		/* pages whose leaves were copied */
+};
+/*
+ * Copies the leaves among n entries at from, as fork does, to the empty ones at to, with references:
+ * private pages become read-only and lose their exclusive mark on both sides, leaves of files stay
+ * what they are. Both nodes locked. Adds the entries set to *set. Returns the entries done: fewer
+ * than n where a table lies among them.
+ */
+u32 copy_leaves(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, int level, i32 *set);
+
+/* --- mm/cow.c -------------------------------------------------------------------------------- */
+/*
+ * Every page table that maps a part of [start, end) becomes mm's own, as far as there are tables:
+ * whatever changes only mm's view of the range comes after this. lock held for writing. 0 or
+ * -ENOMEM: what the range maps is what it was. Sleeps.
+ */
+int mm_own_slow(struct mm *mm, u64 start, u64 end, enum own_cause why) __must_check;
+static inline int __must_check mm_own(struct mm *mm, u64 start, u64 end, enum own_cause why)
+{
+	return unlikely(mm->pt.may_share) ? mm_own_slow(mm, start, end, why) : 0;
+}
+/*
+ * Takes the lock for reading, with [start, end) our own until it is released. 0, or -ENOMEM: it is
+ * not held. Sleeps.
+ */
+int mm_lock_own(struct mm *mm, u64 start, u64 end, enum own_cause why) __must_check;
+/*
+ * child gets all that parent maps, by reference, but for what it has tables of its own for. Lock of
+ * parent held for writing; pages of parent that were not handed on are subtracted from passed.
+ */
+void mm_share(struct mm *child, struct mm *parent, i64 passed[NR_RSS]);
+/* All that mm maps goes; nobody can reach it any more, no TLB has it. */
+void mm_put_tables(struct mm *mm);
 
 /* --- mm/split.c ------------------------------------------------------------------------------ */
 /*
@@ -161,17 +207,25 @@ bool locks_too_much(struct mm *mm, u32 vm_flags, u64 pages);
 bool overcommits(const struct mm *mm, u64 pages);
 
 /* --- mm/fault.c ------------------------------------------------------------------------------ */
-/* One fault on v with mm->lock held for reading. */
+/*
+ * One fault on v with mm->lock held for reading. FAULT_SHARED: write or hole, and the range is not
+ * our own; not for whoever has made it so (mm_lock_own).
+ */
 enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major);
 /* Grows a stack VMA down to addr; lock held for writing. 0, -ENOMEM. */
 int vma_grow_down(struct vma *v, u64 addr);
+static inline enum rss_kind rss_kind(const struct folio *f)
+{
+	const struct mapping *m;
+
+	if (page_test(&f->page, PG_ANON))
+		return RSS_ANON;
+	m = READ_ONCE(f->page.mapping);
+	return m && m->ops && m->ops->keep ? RSS_SHMEM : RSS_FILE;
+}
 static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 {
-	if (page_test(&f->page, PG_ANON))
-		return &mm->rss_anon;
-	return f->page.mapping && f->page.mapping->ops && f->page.mapping->ops->keep
-		       ? &mm->rss_shmem
-		       : &mm->rss_file;
+	return &mm->rss[rss_kind(f)];
 }
 static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
 /*

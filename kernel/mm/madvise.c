@@ -44,6 +44,15 @@ static bool discards(int advice)
 	       advice == MADV_REMOVE || advice == MADV_DONTFORK || advice == MADV_WIPEONFORK;
 }
 
+/* Advice about pages that is about how they are mapped here. */
+static bool changes_leaves(int advice) { return advice != MADV_WILLNEED && advice != MADV_REMOVE; }
+
+/* Advice that need not be taken: what cannot be made our own for want of memory is left out. */
+static bool is_a_hint(int advice)
+{
+	return advice == MADV_FREE || advice == MADV_COLD || advice == MADV_PAGEOUT;
+}
+
 /* New flags of v, or -EINVAL where the advice does not fit it. */
 static i64 flags_for(const struct vma *v, int advice)
 {
@@ -133,7 +142,7 @@ int zap_advised(struct vma *v, u64 start, u64 end)
 		if (pt_split_at(pt, start, PT_ADVISE) || pt_split_at(pt, end, PT_ADVISE))
 			return -ENOMEM;
 		zap_begin(&z, v->mm, false);
-		z.beside_faults = true;
+		z.beside_faults = z.own_only = true;
 		zap_vma(&z, v, start, end);
 		zap_end(&z);
 	} while (z.cut);
@@ -202,7 +211,7 @@ int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
 {
 	enum advice_kind kind = kind_of(advice);
 	u64 end;
-	int err;
+	int err = 0;
 
 	if (kind == ADVICE_BAD || (start & ~PAGE_MASK))
 		return -EINVAL;
@@ -218,7 +227,12 @@ int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
 		err = advise_flags(mm, start, end, advice);
 		write_unlock(&mm->lock);
 	} else {
-		read_lock(&mm->lock);
+		if (changes_leaves(advice))
+			err = mm_lock_own(mm, start, end, OWN_ADVISE);
+		if (err && !is_a_hint(advice))
+			return err;
+		if (err || !changes_leaves(advice))
+			read_lock(&mm->lock);
 		err = advise_pages(mm, start, end, advice);
 		read_unlock(&mm->lock);
 	}

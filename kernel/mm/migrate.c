@@ -56,7 +56,7 @@ static bool replace_run(const struct rmap_run *r, void *arg)
 	struct pt_run was = get_and_clear_ptes(r->pte, r->n);
 	u32 unit = max((1u << m->order) / pt_pages(r->level), 1u), n;
 
-	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
+	rmap_invalidate(r);
 	if (was.any_dirty)
 		e = pte_mkdirty(e);
 	if (was.any_young)

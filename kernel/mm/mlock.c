@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mlock(2) and its family. Nothing is ever paged out yet, so locking is faulting in, and keeping
- * the books.
+ * the books. What is locked is made our own: through a shared table somebody who did not lock it
+ * could lose it for all its owners.
  */
 #include <linux/mman.h>
 #include <linux/resource.h>
@@ -73,6 +74,8 @@ int mm_mlock(struct mm *mm, u64 addr, u64 len, bool onfault)
 		    PAGE_SHIFT)
 		err = -ENOMEM;
 	else
+		err = mm_own(mm, start, end, OWN_LOCK);
+	if (!err)
 		err = apply_lock(mm, start, end, VM_LOCKED | (onfault ? VM_LOCKONFAULT : 0));
 	write_unlock(&mm->lock);
 	if (err || onfault)
@@ -130,6 +133,12 @@ int mm_mlockall(struct mm *mm, int flags)
 		mm->total_pages > limit >> PAGE_SHIFT) {
 		write_unlock(&mm->lock);
 		return -ENOMEM;
+	}
+	if (flags & MCL_CURRENT)
+		err = mm_own(mm, 0, USER_VA_END, OWN_LOCK);
+	if (err) {
+		write_unlock(&mm->lock);
+		return err;
 	}
 	mm->def_flags = flags & MCL_FUTURE ? lock : 0;
 	if (flags & MCL_CURRENT)

@@ -95,7 +95,7 @@ int mm_reap(struct mm *mm)
 		if (v->vm_flags & (VM_SHARED | VM_PFN))
 			continue;
 		zap_begin(&z, mm, false);
-		z.beside_faults = true;
+		z.beside_faults = z.own_only = true;
 		zap_vma(&z, v, v->start, v->end);
 		zap_end(&z);
 	}
@@ -150,13 +150,12 @@ static void unload_here(struct mm *mm)
 }
 
 /*
- * No task uses mm: first every CPU forgets its translations, then pages can be freed as they are
- * found.
+ * No task uses mm: first every CPU forgets its translations, then what its tables alone refer to can
+ * be freed as it is found.
  */
 static void unmap_all(struct mm *mm)
 {
 	struct vma *dead = NULL;
-	struct zap z;
 	u16 asid;
 
 	unload_here(mm);
@@ -164,13 +163,12 @@ static void unmap_all(struct mm *mm)
 	if (asid)
 		tlb_inval_asid(asid);
 	write_lock(&mm->lock);
-	zap_begin(&z, mm, true);
-	for (struct vma *v = mm_first_vma_from(mm, 0), *next; v; v = next) {
-		next = mm_next_vma(v);
-		zap_vma(&z, v, v->start, v->end);
-	}
-	vma_unlink_all(mm, &dead);
-	zap_end(&z);
+	if (mm_rss(mm) > mm->peak_rss)
+		mm->peak_rss = mm_rss(mm);
+	vma_unlink_all(mm, &dead);	/* the reverse map comes here no more */
+	mm_put_tables(mm);
+	for (int i = 0; i < NR_RSS; i++)
+		__atomic_store_n(&mm->rss[i].v, 0, __ATOMIC_RELAXED);
 	write_unlock(&mm->lock);
 	vma_free_list(dead);
 }

@@ -428,6 +428,9 @@ int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
 		return 0;
 	if (unlikely(mm->has_sealed) && sealed_in(mm, start, end))
 		return -EPERM;
+	err = mm_own(mm, start, end, OWN_UNMAP);
+	if (unlikely(err))
+		return err;
 	if (v->start <= start && end <= v->end && (v->start == start) != (v->end == end))
 		return unmap_end(mm, v, start, end);
 	err = vma_cut(mm, start, end);

@@ -117,6 +117,8 @@ int mm_mprotect(struct mm *mm, u64 addr, u64 len, int prot)
 			addr = v->start;
 	}
 	if (!err)
+		err = mm_own(mm, addr, end, OWN_PROTECT);
+	if (!err)
 		err = protect_vmas(mm, addr, end, prot_to_vm(prot));
 	write_unlock(&mm->lock);
 	return err;

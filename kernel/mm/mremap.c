@@ -141,6 +141,11 @@ static i64 move_vma(struct remap *r, struct vma *v)
 
 	if (mm->nr_vmas + 3 >= mm_max_map_count)
 		return -ENOMEM;
+	err = mm_own(mm, r->old, r->old + r->old_len, OWN_MOVE);
+	if (!err)
+		err = mm_own(mm, r->new, r->new + r->new_len, OWN_MOVE);
+	if (err)
+		return err;
 	if (r->old_len) { /* the source as a VMA of its own: what follows cannot fail for want of a
 			     split */
 		err = vma_cut(mm, r->old, r->old + r->old_len);

@@ -11,6 +11,7 @@ int fault_errno(enum fault_result r)
 	case FAULT_OK: return 0;
 	case FAULT_OOM: return -ENOMEM;
 	case FAULT_KILLED: return -EINTR;
+	case FAULT_SHARED: return -EAGAIN;
 	default: return -EFAULT;
 	}
 }
@@ -42,18 +43,21 @@ int populate_vma(struct vma *v, u64 start, u64 end, bool write)
 
 int mm_populate(struct mm *mm, u64 start, u64 end, bool best_effort)
 {
-	int err = 0;
+	while (start < end) {
+		u64 from, stop = min(end, start + 2 * MIB);
+		int err = mm_lock_own(mm, start, stop, OWN_LOCK);
+		struct vma *v;
 
-	read_lock(&mm->lock);
-	while (start < end && !err) {
-		struct vma *v = mm_first_vma_from(mm, start);
-		u64 from, stop;
-
-		if (!v || v->start >= end)
-			break;
-		from = max(start, v->start);
-		stop = min(v->end, from + 2 * MIB);
-		stop = min(stop, end);
+		if (err)
+			return err;
+		v = mm_first_vma_from(mm, start);
+		from = v ? max(start, v->start) : end;
+		if (from >= stop) {
+			read_unlock(&mm->lock);
+			start = from;
+			continue;
+		}
+		stop = min(stop, v->end);
 		/* Private writable memory is made its own at once. */
 		if (!(v->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
 			err = -EFAULT;
@@ -66,9 +70,9 @@ int mm_populate(struct mm *mm, u64 start, u64 end, bool best_effort)
 			start = v->end;
 		}
 		read_unlock(&mm->lock);		/* lets writers in between */
+		if (err)
+			return err;
 		cond_resched();
-		read_lock(&mm->lock);
 	}
-	read_unlock(&mm->lock);
-	return err;
+	return 0;
 }

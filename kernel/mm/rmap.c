@@ -11,8 +11,10 @@
  * Folios of files: the mapping's list of VMAs, under its vma_lock. The mapping's memory is freed
  * after a grace period, so a folio that is just leaving it can still be looked up in it.
  *
- * A VMA leaves tree and lists under these locks before its tables can go (mm/mmap.c), so the walk
- * needs no mm->lock.
+ * A VMA leaves tree and lists under these locks before its tables can go (mm/mmap.c), and path_lock
+ * keeps the way to the leaves as it is, so the walk needs no mm->lock. Address spaces may share
+ * tables: then the walk comes to the same leaves by several ways. What it does to them the first time
+ * is for all owners (T5), with their TLBs told; they are counted once.
  */
 #include <hal/rcu.h>
 #include <mm/gup.h>
@@ -25,7 +27,34 @@ struct walk {
 	u32 flags;
 	u64 found;		/* pages of leaves that stay */
 	bool stop;
+	/* shared tables that the walk has been to, and by whom; what is not in here counts again */
+	u32 nr_seen;
+	bool again, first;	/* the table at hand was seen before; was certainly not */
+	struct { const struct page *node; const struct mm *mm; } seen[32];
 };
+
+/* Has somebody else's way led to the table before, if it is shared? */
+static void note_table(struct walk *k, const struct pt_walk *w, const struct mm *mm)
+{
+	u32 i = 0;
+
+	k->again = false;
+	k->first = true;
+	if (likely(!w->shared))
+		return;
+	while (i < k->nr_seen && k->seen[i].node != w->node)
+		i++;
+	if (i < k->nr_seen) {
+		k->again = k->seen[i].mm != mm;
+		k->first = !k->again;
+	} else if (i < ARRAY_SIZE(k->seen)) {
+		k->seen[i].node = w->node;
+		k->seen[k->nr_seen++].mm = mm;
+	} else {
+		k->flags |= RMAP_ALL;	/* what is found says no more how much there is */
+		k->first = false;
+	}
+}
 
 /* The run of leaves from entry i on that map f from its page-th page on; r->n 0: none there. */
 static void find_run(const struct walk *k, const struct pt_walk *w, u32 i, u32 page,
@@ -57,11 +86,15 @@ static void visit(struct walk *k, struct vma *v, u64 va, u32 page, u32 n)
 	struct rmap_run r = { .f = k->f, .v = v };
 	struct pt_walk w;
 
+	spin_lock(&v->mm->pt.path_lock);
 	if (k->flags & RMAP_LOOK)
 		pt_walk_init(&w, &v->mm->pt, va, va + ((u64)n << PAGE_SHIFT));
 	else
 		pt_walk_edit(&w, &v->mm->pt, va, va + ((u64)n << PAGE_SHIFT), PT_MIGRATE);
-	while (!k->stop && pt_walk_next(&w))
+	while (!k->stop && pt_walk_next(&w)) {
+		note_table(k, &w, v->mm);
+		r.shared = w.shared;
+		r.first = k->first;
 		for (u32 i = 0; i < w.n && !k->stop; i += max(r.n, 1u)) {
 			/* A block that reaches beyond the range is another folio's. */
 			i64 at = (i64)page + ((i64)(pt_walk_va(&w, i) - va) >> PAGE_SHIFT);
@@ -69,13 +102,15 @@ static void visit(struct walk *k, struct vma *v, u64 va, u32 page, u32 n)
 			r.n = 0;
 			if (at >= 0 && at < folio_nr_pages(k->f))
 				find_run(k, &w, i, (u32)at, &r);
-			if (!r.n)
+			if (!r.n || (k->again && (k->flags & RMAP_LOOK)))
 				continue;
-			if (!(k->flags & RMAP_REMOVES))
+			if (!(k->flags & RMAP_REMOVES) && k->first)
 				k->found += r.pages;
 			k->stop = !k->fn(&r, k->arg);
 		}
+	}
 	pt_walk_stop(&w);
+	spin_unlock(&v->mm->pt.path_lock);
 }
 
 /* v's pages are numbered from first on; those of f from f's index on. */
@@ -195,6 +230,16 @@ u32 rmap_count_page(struct page *p)
 	return c.n;
 }
 
+void rmap_invalidate(const struct rmap_run *r)
+{
+	u64 end = r->va + ((u64)r->pages << PAGE_SHIFT);
+
+	if (r->shared)
+		tlb_inval_range_all_asids(r->va, end, PAGE_SIZE);
+	else
+		invalidate_user(r->v->mm, r->va, end);
+}
+
 /* --- write protection ------------------------------------------------------------------------ */
 struct protect { u32 max_pages; i32 found; bool refused; };
 
@@ -210,9 +255,10 @@ static bool protect_run(const struct rmap_run *r, void *arg)
 	k->refused = folio_pinned(r->f) || pt_pages(r->level) > k->max_pages;
 	if (k->refused)
 		return false;
-	k->found += (i32)r->pages;
+	if (r->first)
+		k->found += (i32)r->pages;
 	wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON));
-	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
+	rmap_invalidate(r);
 	return true;
 }
 
@@ -239,6 +285,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 {
 	struct unmap *u = arg;
 	bool clean = u->flags & UNMAP_CLEAN, droppable = r->v->vm_flags & VM_DROPPABLE;
+	static const i64 none[NR_RSS];
 	pte_t first = pte_load(r->pte);
 	struct pt_run was;
 	struct zap z;
@@ -250,7 +297,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	was = get_and_clear_ptes(r->pte, r->n);
 	if (clean && !droppable) {
 		/* Hardware may have let a write through until now. */
-		invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));
+		rmap_invalidate(r);
 		if (was.any_dirty) {
 			set_ptes(r->pte, pte_mkdirty(pte_clear_cont(first)), r->n, r->level);
 			pte_publish();
@@ -259,10 +306,13 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 		}
 	}
 	zap_begin(&z, r->v->mm, false);
+	z.g.shared = r->shared;
 	pt_gather_range(&z.g, r->va, r->va + ((u64)r->pages << PAGE_SHIFT), r->level);
 	if (r->level < 3 && !page_test(&r->f->page, PG_ANON))
 		file_block_mapped(r->f, -(i32)r->n);
 	zap_cleared(&z, r->v, r->f, r->pages, was.any_dirty, was.any_young);
+	if (r->shared)
+		zap_shared(&z, none, r->node, r->level, r->va);
 	pt_count(r->node, -(i32)r->n);
 	zap_end(&z);
 	return true;
@@ -293,9 +343,11 @@ void mapping_unmap_range(struct mapping *m, u64 first, u64 n, bool even_cow)
 			continue;
 		zap_begin(&z, v->mm, false);
 		z.keep_private = !even_cow;
+		spin_lock(&v->mm->pt.path_lock);
 		zap_vma(&z, v, v->start + ((lo - v->pgoff) << PAGE_SHIFT),
 			v->start + ((hi - v->pgoff) << PAGE_SHIFT));
 		zap_end(&z);
+		spin_unlock(&v->mm->pt.path_lock);
 	}
 	spin_unlock(&m->vma_lock);
 }

@@ -20,6 +20,8 @@ struct rmap_run {
 	u32 page, pages;	/* the first page's number in f, and how many */
 	/* entries are alike but for accessed and dirty; what is set in any of them */
 	bool any_dirty, any_young;
+	bool shared;		/* the table may have other owners, to whose TLBs the same applies */
+	bool first;		/* the walk has not been to these leaves by another owner's way */
 };
 /*
  * false ends the walk. Must not sleep. May take leaves away or put others in their place; then it
@@ -41,6 +43,8 @@ enum rmap_flag {
  */
 bool rmap_walk(struct folio *f, u32 flags, rmap_fn fn, void *arg);
 
+/* No TLB has what the run's leaves said, whoever's. */
+void rmap_invalidate(const struct rmap_run *r);
 /* How many pages of f leaves map; of one page of it, how many leaves. Sleeps. */
 u32 rmap_count(struct folio *f);
 u32 rmap_count_page(struct page *p);

@@ -162,7 +162,8 @@ static void unfold_all(const struct rmap_run *r, pte_t *table, u32 lo, u32 hi)
 
 	for (u32 i = lo; i < hi; i++)
 		if (pte_cont(pte_load(&table[i])))
-			pt_unfold(&r->v->mm->pt, &table[i], va + ((u64)i << PAGE_SHIFT), PT_MIGRATE);
+			pt_unfold(&r->v->mm->pt, &table[i], va + ((u64)i << PAGE_SHIFT), r->shared,
+				  PT_MIGRATE);
 }
 
 static bool is_zero(const u64 *page)
@@ -232,7 +233,7 @@ static bool split_run(const struct rmap_run *r, void *arg)
 		return false;
 	if (s->order >= 0 && s->order < (int)ilog2(CONT_PTES))
 		unfold_all(r, table, lo, hi);
-	if (!s->order && s->only < 0 && !(r->v->vm_flags & VM_LOCKED))
+	if (!s->order && s->only < 0 && !(r->v->vm_flags & VM_LOCKED) && !r->shared)
 		n -= drop_zeros(s, r, table, lo, hi);
 	if (freeze(s->f, n))
 		take_apart(s);

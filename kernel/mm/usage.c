@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a VMA occupies (smaps) and where its pages are (pagemap). Counting is by leaf entries: see
- * docs/mm.md.
+ * What a VMA occupies (smaps) and where its pages are (pagemap). A page is used by its leaves, one of
+ * them as often as its table has owners: see docs/mm.md.
  */
 #include <base/string.h>
 #include "internal.h"
 
 /* Pages of the entry that lie in the VMA count; they share what a contiguous block says. */
-static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e, u64 bytes)
+static void count_leaf(const struct vma *v, struct vma_usage *u, pte_t e, u64 bytes, u32 owners)
 {
 	struct folio *f = page_folio(pfn_to_page(pte_pfn(e)));
-	u64 users = (u64)max(atomic_read(&f->page.mapcount), 1) >> folio_order(f);
+	u64 users = ((u64)max(atomic_read(&f->page.mapcount), 1) >> folio_order(f)) + owners - 1;
 	bool dirty = pte_dirty(e) || page_test(&f->page, PG_DIRTY), shared = users > 1;
 
 	u->rss += bytes;
@@ -45,18 +45,21 @@ void mm_vma_usage(struct vma *v, struct vma_usage *u)
 
 	memset(u, 0, sizeof(*u));
 	pt_walk_init(&w, &v->mm->pt, v->start, v->end);
-	while (pt_walk_next(&w))
+	while (pt_walk_next(&w)) {
+		u32 owners = w.shared ? pt_owners(w.pt, w.va) : 1;
+
 		for (u32 i = 0; i < w.n; i++) {
 			pte_t e = pte_load(&w.pte[i]);
 
 			if (!pte_present(e) || pte_special(e))
 				continue;
-			count_leaf(v, u, e, pt_span(w.level));
+			count_leaf(v, u, e, pt_span(w.level), owners);
 			if (w.level < 3)
 				*block_kind(v, u, e) += pt_span(w.level);
 			else if (pte_cont(e))
 				u->cont += PAGE_SIZE;
 		}
+	}
 }
 
 /* Bits of a pagemap word: Documentation/admin-guide/mm/pagemap of Linux; proc(5). */
@@ -82,7 +85,8 @@ u64 mm_pagemap_entry(struct mm *mm, u64 addr)
 
 			if (!page_test(&f->page, PG_ANON))
 				word |= PAGEMAP_FILE;
-			if (atomic_read(&f->page.mapcount) <= (i32)folio_nr_pages(f))
+			if (atomic_read(&f->page.mapcount) <= (i32)folio_nr_pages(f) &&
+			    pt_owners(&mm->pt, addr) == 1)
 				word |= PAGEMAP_EXCLUSIVE;
 		}
 	}

@@ -173,6 +173,17 @@ void vma_resize(struct vma *v, u64 start, u64 end)
 	unlock_rmap(v);
 }
 
+/* A 2 MiB block that addr lies in is about to be taken apart. 0 or -ENOMEM. */
+static int own_block(struct mm *mm, u64 addr)
+{
+	int level;
+
+	if (is_aligned(addr, PMD_SIZE) || !mm->pt.may_share ||
+	    pte_is_none(pte_load(pt_entry(&mm->pt, addr, &level))) || level == 3)
+		return 0;
+	return mm_own(mm, addr, addr + 1, OWN_PROTECT);
+}
+
 struct vma *vma_split(struct vma *v, u64 addr)
 {
 	struct vma *n;
@@ -180,7 +191,7 @@ struct vma *vma_split(struct vma *v, u64 addr)
 	BUG_ON(addr <= v->start || addr >= v->end);
 	if (v->mm->nr_vmas >= mm_max_map_count)
 		return ERR_PTR(-ENOMEM);
-	if (pt_split_at(&v->mm->pt, addr, PT_CUT))
+	if (own_block(v->mm, addr) || pt_split_at(&v->mm->pt, addr, PT_CUT))
 		return ERR_PTR(-ENOMEM);
 	n = vma_dup(v);
 	if (!n)

@@ -9,8 +9,8 @@
 void zap_begin(struct zap *z, struct mm *mm, bool full)
 {
 	z->mm = mm;
-	z->keep_private = z->beside_faults = z->cut = false;
-	z->anon = z->file = z->shmem = 0;
+	z->keep_private = z->beside_faults = z->own_only = z->cut = false;
+	memset(z->n, 0, sizeof(z->n));
 	pt_gather_init(&z->g, &mm->pt, full);
 }
 
@@ -19,18 +19,16 @@ void zap_end(struct zap *z)
 	struct mm *mm = z->mm;
 	u64 rss;
 
-	if (z->anon | z->file | z->shmem) {
+	if (z->n[RSS_ANON] | z->n[RSS_FILE] | z->n[RSS_SHMEM]) {
 		rss = mm_rss(mm);
 		if (rss > mm->peak_rss)
 			mm->peak_rss = rss;
 	}
-	if (z->anon)
-		rss_add(&mm->rss_anon, -z->anon);
-	if (z->file)
-		rss_add(&mm->rss_file, -z->file);
-	if (z->shmem)
-		rss_add(&mm->rss_shmem, -z->shmem);
-	z->anon = z->file = z->shmem = 0;
+	for (int i = 0; i < NR_RSS; i++) {
+		if (z->n[i])
+			rss_add(&mm->rss[i], -z->n[i]);
+		z->n[i] = 0;
+	}
 	pt_gather_flush(&z->g);
 }
 
@@ -39,7 +37,7 @@ static __always_inline void settle(struct zap *z, const struct vma *v, struct fo
 				   bool dirty, bool young)
 {
 	if (page_test(&f->page, PG_ANON)) {
-		z->anon += n;
+		z->n[RSS_ANON] += n;
 		if (z->g.full) {
 			if (folio_order(f)) {
 				large_unmapped(f, n);
@@ -55,10 +53,7 @@ static __always_inline void settle(struct zap *z, const struct vma *v, struct fo
 			page_set(&f->page, PG_DIRTY);
 		if (young && !page_test(&f->page, PG_REFERENCED))
 			page_set(&f->page, PG_REFERENCED);
-		if (rss_counter(z->mm, f) == &z->mm->rss_shmem)
-			z->shmem += n;
-		else
-			z->file += n;
+		z->n[rss_kind(f)] += n;
 		if (z->g.full) {
 			file_unmapped(f, n);
 			folio_put_many(f, (i32)n);
@@ -239,22 +234,24 @@ static u32 zap_easy(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
 	if (unlikely(z->keep_private))
 		return 0;
 	n = z->g.full ? drop_easy(w, i, e) : gather_easy(z, w, i, e);
-	z->anon += (i64)n * pt_pages(w->level);
+	z->n[RSS_ANON] += (i64)n * pt_pages(w->level);
 	z->cleared += (i32)n;
 	return n;
 }
 
 static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 {
+	const i32 all = w->node->mapcount.v;
+	u32 i;
+
 	z->cleared = 0;
-	for (u32 i = 0; i < w->n;) {
+	for (i = pt_skip_none(w->pte, 0, w->n); i < w->n && z->cleared < all;
+	     i = pt_skip_none(w->pte, i, w->n)) {
 		pte_t e = pte_load(&w->pte[i]);
 		struct page *p = pfn_to_page(pte_pfn(e));
-		u32 n = 1;
+		u32 n;
 
-		if (pte_is_none(e)) {
-			;
-		} else if ((n = zap_easy(z, w, i, e))) {
+		if ((n = zap_easy(z, w, i, e))) {
 			;
 		} else if (!pte_special(e) && (page_test(p, PG_TAIL) || p->order)) {
 			n = zap_run(z, v, w, i);
@@ -267,6 +264,32 @@ static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 	pt_count(w->node, -z->cleared);
 }
 
+void zap_shared(struct zap *z, const i64 before[NR_RSS], struct page *node, int level, u64 va)
+{
+	for (int i = 0; i < NR_RSS; i++) {
+		i64 n = z->n[i] - before[i];
+
+		z->n[i] = before[i];
+		if (n)
+			pt_count_gone(z->g.pt, node, va, i, (u32)n / pt_pages(level));
+	}
+}
+
+/* A stretch of a table that others have, too: for all of them. */
+static __noinline void zap_shared_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
+{
+	i64 before[NR_RSS];
+
+	if (z->own_only)
+		return;
+	memcpy(before, z->n, sizeof(before));
+	z->g.shared = true;
+	zap_stretch(z, v, w);
+	pt_gather_invalidate(&z->g);	/* before another owner finds out that an entry is free */
+	z->g.shared = false;
+	zap_shared(z, before, w->node, w->level, w->va);
+}
+
 void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 {
 	struct pt_walk w;
@@ -276,10 +299,23 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 	else
 		pt_walk_edit(&w, &z->mm->pt, start, end, z->beside_faults ? PT_ADVISE : PT_UNMAP);
 	while (pt_walk_next(&w)) {
+		if (unlikely(w.shared)) {
+			zap_shared_stretch(z, v, &w);
+			continue;
+		}
 		zap_stretch(z, v, &w);
 		if (z->beside_faults)
 			pt_gather_invalidate(&z->g);
 	}
+}
+
+void zap_table(struct zap *z, pte_t *p, u32 n, int level)
+{
+	/* A private mapping's leaf of a file is never dirty. */
+	static const struct vma any = { .vm_flags = VM_SHARED };
+	struct pt_walk w = { .end = ~0ull, .pte = p, .n = n, .level = level, .node = pt_node(p) };
+
+	zap_stretch(z, &any, &w);
 }
 
 void folios_unmapped(struct folio **f, const u32 *pages, u32 n)

@@ -18,7 +18,9 @@ void pt_gather_invalidate(struct pt_gather *g)
 	if (g->start >= g->end)
 		return;
 	asid = pt_asid(g->pt);
-	if (!asid)
+	if (g->shared)
+		tlb_inval_range_all_asids(g->start, g->end, min(g->stride, PMD_SIZE));
+	else if (!asid)
 		;	/* it never ran */
 	else if (g->end - g->start > WHOLE_ASID_PAGES << PAGE_SHIFT)
 		tlb_inval_asid(asid);

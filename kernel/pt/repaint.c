@@ -15,11 +15,13 @@
 #include <pt/pt.h>
 #include "internal.h"
 
-static void forget(struct pt_tree *pt, u64 start, u64 size, u64 stride)
+static void forget(struct pt_tree *pt, bool shared, u64 start, u64 size, u64 stride)
 {
 	u16 asid = pt_asid(pt);
 
-	if (asid)
+	if (shared)
+		tlb_inval_range_all_asids(start, start + size, stride);
+	else if (asid)
 		tlb_inval_range(asid, start, start + size, stride, TLB_LAST_LEVEL);
 }
 
@@ -33,7 +35,7 @@ static pte_t unite_all(pte_t *p)
 }
 
 /* Level 2: the bit goes from all; then, when no TLB has the block any more, the union comes. */
-static void unfold_live(struct pt_tree *pt, pte_t *p, u64 va)
+static void unfold_live(struct pt_tree *pt, pte_t *p, u64 va, bool shared)
 {
 	pte_t all;
 
@@ -43,7 +45,7 @@ static void unfold_live(struct pt_tree *pt, pte_t *p, u64 va)
 		while (!pte_replace(&p[i], &e, pte_clear_cont(e)))
 			;
 	}
-	forget(pt, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);
+	forget(pt, shared, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);
 	all = unite_all(p);
 	for (u32 i = 0; i < CONT_PTES; i++) {
 		pte_t e = pte_load(&p[i]);
@@ -53,27 +55,27 @@ static void unfold_live(struct pt_tree *pt, pte_t *p, u64 va)
 	}
 }
 
-static void unfold_broken(struct pt_tree *pt, pte_t *p, u64 va)
+static void unfold_broken(struct pt_tree *pt, pte_t *p, u64 va, bool shared)
 {
 	pte_t all = pte_xchg(p, pte_none());
 
 	for (u32 i = 1; i < CONT_PTES; i++)
 		all = pte_unite(all, pte_xchg(&p[i], pte_none()));
-	forget(pt, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);
+	forget(pt, shared, va, CONT_PTES * PAGE_SIZE, PAGE_SIZE);
 	pte_store_run(p, pte_clear_cont(all), CONT_PTES);
 	pte_publish();
 }
 
-void pt_unfold(struct pt_tree *pt, pte_t *p, u64 va, enum pt_cause why)
+void pt_unfold(struct pt_tree *pt, pte_t *p, u64 va, bool shared, enum pt_cause why)
 {
 	u32 at = (u32)((u64)p / sizeof(pte_t)) % CONT_PTES;
 
 	p -= at;
 	va = align_down(va, PAGE_SIZE) - ((u64)at << PAGE_SHIFT);
 	if (arch_bbm_level >= 2)
-		unfold_live(pt, p, va);
+		unfold_live(pt, p, va, shared);
 	else
-		unfold_broken(pt, p, va);
+		unfold_broken(pt, p, va, shared);
 	mem_stat_add(STAT_CONT_APART + (int)why, 1);
 }
 
@@ -95,13 +97,13 @@ static void replace_block(struct pt_tree *pt, pte_t *e, u64 va, pte_t *child)
 		do {
 			fill_child(child, old);
 		} while (!pte_cas(e, &old, table));
-		forget(pt, va, PMD_SIZE, PMD_SIZE);
+		forget(pt, false, va, PMD_SIZE, PMD_SIZE);
 		return;
 	}
 	__atomic_fetch_add(&pt->breaking, 1, __ATOMIC_RELAXED);
 	smp_mb();		/* whoever sees none sees this, or the table (pt/walk.c) */
 	old = pte_xchg(e, pte_none());
-	forget(pt, va, PMD_SIZE, PMD_SIZE);
+	forget(pt, false, va, PMD_SIZE, PMD_SIZE);
 	fill_child(child, old);
 	pte_store(e, table);
 	pte_publish();
@@ -121,12 +123,15 @@ int pt_split(struct pt_tree *pt, u64 va, enum pt_cause why)
 {
 	struct page *node;
 	pte_t *e, *child;
+	bool shared;
 	int level;
 
 	va = align_down(va, PMD_SIZE);
-	e = pt_entry(pt, va, &level);
+	e = pt_entry_path(pt, va, &level, &shared);
 	if (level != 2 || pte_kind(pte_load(e), 2) != PTE_LEAF)
 		return 0;
+	if (shared)
+		return -EBUSY;
 	child = pt_table_alloc(pt, 3, va);
 	if (!child)
 		return -ENOMEM;

@@ -149,6 +149,25 @@ void set_ptes(pte_t *p, pte_t first, u32 n, int level)
 		set_singles(p + lead, pte_advance(first, lead), n - lead, level);
 }
 
+void set_ptes_like(pte_t *p, const pte_t *from, pte_t first, u32 n, int level)
+{
+	for (u32 i = 0, run; i < n; i += run) {
+		bool block = pte_cont(pte_load((pte_t *)&from[i]));
+		pte_t e = pte_advance(first, (u64)i * pt_pages(level));
+
+		run = 1;
+		if (block) {
+			run = CONT_PTES;
+			pte_store_run(&p[i], pte_mkcont(e), run);
+			mem_stat_add(STAT_CONT_MADE, 1);
+			continue;
+		}
+		while (i + run < n && !pte_cont(pte_load((pte_t *)&from[i + run])))
+			run++;
+		set_singles(&p[i], e, run, level);
+	}
+}
+
 /* --- changing -------------------------------------------------------------------------------- */
 static __always_inline pte_t protect(pte_t e, bool clear_exclusive)
 {

@@ -4,29 +4,61 @@
  * protocol and its reasons are docs/cow-tables.md; numbers in comments here are its steps. A table's
  * references are entries and roots that point to it; an entry that points to a table with several is
  * not writable (T1).
+ *
+ * Leaves that are taken from a shared table for all its owners at once (T5) are counted there (gone):
+ * each owner counts them as its own until it leaves the table or has it alone. What is below a table
+ * that is taken back, and has no other way to it, becomes ours with it, so the way to such counts is
+ * marked (gone_below). What our own tables hold is therefore what we count of them: gone is 0 there.
  */
 #include <base/errno.h>
+#include <base/string.h>
 #include <mm/stat.h>
 #include <pt/pt.h>
 #include "internal.h"
 
-void pt_share(struct pt_tree *child, struct pt_tree *parent)
+/* The next entry from *i on that is not none; false: there is none. left: how many there are. */
+static bool next_used(const pte_t *table, u32 *i, i32 *left)
 {
-	struct page *from = pt_node(parent->root), *to = pt_node(child->root);
+	if (*left <= 0)
+		return false;
+	*i = pt_skip_none(table, *i, PT_ENTRIES);
+	--*left;
+	return *i < PT_ENTRIES;		/* entries may come and go beside who only looks */
+}
 
-	for (u32 i = 0, left = (u32)from->mapcount.v; left; i++) {
-		pte_t e = pte_load(&parent->root[i]);
+static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_ops *ops, void *arg)
+{
+	struct page *node = pt_node(to);
+	i32 left = pt_node(from)->mapcount.v;
 
-		if (pte_kind(e, 0) != PTE_TABLE)
-			continue;
-		left--;
-		ref_get(&pt_node(pt_table_of(e))->refcount);
-		e = pte_table_set_ro(e, true);
-		pte_store(&parent->root[i], e);
-		pte_store(&child->root[i], e);
-		pt_count(to, 1);
+	for (u32 i = 0; next_used(from, &i, &left); i++) {
+		pte_t e = pte_load(&from[i]), mine = pte_load(&to[i]);
+
+		if (pte_kind(e, level) != PTE_TABLE) {
+			ops->passed(&from[i], 1, level, arg);
+		} else if (!pte_is_none(mine)) {
+			if (level < 2)
+				share_below(pt_table_of(mine), pt_table_of(e), level + 1, ops, arg);
+			else
+				ops->passed(pt_table_of(e), PT_ENTRIES, 3, arg);
+		} else {
+			ref_get(&pt_node(pt_table_of(e))->refcount);
+			e = pte_table_set_ro(e, true);
+			pte_store(&from[i], e);
+			spin_lock(&node->lock);
+			pte_store(&to[i], e);
+			pt_count(node, 1);
+			spin_unlock(&node->lock);
+		}
 	}
-	to->pinned_below = 0;	/* nothing that is pinned is shared */
+}
+
+void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_leaf_ops *ops,
+	      void *arg)
+{
+	share_below(child->root, parent->root, 0, ops, arg);
+	pte_publish();
+	child->may_share = parent->may_share = true;
 	child->nr_tables = READ_ONCE(parent->nr_tables);
 }
 
@@ -42,12 +74,9 @@ static void put_table(pte_t *table, int level, const struct pt_leaf_ops *ops, vo
 	left = node->mapcount.v;
 	if (level == 3 && left)
 		ops->drop(table, PT_ENTRIES, 3, arg);
-	for (u32 i = 0; level < 3 && left; i++) {
+	for (u32 i = 0; level < 3 && next_used(table, &i, &left); i++) {
 		pte_t e = pte_load(&table[i]);
 
-		if (pte_is_none(e))
-			continue;
-		left--;
 		if (pte_kind(e, level) == PTE_TABLE)
 			put_table(pt_table_of(e), level + 1, ops, arg);
 		else
@@ -69,12 +98,9 @@ static i32 copy_entries(pte_t *from, pte_t *to, int level, const struct pt_leaf_
 {
 	i32 left = pt_node(from)->mapcount.v, set = left;
 
-	for (u32 i = 0; left; i++) {
+	for (u32 i = 0; next_used(from, &i, &left); i++) {
 		pte_t e = pte_load(&from[i]);
 
-		if (pte_is_none(e))
-			continue;
-		left--;
 		if (pte_kind(e, level) == PTE_LEAF) {
 			ops->copy(&from[i], &to[i], 1, level, arg);
 			continue;
@@ -87,34 +113,110 @@ static i32 copy_entries(pte_t *from, pte_t *to, int level, const struct pt_leaf_
 	return set;
 }
 
+/* --- what was taken away while it was shared --------------------------------------------------- */
+static bool gone_ever;	/* since boot */
+
+void pt_count_gone(const struct pt_tree *pt, struct page *node, u64 va, enum rss_kind kind, u32 n)
+{
+	pte_t *t = pt->root;
+
+	if (!gone_ever)
+		WRITE_ONCE(gone_ever, true);
+	node->gone[kind] = (u16)(node->gone[kind] + n);
+	for (int level = 0; pt_node(t) != node; level++) {
+		WRITE_ONCE(pt_node(t)->gone_below, 1);
+		t = pt_table_of(pte_load(&t[pt_index(va, level)]));
+	}
+}
+
+static void gone_below(const pte_t *table, int level, bool shared, i64 sum[NR_RSS])
+{
+	const struct page *node = pt_node((pte_t *)table);
+	i32 left = node->mapcount.v;
+
+	for (int i = 0; i < NR_RSS; i++)
+		sum[i] += (i64)READ_ONCE(node->gone[i]) * pt_pages(level);
+	for (u32 i = 0; level < 3 && next_used(table, &i, &left); i++) {
+		pte_t e = pte_load((pte_t *)&table[i]);
+
+		if (pte_kind(e, level) == PTE_TABLE && (level < 2 || shared || pte_table_ro(e)))
+			gone_below(pt_table_of(e), level + 1, shared || pte_table_ro(e), sum);
+	}
+}
+
+void pt_gone(const struct pt_tree *pt, i64 sum[NR_RSS])
+{
+	if (READ_ONCE(gone_ever))
+		gone_below(pt->root, 0, false, sum);
+}
+
+static bool any_gone(const struct page *node)
+{
+	return node->gone[RSS_ANON] | node->gone[RSS_FILE] | node->gone[RSS_SHMEM];
+}
+
+/* The table of level has become ours, with all that it alone refers to. path_lock held. */
+static void settle(pte_t *table, int level, const struct pt_leaf_ops *ops, void *arg)
+{
+	struct page *node = pt_node(table);
+
+	if (any_gone(node)) {
+		spin_lock(&node->lock);
+		ops->gone(node->gone, pt_pages(level), arg);
+		memset(node->gone, 0, sizeof(node->gone));
+		spin_unlock(&node->lock);
+	}
+	if (level == 3 || !node->gone_below)
+		return;
+	node->gone_below = 0;
+	for (u32 i = 0; i < PT_ENTRIES; i++) {
+		pte_t e = pte_load(&table[i]);
+
+		if (pte_kind(e, level) == PTE_TABLE && !pte_table_ro(e))
+			settle(pt_table_of(e), level + 1, ops, arg);
+	}
+}
+
+/* --- a path becomes ours, with path_lock where it changes -------------------------------------- */
+static void forget_way(struct pt_tree *pt, int level, u64 va)
+{
+	u16 asid = pt_asid(pt);
+	u64 start = align_down(va, PMD_SIZE);
+
+	if (!asid)
+		;	/* it never ran */
+	else if (level == 3)
+		tlb_inval_range(asid, start, start + PMD_SIZE, PAGE_SIZE, TLB_ALL_LEVELS);
+	else
+		tlb_inval_asid(asid);
+}
+
 /* Steps 2 to 5 for the table of level that entry e points to, which has other owners. */
 static int copy_table(struct pt_tree *pt, pte_t *e, int level, u64 va, const struct pt_leaf_ops *ops,
 		      void *arg)
 {
 	pte_t *from = pt_table_of(pte_load(e)), *to = pt_table_new(level, va);
-	struct page *old = pt_node(from), *new, *parent = pt_node(e);
-	u64 start = align_down(va, pt_span(level - 1));
+	struct page *old = pt_node(from), *new;
 
 	if (!to)
 		return -ENOMEM;
 	new = pt_node(to);
-	spin_lock(&parent->lock);
+	spin_lock(&pt->path_lock);
 	spin_lock(&old->lock);
 	spin_lock(&new->lock);
 	new->mapcount.v = level == 3 ? ops->copy(from, to, PT_ENTRIES, 3, arg)
 				     : copy_entries(from, to, level, ops, arg);
+	if (any_gone(old))
+		ops->gone(old->gone, pt_pages(level), arg);
 	spin_unlock(&new->lock);
 	pte_store(e, pte_make_table(virt_to_phys(to)));	/* 3: under the old one's lock */
 	pte_publish();
 	spin_unlock(&old->lock);
-	spin_unlock(&parent->lock);
-	if (!pt_asid(pt))
-		;	/* it never ran */
-	else if (level == 3)
-		tlb_inval_range(pt_asid(pt), start, start + PMD_SIZE, PAGE_SIZE, TLB_ALL_LEVELS);
-	else
-		tlb_inval_asid(pt_asid(pt));
+	spin_unlock(&pt->path_lock);
+	forget_way(pt, level, va);
 	put_table(from, level, ops, arg);
+	mem_stat_add(STAT_COW_TABLE_COPIED + level - 1, 1);
+	pt->copied[level - 1]++;
 	return 0;
 }
 
@@ -129,7 +231,12 @@ static int own_child(struct pt_tree *pt, pte_t *e, int level, u64 va, const stru
 	if (ref_read(&pt_node(pt_table_of(now))->refcount) > 1)
 		return copy_table(pt, e, level + 1, va, ops, arg);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after the last other owner's release */
+	spin_lock(&pt->path_lock);
+	settle(pt_table_of(now), level + 1, ops, arg);
 	pte_store(e, pte_table_set_ro(now, false));	/* T7: nobody can add an owner but we */
+	spin_unlock(&pt->path_lock);
+	mem_stat_add(STAT_COW_TABLE_TAKEN, 1);
+	pt->taken++;
 	return 0;
 }
 
@@ -158,18 +265,60 @@ int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops
 	return own_below(pt, pt->root, 0, start, end, ops, arg);
 }
 
-bool pt_is_own(const struct pt_tree *pt, u64 va)
+static bool own_already(const pte_t *table, int level, u64 start, u64 end)
+{
+	for (u64 va = start, next; va < end; va = next) {
+		pte_t e = pte_load((pte_t *)&table[pt_index(va, level)]);
+
+		next = min(end, align_down(va, pt_span(level)) + pt_span(level));
+		if (pte_kind(e, level) == PTE_TABLE &&
+		    (pte_table_ro(e) ||
+		     (level < 2 && !own_already(pt_table_of(e), level + 1, va, next))))
+			return false;
+	}
+	return true;
+}
+
+static void tables_below(const pte_t *table, int level, bool shared, u64 n[2])
+{
+	i32 left = pt_node((pte_t *)table)->mapcount.v;
+
+	n[shared]++;
+	for (u32 i = 0; level < 3 && next_used(table, &i, &left); i++) {
+		pte_t e = pte_load((pte_t *)&table[i]);
+
+		if (pte_kind(e, level) == PTE_TABLE)
+			tables_below(pt_table_of(e), level + 1, shared ||
+				     ref_read(&pt_node(pt_table_of(e))->refcount) > 1, n);
+	}
+}
+
+void pt_count_tables(const struct pt_tree *pt, u64 *shared, u64 *own)
+{
+	u64 n[2] = { 0 };
+
+	tables_below(pt->root, 0, false, n);
+	*own = n[0];
+	*shared = n[1];
+}
+
+u32 pt_owners(const struct pt_tree *pt, u64 va)
 {
 	const pte_t *t = pt->root;
+	u32 n = 1;
 
 	for (int level = 0; level < 3; level++) {
 		pte_t e = pte_load((pte_t *)&t[pt_index(va, level)]);
 
 		if (pte_kind(e, level) != PTE_TABLE)
 			break;
-		if (pte_table_ro(e))
-			return false;
 		t = pt_table_of(e);
+		n *= (u32)max(ref_read(&pt_node((pte_t *)t)->refcount), 1);
 	}
-	return true;
+	return n;
+}
+
+bool pt_range_own(const struct pt_tree *pt, u64 start, u64 end)
+{
+	return own_already(pt->root, 0, start, end);
 }

@@ -17,7 +17,10 @@ pte_t *pt_table_new(int level, u64 va)
 	node->index = level ? align_down(va, pt_span(level - 1)) : 0;
 	atomic_set(&node->mapcount, 0);
 	spin_init(&node->lock);
-	node->pinned_below = 0;
+	node->private = 0;
+	node->pinned_below = node->gone_below = 0;
+	for (int i = 0; i < NR_RSS; i++)
+		node->gone[i] = 0;
 	page_set(node, PG_TABLE);
 	mem_stat_add(STAT_TABLES, 1);
 	return t;
@@ -50,13 +53,9 @@ void pt_table_free(struct pt_tree *pt, struct page *node)
 int pt_init(struct pt_tree *pt)
 {
 	*pt = (struct pt_tree){ 0 };
+	spin_init(&pt->path_lock);
 	pt->root = pt_table_alloc(pt, 0, 0);
 	return pt->root ? 0 : -ENOMEM;
-}
-
-static bool nothing_in(const pte_t *e)	/* eight entries */
-{
-	return !(e[0].v | e[1].v | e[2].v | e[3].v | e[4].v | e[5].v | e[6].v | e[7].v);
 }
 
 static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
@@ -64,8 +63,7 @@ static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
 	struct page *node = pt_node(table);
 
 	for (u32 i = 0; level < 3 && node->mapcount.v; i++) {
-		while (!(i % 8) && i < PT_ENTRIES - 8 && nothing_in(&table[i]))
-			i += 8;
+		i = pt_skip_none(table, i, PT_ENTRIES - 1);
 		if (pte_kind(table[i], level) != PTE_TABLE)
 			continue;
 		destroy_below(pt, pt_table_of(table[i]), level + 1);
@@ -77,6 +75,8 @@ static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
 
 void pt_destroy(struct pt_tree *pt)
 {
+	if (!pt->root)		/* pt_put_tree */
+		return;
 	destroy_below(pt, pt->root, 0);
 	BUG_ON(pt->nr_tables != 0);
 	pt->root = NULL;
@@ -149,9 +149,10 @@ static void cut_ends(struct pt_walk *w)
 	u64 va = pt_walk_va(w, 0);
 
 	if (first && pte_cont(pte_load(w->pte)))
-		pt_unfold(w->pt, w->pte, va, w->why);
+		pt_unfold(w->pt, w->pte, va, w->shared, w->why);
 	if (last % CONT_PTES && pte_cont(pte_load(&w->pte[w->n - 1])))
-		pt_unfold(w->pt, &w->pte[w->n - 1], va + ((u64)(w->n - 1) << PAGE_SHIFT), w->why);
+		pt_unfold(w->pt, &w->pte[w->n - 1], va + ((u64)(w->n - 1) << PAGE_SHIFT), w->shared,
+			  w->why);
 }
 
 /* Locks the stretch that begins at w->va in table; false: there is no leaf any more. */
@@ -217,7 +218,7 @@ bool pt_walk_next(struct pt_walk *w)
 {
 	leave(w);
 	while (w->va < w->end) {
-		pte_t *t = w->pt->root;
+		pte_t *t = w->pt->root, way = pte_none();
 		int level = 0;
 		enum pte_kind kind = PTE_TABLE;
 
@@ -229,8 +230,10 @@ bool pt_walk_next(struct pt_walk *w)
 			kind = pte_kind(e, level);
 			if (kind != PTE_TABLE)
 				break;
+			way.v |= e.v;
 			t = pt_table_of(e);
 		}
+		w->shared = pte_table_ro(way);
 		if (kind == PTE_NONE)
 			w->va = next_entry(w->va, level);
 		else if (enter(w, t, level))

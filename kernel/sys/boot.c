@@ -98,6 +98,12 @@ static i32 parse_int(const char *s)
 	return negative ? -v : v;
 }
 
+/* cow_tables=off, to whichever process: fork copies page tables. The word ends at a space. */
+static void set_cow_tables(const char *word)
+{
+	cow_tables_off = word && !memcmp(word, "off", 3) && (!word[3] || word[3] == ' ');
+}
+
 void boot_read_machine(const struct boot_info *bi)
 {
 	size_t size = bi->fdt ? dt_check(bi->fdt, 2 * MIB) : 0;
@@ -114,6 +120,7 @@ void boot_read_machine(const struct boot_info *bi)
 	read_cpus(bi->fdt);
 	read_psci(bi->fdt);
 	slab_debug = cmdline_word("slab_debug") != NULL;
+	set_cow_tables(cmdline_word("cow_tables"));
 	if (cmdline_word("quiet"))
 		klog_console_level = 4;
 	if (cmdline_word("debug"))

@@ -5,6 +5,7 @@
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <sys/syscall.h>
+#include <sys/tine.h>
 #include <task/task.h>
 
 #ifndef PR_THP_DISABLE_EXCEPT_ADVISED
@@ -218,6 +219,13 @@ SYSCALL(prctl)
 		return set_thp(a);
 	case PR_GET_THP_DISABLE:
 		return none_of(a, 1) ? get_thp() : -EINVAL;
+	case PR_SET_COW_PAGE_TABLES:
+		if (a[1] > 1 || !none_of(a, 2))
+			return -EINVAL;
+		WRITE_ONCE(current_mm()->cow_tables, a[1]);
+		return 0;
+	case PR_GET_COW_PAGE_TABLES:
+		return none_of(a, 1) ? current_mm()->cow_tables : -EINVAL;
 	case PR_SET_MDWE:
 		return none_of(a, 2) ? mm_set_mdwe(current_mm(), a[1]) : -EINVAL;
 	case PR_GET_MDWE:

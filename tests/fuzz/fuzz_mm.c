@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	c.software_bits = data[0] & 4;
 	c.wide = (data[0] & 0x18) == 0x18;	/* these take long */
 	c.large = data[0] & 0x20;
+	c.copied = data[0] & 0x40;
 	c.seed = data[1];
 	mm_model_run(data + 2, n - 2, &c, &st);
 	return 0;

@@ -40,14 +40,28 @@ static void check_node(const struct page *node)
 }
 
 /* Leaves, counts of the nodes, and the RSS counters agree. */
-static void check_counts(struct mm *mm)
+static void check_counts(struct mm *mm, struct rss *gone)
 {
+	const struct page *last = NULL;
 	struct rss rss = { 0 };
 	struct pt_walk w;
 
 	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
 	while (pt_walk_next(&w)) {
 		check_node(w.node);
+		if (w.node != last) {	/* what we count, and a shared table has no more */
+			i64 pages = pt_pages(w.level);
+
+			rss.anon += w.node->gone[RSS_ANON] * pages;
+			rss.file += w.node->gone[RSS_FILE] * pages;
+			rss.shmem += w.node->gone[RSS_SHMEM] * pages;
+			gone->anon += w.node->gone[RSS_ANON] * pages;
+			gone->file += w.node->gone[RSS_FILE] * pages;
+			gone->shmem += w.node->gone[RSS_SHMEM] * pages;
+			BUG_ON(!w.shared && (w.node->gone[RSS_ANON] | w.node->gone[RSS_FILE] |
+					     w.node->gone[RSS_SHMEM]));
+		}
+		last = w.node;
 		for (u32 i = 0; i < w.n; i++) {
 			pte_t e = *(pte_t *)&w.pte[i];
 
@@ -60,7 +74,7 @@ static void check_counts(struct mm *mm)
 }
 
 /* smaps' numbers add up to the counters. */
-static void check_usage(struct mm *mm)
+static void check_usage(struct mm *mm, const struct rss *gone)
 {
 	u64 rss = 0, anon = 0;
 
@@ -73,13 +87,16 @@ static void check_usage(struct mm *mm)
 		BUG_ON(u.pss > u.rss || u.rss != u.shared_clean + u.shared_dirty +
 							 u.private_clean + u.private_dirty);
 	}
-	BUG_ON(rss != mm_rss(mm) << PAGE_SHIFT || anon >> PAGE_SHIFT != (u64)atomic_read(&mm->rss_anon));
+	BUG_ON((rss >> PAGE_SHIFT) + (u64)(gone->anon + gone->file + gone->shmem) != mm_rss(mm));
+	BUG_ON((anon >> PAGE_SHIFT) + (u64)gone->anon != (u64)atomic_read(&mm->rss_anon));
 }
 
 void mm_check_leaves(struct mm *mm)
 {
-	check_counts(mm);
-	check_usage(mm);
+	struct rss gone = { 0 };
+
+	check_counts(mm, &gone);
+	check_usage(mm, &gone);
 }
 
 /* --- who shares what ------------------------------------------------------------------------- */
@@ -87,17 +104,23 @@ void mm_check_leaves(struct mm *mm)
  * Of each page of RAM: the leaves that map it, those of them that say it is theirs alone, and the
  * 2 MiB blocks that begin with it.
  */
-struct users { u32 all, exclusive, blocks; };
+struct users { u32 all, exclusive, blocks; bool seen; };	/* seen: a table that several have */
 
 static u64 frame(pte_t e) { return pte_pfn(e) - (FAKE_RAM_BASE >> PAGE_SHIFT); }
 
 static void count_users(struct users *u, struct mm *mm)
 {
+	bool *own_seen = calloc(fake_ram_size >> PAGE_SHIFT, 1);	/* met first by mm */
 	struct pt_walk w;
 
 	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
-	while (pt_walk_next(&w))
-		for (u32 i = 0; i < w.n; i++) {
+	while (pt_walk_next(&w)) {
+		pfn_t table = page_to_pfn(w.node) - (FAKE_RAM_BASE >> PAGE_SHIFT);
+		bool seen = w.shared && u[table].seen && !own_seen[table];
+
+		if (w.shared && !seen)
+			u[table].seen = own_seen[table] = true;
+		for (u32 i = 0; i < w.n && !seen; i++) {
 			pte_t e = *(pte_t *)&w.pte[i];
 
 			if (pte_present(e) && !pte_special(e) && w.level < 3)
@@ -107,6 +130,8 @@ static void count_users(struct users *u, struct mm *mm)
 				u[frame(e) + k].exclusive += pte_exclusive(e);
 			}
 		}
+	}
+	free(own_seen);
 }
 
 void mm_check_sharing(struct mm **mm, u32 n)

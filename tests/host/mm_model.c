@@ -499,6 +499,7 @@ static void set_up(const struct mm_model_config *c)
 	file_pages = wide ? 2 * 512 + 8 : 64;
 	base = 5 * GIB - size_of(window / 2);	/* across tables of all levels but the first */
 	arch_hw_af = arch_hw_dbm = !c->software_bits;
+	cow_tables_off = c->copied;
 	fake_init((wide ? 96 : 8) * MIB, c->seed);
 	reset_thp(c->large);
 	reset_shmem(c);

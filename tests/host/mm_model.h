@@ -20,6 +20,7 @@ struct mm_model_config {
 	bool large;		/* folios of 2 MiB wherever they fit, not only where advised */
 	bool wide;		/* a window of 4 MiB and ranges of whole blocks in place of 48 pages */
 	bool few_asids;		/* 15, so that they run out */
+	bool copied;		/* fork copies page tables, it does not share them */
 	bool software_bits;	/* no hardware management of accessed and dirty bits */
 };
 /*

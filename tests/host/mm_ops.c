@@ -597,6 +597,8 @@ static bool op_mlockall(struct proc *p)
 	u32 lock = VM_LOCKED | (flags & MCL_ONFAULT ? VM_LOCKONFAULT : 0);
 
 	trace("%u: mlockall(%d) = %d\n", number(p), flags, r);
+	if (failed(r))		/* shared tables have to be made one's own */
+		return false;
 	BUG_ON(r != (flags == MCL_ONFAULT ? -EINVAL : 0));
 	if (r)
 		return false;

@@ -42,6 +42,20 @@ static const struct { enum mem_stat stat; const char *name; } events[] = {
 	{ STAT_BLOCK_APART + PT_MOVE, "2 MiB blocks taken apart: move" },
 	{ STAT_BLOCK_APART + PT_ADVISE, "2 MiB blocks taken apart: advice" },
 	{ STAT_BLOCK_APART + PT_CUT, "2 MiB blocks taken apart: VMA cut" },
+	{ STAT_COW_FORK, "forks that shared tables" },
+	{ STAT_COW_TABLE_COPIED, "shared tables copied: level 1" },
+	{ STAT_COW_TABLE_COPIED + 1, "shared tables copied: level 2" },
+	{ STAT_COW_TABLE_COPIED + 2, "shared tables copied: leaf tables" },
+	{ STAT_COW_TABLE_TAKEN, "shared tables taken back" },
+	{ STAT_COW_CAUSE + 0, "made our own: write" },
+	{ STAT_COW_CAUSE + 1, "made our own: hole" },
+	{ STAT_COW_CAUSE + 2, "made our own: unmap" },
+	{ STAT_COW_CAUSE + 3, "made our own: protect" },
+	{ STAT_COW_CAUSE + 4, "made our own: move" },
+	{ STAT_COW_CAUSE + 5, "made our own: advice" },
+	{ STAT_COW_CAUSE + 6, "made our own: lock" },
+	{ STAT_COW_CAUSE + 7, "made our own: pin" },
+	{ STAT_COW_CAUSE + 8, "made our own: not for the child" },
 };
 
 /* So many sequences of 600 operations; every row of the table has been of use in them. */
@@ -74,6 +88,14 @@ static void sequences_wide(void **state) { run((struct mm_model_config){ .wide =
 static void sequences_large(void **state)
 {
 	run((struct mm_model_config){ .wide = true, .large = true }, 30);
+}
+static void sequences_copied(void **state)
+{
+	run((struct mm_model_config){ .copied = true }, 20);
+}
+static void sequences_large_copied(void **state)
+{
+	run((struct mm_model_config){ .wide = true, .large = true, .copied = true }, 20);
 }
 static void sequences_large_failing(void **state)
 {
@@ -229,6 +251,8 @@ int main(void)
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
 		cmocka_unit_test(sequences_large),
+		cmocka_unit_test(sequences_copied),
+		cmocka_unit_test(sequences_large_copied),
 		cmocka_unit_test(sequences_large_failing),
 		cmocka_unit_test(sequences_software_bits),
 		cmocka_unit_test(sequences_few_asids),

@@ -80,7 +80,10 @@ static void drop_leaves(pte_t *p, u32 n, int level, void *arg)
 	}
 }
 
-static const struct pt_leaf_ops leaf_ops = { copy_leaves, drop_leaves };
+static void none_gone(const u16 n[NR_RSS], u32 pages, void *arg) { BUG(); }
+static void none_passed(pte_t *p, u32 n, int level, void *arg) { BUG(); }
+
+static const struct pt_leaf_ops leaf_ops = { copy_leaves, drop_leaves, none_gone, none_passed };
 
 static pte_t leaf(const struct folio *f, bool excl)
 {
@@ -180,7 +183,9 @@ static void fork_space(struct space *s)
 	c->users = 1;			/* the place is taken */
 	if (!pt_init(&c->pt)) {
 		rwsem_init(&c->lock);
-		pt_share(&c->pt, &s->pt);
+		spin_lock(&s->pt.path_lock);
+		pt_share(&c->pt, &s->pt, &leaf_ops, NULL);
+		spin_unlock(&s->pt.path_lock);
 		if (pt_asid(&s->pt))
 			tlb_inval_asid(pt_asid(&s->pt));
 		memcpy(c->mapped, s->mapped, sizeof(c->mapped));

@@ -25,6 +25,7 @@ static char empty_root[PAGE_SIZE] __aligned(4096);
 #define tlbi(op, v) asm volatile("tlbi " #op ", %0" :: "r"(v) : "memory")
 #define tlbi_rvae1is(v)  asm volatile("sys #0, c8, c2, #1, %0" :: "r"(v) : "memory")
 #define tlbi_rvale1is(v) asm volatile("sys #0, c8, c2, #5, %0" :: "r"(v) : "memory")
+#define tlbi_rvaale1is(v) asm volatile("sys #0, c8, c2, #7, %0" :: "r"(v) : "memory")
 
 static inline u64 operand(u16 asid, u64 va)
 {
@@ -44,7 +45,9 @@ void tlb_inval_page(u16 asid, u64 va, enum tlb_depth depth)
 	count(page, 1);
 }
 
-static void inval_by_range(u16 asid, u64 start, u64 pages, enum tlb_depth depth)
+enum scope { ASID_LAST_LEVEL, ASID_ALL_LEVELS, EVERY_ASID };
+
+static void inval_by_range(u16 asid, u64 start, u64 pages, enum scope scope)
 {
 	/* Largest units first; odd pages by single operations. */
 	for (int scale = 3; scale >= 0; scale--) {
@@ -56,20 +59,24 @@ static void inval_by_range(u16 asid, u64 start, u64 pages, enum tlb_depth depth)
 				field_put(RANGE_SCALE, scale) | field_put(RANGE_NUM, n - 1) |
 				field_put(RANGE_BASE, start >> PAGE_SHIFT);
 
-			if (depth == TLB_LAST_LEVEL)
+			if (scope == ASID_LAST_LEVEL)
 				tlbi_rvale1is(v);
-			else
+			else if (scope == ASID_ALL_LEVELS)
 				tlbi_rvae1is(v);
+			else
+				tlbi_rvaale1is(v);
 			start += n * unit << PAGE_SHIFT;
 			pages -= n * unit;
 			count(range, 1);
 		}
 	}
 	if (pages) {
-		if (depth == TLB_LAST_LEVEL)
+		if (scope == ASID_LAST_LEVEL)
 			tlbi(vale1is, operand(asid, start));
-		else
+		else if (scope == ASID_ALL_LEVELS)
 			tlbi(vae1is, operand(asid, start));
+		else
+			tlbi(vaale1is, operand(0, start));
 		count(page, 1);
 	}
 }
@@ -87,7 +94,8 @@ void tlb_inval_range(u16 asid, u64 start, u64 end, u64 stride, enum tlb_depth de
 	}
 	if (cpu_has_tlbi_range && end - start <= (1ul << 33)) {
 		dsb(ishst);
-		inval_by_range(asid, start, (end - start) >> PAGE_SHIFT, depth);
+		inval_by_range(asid, start, (end - start) >> PAGE_SHIFT,
+			       depth == TLB_LAST_LEVEL ? ASID_LAST_LEVEL : ASID_ALL_LEVELS);
 		dsb(ish);
 		return;
 	}
@@ -102,6 +110,27 @@ void tlb_inval_range(u16 asid, u64 start, u64 end, u64 stride, enum tlb_depth de
 		else
 			tlbi(vae1is, operand(asid, va));
 	}
+	dsb(ish);
+	count(page, n);
+}
+
+void tlb_inval_range_all_asids(u64 start, u64 end, u64 stride)
+{
+	u64 n = (end - start + stride - 1) / stride;
+
+	if (n > 1 && cpu_has_tlbi_range && end - start <= (1ul << 33)) {
+		dsb(ishst);
+		inval_by_range(0, start, (end - start) >> PAGE_SHIFT, EVERY_ASID);
+		dsb(ish);
+		return;
+	}
+	if (n > MAX_SINGLE) {
+		tlb_inval_all();
+		return;
+	}
+	dsb(ishst);
+	for (u64 va = start; va < end; va += stride)
+		tlbi(vaale1is, operand(0, va));
 	dsb(ish);
 	count(page, n);
 }

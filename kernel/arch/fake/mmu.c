@@ -290,6 +290,15 @@ void tlb_inval_asid(u16 asid)
 	this_cpu(tlb_stats).asid++;
 	forget(asid, 0, ~0ull, 0, true);
 }
+void tlb_inval_range_all_asids(u64 start, u64 end, u64 stride)
+{
+	bool steps = end - start <= stride || fake_random(2);
+
+	BUG_ON((start | end) & ~PAGE_MASK || !stride || stride & ~PAGE_MASK);
+	this_cpu(tlb_stats).range++;
+	fake_mmu.pages += (end - start) >> PAGE_SHIFT;
+	forget(-1, start, end, steps ? stride : 0, false);
+}
 void tlb_inval_kernel(u64 start, u64 end) { }
 void tlb_inval_all(void)
 {

@@ -15,6 +15,8 @@ enum tlb_depth { TLB_LAST_LEVEL, TLB_ALL_LEVELS };	/* T8: table changes need TLB
 void tlb_inval_range(u16 asid, u64 start, u64 end, u64 stride, enum tlb_depth depth);
 void tlb_inval_page(u16 asid, u64 va, enum tlb_depth depth);
 void tlb_inval_asid(u16 asid);
+/* As tlb_inval_range, last level, whatever the ASID: for tables that several trees share (T5). */
+void tlb_inval_range_all_asids(u64 start, u64 end, u64 stride);
 void tlb_inval_kernel(u64 start, u64 end);		/* kernel half, all levels */
 void tlb_inval_all(void);				/* everything, all CPUs */
 void tlb_inval_all_local(void);

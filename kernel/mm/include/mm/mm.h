@@ -83,7 +83,11 @@ struct mm {
 	u64 vdso;			/* address of the vDSO image, 0: none */
 	u64 locked_pages, total_pages, peak_pages;	/* lock; VmLck, VmSize, VmPeak */
 	u64 account_pages;		/* lock; those of VMAs with VM_ACCOUNT */
-	atomic64_t rss_anon, rss_file, rss_shmem;	/* pages */
+	/* pages; with those that were taken from shared tables and are not settled (pt/share.c) */
+	union {
+		atomic64_t rss[NR_RSS];
+		struct { atomic64_t rss_anon, rss_file, rss_shmem; };
+	};
 	u64 peak_rss;			/* pages, at the last time somebody looked */
 	u64 def_flags;			/* MCL_FUTURE: VM_LOCKED ... */
 	u32 oom_score_adj;
@@ -93,13 +97,28 @@ struct mm {
 	bool reaped;			/* lock; its users are being killed and its pages are gone */
 	bool has_sealed;		/* lock; some VMA is or was sealed */
 	bool cow_tables;		/* prctl; inherited */
+	u64 cow_forks;			/* lock; forks that shared our tables */
 	bool dumpable;			/* may be looked into by its user: prctl(2), PR_SET_DUMPABLE */
 };
 
 struct mm *mm_create(void);			/* users 1, empty; NULL: no memory */
 /* What fork and execve hand on of what prctl has set. */
 void mm_inherit(struct mm *child, const struct mm *parent);
-struct mm *mm_fork(struct mm *parent);		/* the eager copy by runs; ERR_PTR(-ENOMEM) */
+/* What makes tables our own: STAT_COW_CAUSE counts by it. */
+enum own_cause {
+	OWN_WRITE,	/* a write fault */
+	OWN_FILL,	/* a fault on a hole */
+	OWN_UNMAP,
+	OWN_PROTECT,
+	OWN_MOVE,
+	OWN_ADVISE,
+	OWN_LOCK,
+	OWN_PIN,	/* and access from outside */
+	OWN_FORK,	/* what the child is not to have */
+	NR_OWN_CAUSE
+};
+extern bool cow_tables_off;	/* command line: no fork shares tables */
+struct mm *mm_fork(struct mm *parent);		/* ERR_PTR(-ENOMEM) */
 void mm_get(struct mm *mm);			/* one more user */
 /*
  * Sleeps; the last one unmaps all. A task that gives up its own address space has loaded another
@@ -162,7 +181,8 @@ enum fault_result {
 	FAULT_SEGV_ACCERR,
 	FAULT_BUS,
 	FAULT_OOM,
-	FAULT_KILLED
+	FAULT_KILLED,
+	FAULT_SHARED	/* within mm only: the path has to be our own (mm/cow.c) */
 };
 struct fault { u64 addr; bool write, exec, user_mode; };
 /* Takes mm->lock for reading. Counts minor and major faults into *major. */
@@ -204,7 +224,12 @@ i64 mm_map_kernel(struct mm *mm, u64 addr, const void *kaddr, u64 npages, u32 vm
 struct vma *mm_find_vma(struct mm *mm, u64 addr);
 struct vma *mm_first_vma_from(struct mm *mm, u64 addr);	/* the first that ends above addr */
 struct vma *mm_next_vma(const struct vma *v);			/* by address, or NULL; lock held */
-u64 mm_rss(const struct mm *mm);				/* pages */
+/*
+ * Resident pages; what was taken from shared tables may still be among them, unlike the second's,
+ * by kind, which takes longer. lock held for reading.
+ */
+u64 mm_rss(const struct mm *mm);
+void mm_rss_now(const struct mm *mm, u64 n[NR_RSS]);
 /*
  * Copies up to len bytes from (write: to) another process's memory; returns bytes, stops at the
  * first bad page. Breaks COW for writing. -ENOMEM: not a byte, for lack of memory.
@@ -227,6 +252,8 @@ struct vma_usage {
 void mm_vma_usage(struct vma *v, struct vma_usage *u);		/* lock held for reading */
 u64 mm_pagemap_entry(struct mm *mm, u64 addr); /* Linux pagemap word; lock held for reading */
 u64 mm_table_pages(const struct mm *mm);			/* VmPTE in pages */
+/* Those of its tables that others have too, and its own. lock held for reading. */
+void mm_count_tables(const struct mm *mm, u64 *shared, u64 *own);
 
 /* OOM: task/ provides the iteration over processes and the kill. */
 struct oom_ops {

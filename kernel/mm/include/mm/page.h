@@ -44,6 +44,9 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
  * PG_ANON tell. */
 enum page_kind { PAGE_OTHER, PAGE_KMALLOC, PAGE_KVM, PAGE_KSTACK, PAGE_KTABLE, PAGE_EXEC };
 
+/* What resident pages are counted as. */
+enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, NR_RSS };
+
 struct page {
 	u32 flags;
 	u8 order;			/* head: size is 2^order pages */
@@ -56,8 +59,10 @@ struct page {
 		struct { struct page *head; };		/* PG_TAIL */
 		struct {
 			struct spinlock lock;
-			u32 pinned_below;
-		}; /* PG_TABLE: node lock, sticky mark (T4) */
+			u8 pinned_below, gone_below;
+			/* leaves by kind that were taken from the shared table; its owners count them */
+			u16 gone[NR_RSS];
+		}; /* PG_TABLE: node lock, sticky marks (T4; pt/share.c) */
 	};
 	union {
 		struct {

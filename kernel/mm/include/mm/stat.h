@@ -43,6 +43,13 @@ enum mem_stat {
 	STAT_BLOCK_KEPT,
 	STAT_BLOCK_APART,
 	STAT_BLOCK_APART_END = STAT_BLOCK_APART + 7,
+	/* tables that were shared: copied, at levels 1 to 3; leaf tables of those, by enum own_cause;
+	 * taken back by the last owner; forks that shared */
+	STAT_COW_TABLE_COPIED,
+	STAT_COW_CAUSE = STAT_COW_TABLE_COPIED + 3,
+	STAT_COW_TABLE_TAKEN = STAT_COW_CAUSE + 9,
+	STAT_COW_FORK,
+	STAT_COW_PIN, /* pages copied for a child since they were pinned */
 	STAT_PGACTIVATE,
 	STAT_PGDEACTIVATE,
 	STAT_PGREFILL,

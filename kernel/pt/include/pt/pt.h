@@ -10,8 +10,10 @@
  * Who may follow table pointers. Tables are linked in at any time by whoever holds mm->lock for
  * reading or writing (under the parent's node lock), and unlinked only with mm->lock held for
  * writing, for address ranges that no VMA covers and that no mapping's VMA list reaches any more.
- * So a walk is safe without any node lock while the walker holds mm->lock, or holds the vma_lock of
- * a mapping whose list has a VMA that covers the address (reverse map). Leaf entries are read and
+ * So a walk is safe without any node lock while the walker holds mm->lock, or holds path_lock and
+ * the vma_lock of a mapping whose list has a VMA that covers the address, or rmap_lock (reverse map).
+ * A table that has several owners gives way to one of our own (a break, pt/share.c) with mm->lock
+ * held for writing and path_lock held. Leaf entries are read and
  * changed under the node lock of the table that they are in; a lockless look at one is a hint to be
  * checked again under it. A block entry may become a table (pt_split_at) at any time, under the
  * node lock; a table becomes a block only with mm->lock held for writing.
@@ -47,8 +49,16 @@ static inline u32 pt_pages(int level) { return 1u << (9u * (u32)(3 - level)); } 
 
 struct pt_tree {
 	pte_t *root;			/* linear-map address of the level-0 table */
+	bool may_share;			/* a table has been shared at some time; mm->lock */
+	/*
+	 * The path to what VMAs cover does not change while it is held: for walks without mm->lock.
+	 * A break takes it, so does fork in the parent. Order: before node locks.
+	 */
+	struct spinlock path_lock;
 	u64 asid;			/* generation and number; pt/asid.c */
 	u64 nr_tables;			/* pages of tables, atomic */
+	/* tables that became ours by a copy, by level - 1, and by being taken back; mm->lock written */
+	u64 copied[3], taken;
 	u64 breaking;			/* blocks that are none until their tables are set, atomic */
 	/* mask of CPUs that have had it loaded since its ASID was given, atomic: statistics */
 	u64 cpus;
@@ -94,20 +104,29 @@ static inline pte_t *pt_leaf_table(const struct pt_tree *pt, u64 va)
 	return t;
 }
 /*
- * The entry that maps va, or the first one on the way that is none; *level: where it is. mm->lock
- * or a mapping's vma_lock as above.
+ * The entry that maps va, or the first one on the way that is none; *level: where it is; *shared:
+ * the way there is not our own. mm->lock or a mapping's vma_lock as above.
  */
-static inline pte_t *pt_entry(const struct pt_tree *pt, u64 va, int *level)
+static inline pte_t *pt_entry_path(const struct pt_tree *pt, u64 va, int *level, bool *shared)
 {
-	pte_t *t = pt->root;
+	pte_t *t = pt->root, way = pte_none();
 
 	for (*level = 0;; ++*level) {
 		pte_t *e = &t[pt_index(va, *level)], now = pte_load(e);
 
-		if (pte_kind(now, *level) != PTE_TABLE)
+		if (pte_kind(now, *level) != PTE_TABLE) {
+			*shared = pte_table_ro(way);
 			return e;
+		}
+		way.v |= now.v;
 		t = pt_table_of(now);
 	}
+}
+static inline pte_t *pt_entry(const struct pt_tree *pt, u64 va, int *level)
+{
+	bool shared;
+
+	return pt_entry_path(pt, va, level, &shared);
 }
 /*
  * The table of level (1 to 3) that covers va, made where missing. NULL: no memory; ERR_PTR(-EEXIST):
@@ -121,6 +140,21 @@ pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level);
  * mark on.
  */
 void pt_mark_pinned(const struct pt_tree *pt, u64 va);
+
+/* The first entry of table from i on that is not none, or end. */
+static inline u32 pt_skip_none(const pte_t *table, u32 i, u32 end)
+{
+	for (; i < end; i++) {
+		const pte_t *e = &table[i];
+
+		if (!(i % 8) && i + 8 <= end &&
+		    !(e[0].v | e[1].v | e[2].v | e[3].v | e[4].v | e[5].v | e[6].v | e[7].v))
+			i += 7;
+		else if (!pte_is_none(*e))
+			break;
+	}
+	return i;
+}
 
 /* Entries in use of the table whose node is locked. */
 static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
@@ -141,20 +175,47 @@ struct pt_leaf_ops {
 	i32 (*copy)(pte_t *from, pte_t *to, u32 n, int level, void *arg);
 	/* The leaves among n entries of a table that nobody can reach any more lose what they hold. */
 	void (*drop)(pte_t *p, u32 n, int level, void *arg);
+	/*
+	 * So many leaves of each kind, of so many pages each, were taken from a table while it was
+	 * shared; the tree that leaves it, or has it alone now, counts them no more.
+	 */
+	void (*gone)(const u16 n[NR_RSS], u32 pages, void *arg);
+	/* pt_share passes over these n entries of the parent: they were its caller's to copy. */
+	void (*passed)(pte_t *p, u32 n, int level, void *arg);
 };
 /*
- * child, empty, gets what parent has, all of it shared; both are ours to change. The caller
- * invalidates the parent's ASID before the child runs.
+ * child gets what parent has, all of it shared, but for what it has tables of its own for: what is
+ * pinned, which the caller has copied. mm->lock of parent held for writing, its path_lock held; the
+ * child does not run. The caller invalidates the parent's ASID before it does.
  */
-void pt_share(struct pt_tree *child, struct pt_tree *parent);
+void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_leaf_ops *ops,
+	      void *arg);
 /*
  * Every table that maps a part of [start, end) becomes the tree's own, as far as there are tables.
  * mm->lock held for writing. 0 or -ENOMEM: some may be. Sleeps.
  */
 int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops,
 	   void *arg) __must_check;
-/* No table on the way to va is shared, or was and has not been taken back. */
-bool pt_is_own(const struct pt_tree *pt, u64 va);
+/* Tables that others have too, and the tree's own; the root is. mm->lock held. */
+void pt_count_tables(const struct pt_tree *pt, u64 *shared, u64 *own);
+/* The sum of that over the tree's shared tables, in pages. mm->lock held. */
+void pt_gone(const struct pt_tree *pt, i64 sum[NR_RSS]);
+/*
+ * How many trees see what maps va by the table it is in: the product of the references on the way.
+ * Of tables that were copied above it some owners may be missing. As pt_entry.
+ */
+u32 pt_owners(const struct pt_tree *pt, u64 va);
+/* No table that maps a part of [start, end) is shared, or was and has not been taken back. */
+bool pt_range_own(const struct pt_tree *pt, u64 start, u64 end);
+static inline bool pt_is_own(const struct pt_tree *pt, u64 va)
+{
+	return pt_range_own(pt, va, va + 1);
+}
+/*
+ * n leaves of a kind were taken from the shared table of node, which maps va: its owners learn of it
+ * when they have it alone or leave it. Node locked, path_lock held.
+ */
+void pt_count_gone(const struct pt_tree *pt, struct page *node, u64 va, enum rss_kind kind, u32 n);
 /*
  * The tree goes, and of what it refers to that which nobody else does. No CPU has it loaded, its
  * ASID has been invalidated.
@@ -174,11 +235,15 @@ enum pt_cause {
 	PT_CUT,		/* a VMA begins or ends inside */
 	NR_PT_CAUSE
 };
-/* The contiguous block that p, the entry of va, is in becomes 16 entries. Node locked. */
-void pt_unfold(struct pt_tree *pt, pte_t *p, u64 va, enum pt_cause why);
+/*
+ * The contiguous block that p, the entry of va, is in becomes 16 entries. shared: of a table that
+ * may have several owners. Node locked.
+ */
+void pt_unfold(struct pt_tree *pt, pte_t *p, u64 va, bool shared, enum pt_cause why);
 /*
  * If a 2 MiB block maps va and does not begin there, it becomes a table; no block can appear there
- * while mm->lock is held. 0 or -ENOMEM. mm->lock held for reading or writing. Sleeps.
+ * while mm->lock is held. 0, -ENOMEM, or -EBUSY: it has several owners. mm->lock held for reading or
+ * writing. Sleeps.
  */
 int pt_split_at(struct pt_tree *pt, u64 va, enum pt_cause why) __must_check;
 /* As above, also if the block begins at va. */
@@ -194,6 +259,7 @@ struct pt_walk {
 	int level;		/* 3: entries of any kind; 1 or 2: block entries only */
 	enum pt_cause why;
 	bool edit;
+	bool shared;		/* the current stretch's table is not (known to be) the tree's own */
 	struct page *node;
 };
 /* A walk that looks. At level 3 the first and last entries may be parts of contiguous blocks. */
@@ -276,6 +342,11 @@ pte_t pt_run_leaf(enum pt_use use, bool shared, pte_t first, const struct pt_run
  * before (or it was the same). Publishes nothing: pte_publish.
  */
 void set_ptes(pte_t *p, pte_t first, u32 n, int level);
+/*
+ * The same, with contiguous blocks where the n leaves from *from on have them, and nowhere else: for
+ * a table that takes the other's place (no translation may change its size then).
+ */
+void set_ptes_like(pte_t *p, const pte_t *from, pte_t first, u32 n, int level);
 /* How many contiguous blocks set_ptes makes of that. */
 u32 pt_blocks_of(const pte_t *p, pte_t first, u32 n, int level);
 /*
@@ -322,6 +393,7 @@ struct pt_gather {
 	struct pt_tree *pt;
 	bool full; /* the whole tree goes and no CPU uses it: freed at once, no invalidation */
 	bool tables_changed;
+	bool shared;	/* what was gathered may be in the TLB under other trees' ASIDs, too */
 	u64 stride;		/* bytes of the smallest leaf gathered */
 	u64 start, end;		/* what has to be invalidated; start >= end: nothing */
 	u32 nr;
@@ -333,7 +405,7 @@ static inline void pt_gather_init(struct pt_gather *g, struct pt_tree *pt, bool 
 {
 	g->pt = pt;
 	g->full = full;
-	g->tables_changed = false;
+	g->tables_changed = g->shared = false;
 	g->stride = ~0ull;
 	g->start = ~0ull;
 	g->end = 0;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copying leaves from one table to another, by runs: what fork does eagerly, and what a break does
+ * with a table that it copies. Whoever runs on the old table may write through its TLB entries until
+ * the caller has invalidated. A private page becomes read-only and loses its exclusive mark on both
+ * sides (T3); a leaf of a file may be written where its mapping is shared, and is copied as it is,
+ * but clean: what was written is noted once. The old leaves are made read-only first and read then:
+ * a write through one may make it dirty until that moment.
+ */
+#include "internal.h"
+
+static inline void count(struct leaf_copy *c, const struct folio *f, u32 pages)
+{
+	c->n[rss_kind(f)] += pages;
+}
+
+/*
+ * A run of a large folio's pages: references, then the old entries, then the new ones; what may
+ * differ inside it says pt/rule.c. Both nodes locked. Returns its length.
+ */
+static __noinline u32 copy_run(struct leaf_copy *c, pte_t *from, pte_t *to, u32 max, int level)
+{
+	u32 left;
+	pte_t e = pte_load(from);
+	struct folio *f = leaf_folio(e, &left);
+	bool shared = !page_test(&f->page, PG_ANON);
+	u32 ignore = pt_may_differ(PT_USE_COPY, shared);
+	struct pt_run r = pt_run_of(from, run_limit(left, max, level), level, ignore);
+
+	folio_map(f, r.n * pt_pages(level));
+	count(c, f, r.n * pt_pages(level));
+	if (level < 3 && shared)
+		file_block_mapped(f, (i32)r.n);
+	if (!shared) {
+		c->wrprotected |= wrprotect_ptes(from, r.n, true);
+		r = pt_run_of(from, r.n, level, ignore);
+	}
+	set_ptes_like(to, from, pt_run_leaf(PT_USE_COPY, shared, e, &r), r.n, level);
+	return r.n;
+}
+
+/*
+ * Leaves that hardware has nothing to add to, of private pages, all of one size: in loops that hold
+ * nothing else, so that their constants stay in registers. Both nodes locked. Entries done, perhaps
+ * 0; *any_write: one of them could be written.
+ */
+static __always_inline u32 copy_alike(pte_t *from, pte_t *to, u32 n, bool *any_write, u32 pages)
+{
+	pte_t *p = from, *end = from + n;
+	u64 written = 0;
+
+	for (; p < end; p++, to++) {
+		pte_t e = pte_load(p);
+		struct folio *f = plain_folio(e, 1, pages);
+
+		if (!f)
+			break;
+		folio_map(f, pages);
+		if (pte_write(e)) {
+			written |= e.v;
+			e = pte_dirty_to_read_only(e);
+			pte_set(p, e);
+		}
+		pte_set(to, e);
+	}
+	*any_write |= written;
+	return (u32)(p - from);
+}
+static __noinline u32 copy_plain(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	return copy_alike(from, to, n, any_write, 1);
+}
+static __noinline u32 copy_blocks(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	u32 done = copy_alike(from, to, n, any_write, pt_pages(2));
+
+	mem_stat_add(STAT_BLOCK_KEPT, done);
+	mem_stat_add(STAT_BLOCK_MADE, done);
+	return done;
+}
+static __noinline u32 copy_conts(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	u32 i;
+
+	for (i = 0; i + CONT_PTES <= n; i += CONT_PTES) {
+		pte_t e = pte_load(&from[i]);
+		struct folio *f = plain_folio(e, CONT_PTES, CONT_PTES);
+
+		if (!f)
+			break;
+		folio_map(f, CONT_PTES);
+		if (pte_write(e)) {
+			*any_write = true;
+			pte_set_runs(&from[i], &to[i], pte_dirty_to_read_only(e), CONT_PTES);
+		} else {
+			pte_set_run(&to[i], e, CONT_PTES);
+		}
+	}
+	mem_stat_add(STAT_CONT_KEPT, i / CONT_PTES);
+	mem_stat_add(STAT_CONT_MADE, i / CONT_PTES);
+	return i;
+}
+/* What of the above fits the entry at from. */
+static inline u32 copy_easy(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, int level, pte_t e)
+{
+	u32 done, pages = 1;
+
+	if (level == 2) {
+		done = copy_blocks(from, to, n, &c->wrprotected);
+		pages = pt_pages(2);
+	} else if (pte_cont(e)) {
+		done = copy_conts(from, to, n, &c->wrprotected);
+	} else {
+		done = copy_plain(from, to, n, &c->wrprotected);
+	}
+	c->n[RSS_ANON] += (i64)done * pages;
+	return done;
+}
+
+/* Any one page that is a folio. */
+static void copy_one(struct leaf_copy *c, pte_t *from, pte_t *to, pte_t e, struct folio *f)
+{
+	pte_t n;
+
+	folio_map(f, 1);
+	count(c, f, 1);
+	if (!page_test(&f->page, PG_ANON)) {
+		pte_store(to, pte_mkclean(e));
+		return;
+	}
+	do {
+		n = pte_wrprotect(pte_clear_exclusive(e));
+	} while (n.v != e.v && !pte_replace(from, &e, n));
+	c->wrprotected |= pte_write(e);
+	pte_store(to, n);
+}
+
+u32 copy_leaves(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, int level, i32 *set)
+{
+	const i32 all = *set + pt_node(from)->mapcount.v;	/* no more are there */
+	u32 i, run;
+
+	for (i = pt_skip_none(from, 0, n); i < n; i = pt_skip_none(from, i + run, n)) {
+		pte_t e = pte_load(&from[i]);
+		struct page *p;
+
+		run = 1;
+		if (unlikely(pte_kind(e, level) != PTE_LEAF))
+			break;
+		p = pfn_to_page(pte_pfn(e));
+		run = copy_easy(c, &from[i], &to[i], n - i, level, e);
+		if (!run) {
+			run = 1;
+			if (pte_special(e))
+				pte_store(&to[i], e);
+			else if (page_test(p, PG_TAIL) || p->order)
+				run = copy_run(c, &from[i], &to[i], n - i, level);
+			else
+				copy_one(c, &from[i], &to[i], e, (struct folio *)p);
+		}
+		*set += (i32)run;
+		if (*set == all)
+			return n;
+	}
+	return i;
+}
