@@ -121,11 +121,12 @@ static ssize_t store_drop_caches(const char *buf, size_t n, void *arg)
 static ssize_t store_compact(const char *buf, size_t n, void *arg)
 {
 	u64 v;
+	int err;
 
 	if (sysctl_parse(buf, &v) || v != 1)
 		return -EINVAL;
-	compact_memory();
-	return (ssize_t)n;
+	err = compact_memory();
+	return err ? err : (ssize_t)n;
 }
 
 static int show_min_free(struct seq *s, void *arg)

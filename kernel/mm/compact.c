@@ -251,16 +251,32 @@ bool compact_gently(u32 order)
 	return false;
 }
 
-void compact_memory(void)
+/* All memory, for blocks of the order; ends early for a signal that kills. */
+static void compact_all(u32 order)
 {
-	mutex_lock(&compact_mutex);
-	drain_free_lists();
-	for (u32 order = LARGEST; order >= SMALLEST; order--)
-		for (pfn_t pfn = 0; may_gain(order) && next_range(&pfn, order);
-		     pfn += 1ull << order) {
-			if (is_worth_it(pfn, order))
-				make_block(pfn, order);
-			cond_resched();
-		}
+	for (pfn_t pfn = 0; may_gain(order) && next_range(&pfn, order); pfn += 1ull << order) {
+		if (is_worth_it(pfn, order))
+			make_block(pfn, order);
+		cond_resched();
+		if (sleep_interrupted(SLEEP_KILLABLE))
+			return;
+	}
+}
+
+int compact_memory(void)
+{
+	static u64 begun;		/* under compact_mutex */
+	u64 before = READ_ONCE(begun);
+	int err = mutex_lock_interruptible(&compact_mutex);
+
+	if (err)
+		return err;
+	if (begun == before) {		/* else all of it has been done while we waited */
+		WRITE_ONCE(begun, begun + 1);
+		drain_free_lists();
+		compact_all(LARGEST);
+		compact_all(SMALLEST);
+	}
 	mutex_unlock(&compact_mutex);
+	return 0;
 }

@@ -23,9 +23,11 @@ u64 shrink_slabs(u32 priority);
 /* Drops all clean page cache that nobody uses. Returns the number of pages. Sleeps. */
 u64 drop_page_cache(void);
 
-/* Moves private memory together: free blocks of 2 MiB where there can be some, then smaller ones, down
- * to 64 KiB. Sleeps. */
-void compact_memory(void);
+/*
+ * Moves private memory together: free blocks of 2 MiB where there can be some, then of 64 KiB. Sleeps.
+ * 0, or -ERESTARTSYS: a signal came while it was somebody else's turn.
+ */
+int compact_memory(void) __must_check;
 
 void kswapd_main(void *unused);			/* the thread; does not return */
 
