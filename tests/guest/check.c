@@ -219,6 +219,84 @@ void *check_shared(size_t len)
 	return anon(len, MAP_SHARED);
 }
 
+void *check_aligned(size_t len, size_t align)
+{
+	char *all = mmap(NULL, len + 2 * align, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), *p;
+
+	if (all == MAP_FAILED)
+		FAIL("mmap %zu: %s", len, strerror(errno));
+	p = (char *)(((uintptr_t)all + align) & ~(align - 1));
+	OK(mprotect(p, len, PROT_READ | PROT_WRITE));
+	return p;
+}
+
+long check_number(const char *path, const char *name)
+{
+	size_t n = name ? strlen(name) : 0;
+	FILE *f = fopen(path, "r");
+	bool found = false;
+	char line[512];
+	long v = 0;
+
+	if (!f)
+		FAIL("open %s: %s", path, strerror(errno));
+	while (!found && fgets(line, sizeof line, f)) {
+		found = !name || (!strncmp(line, name, n) && (line[n] == ':' || line[n] == ' '));
+		if (found)
+			v = atol(line + n + !!name);
+	}
+	fclose(f);
+	if (!found)
+		FAIL("no %s in %s", name ?: "number", path);
+	return v;
+}
+
+long check_smaps(const void *p, const char *name)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	size_t n = strlen(name);
+	uintptr_t start, end;
+	bool here = false;
+	char line[512];
+	long kb = -1;
+
+	CHECK(f);
+	while (kb < 0 && fgets(line, sizeof line, f))
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = start <= (uintptr_t)p && (uintptr_t)p < end;
+		else if (here && !strncmp(line, name, n) && line[n] == ':')
+			kb = atol(line + n + 1);
+	fclose(f);
+	return kb;
+}
+
+int check_put(const char *path, const char *text)
+{
+	int fd = OK(open(path, O_WRONLY)), err = 0;
+	ssize_t n = write(fd, text, strlen(text));
+
+	if (n < 0)
+		err = errno;
+	else
+		CHECK_EQ(n, strlen(text));
+	close(fd);
+	return err;
+}
+
+const char *check_chosen(const char *path, char *buf, size_t size)
+{
+	char *from, *to;
+
+	check_read_file(path, buf, size);
+	from = strchr(buf, '[');
+	to = from ? strchr(from, ']') : NULL;
+	if (!to)
+		FAIL("%s: %s", path, buf);
+	*to = 0;
+	return from + 1;
+}
+
 void check_become(uid_t uid, gid_t gid)
 {
 	OK(setgroups(0, NULL));

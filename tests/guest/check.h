@@ -158,6 +158,17 @@ void *check_anon(size_t len);
 void *check_shared(size_t len);
 /* Drops to this uid and gid for good, all capabilities gone. */
 void check_become(uid_t uid, gid_t gid);
+/* Private anonymous memory at a multiple of align (a power of two); what lies around it stays free. */
+void *check_aligned(size_t len, size_t align);
+/* The number behind "NAME:" or "NAME " at the beginning of a line of the file, which must have one;
+   name NULL: the number that the file begins with. */
+long check_number(const char *path, const char *name);
+/* Kilobytes of field NAME of the VMA around p in smaps (or the number that the field has), -1: none. */
+long check_smaps(const void *p, const char *name);
+/* Writes the text at once into a file that is there. Returns 0 or what errno is then. */
+int check_put(const char *path, const char *text);
+/* The word in brackets of a file of words to choose from, in buf. */
+const char *check_chosen(const char *path, char *buf, size_t size);
 
 /* A fault that check_touch() caught; sig is 0 if there was none. */
 struct check_fault {
@@ -166,7 +177,7 @@ struct check_fault {
 };
 
 struct check_fault check_read(const volatile void *p);
-struct check_fault check_write(volatile void *p);	/* stores the byte it finds, or 1 */
+struct check_fault check_write(volatile void *p);	/* stores 1 */
 struct check_fault check_exec(const void *p);		/* calls it as a function */
 
 #define CHECK_FAULT(expr, want_sig, want_code, want_addr)			\

@@ -16,9 +16,6 @@
 #include <linux/close_range.h>
 #include <linux/openat2.h>
 
-#ifndef RENAME_EXCHANGE
-#define RENAME_EXCHANGE 2
-#endif
 
 static unsigned rnd(unsigned *s) { return (*s = *s * 1103515245 + 12345) >> 8; }
 

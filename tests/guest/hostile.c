@@ -26,16 +26,7 @@
 #include <ucontext.h>
 
 
-/* A number of /proc/meminfo, in KiB. */
-static long meminfo(const char *field)
-{
-	char text[4096], *at;
-
-	check_read_file("/proc/meminfo", text, sizeof text);
-	at = strstr(text, field);
-	CHECK(at);
-	return atol(at + strlen(field));
-}
+static long meminfo(const char *name) { return check_number("/proc/meminfo", name); }
 
 /* --- the kernel's memory ------------------------------------------------------------------- */
 
@@ -791,14 +782,14 @@ TEST(senders_that_closed_leave_nothing)
 	while (sendto(s, "x", 1, 0, (void *)&a, len) == 1)
 		;
 	CHECK_EQ(errno, EAGAIN);
-	before = meminfo("\nSlab:");
+	before = meminfo("Slab");
 	for (int i = 0; i < 20000; i++) {
 		s = OK(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0));
 		ERR(sendto(s, "x", 1, 0, (void *)&a, len), EAGAIN);
 		close(s);
 	}
 	check_sleep_ms(100);
-	after = meminfo("\nSlab:");
+	after = meminfo("Slab");
 	CHECK_LE(after - before, 4096);
 }
 
@@ -832,7 +823,7 @@ TEST(socket_buffers_are_limited)
 {
 	static char buf[16000];
 	struct rlimit l = { 4000, 4000 };
-	long total = meminfo("MemTotal:"), sent = 0;
+	long total = meminfo("MemTotal"), sent = 0;
 	int fd[3900], n = 0, err = 0;
 
 	if (!check_on_tine())
@@ -1013,7 +1004,7 @@ TEST(stacks_of_the_dead)
 	pthread_t t;
 
 	check_sleep_ms(100);
-	before = meminfo("\nKernelStack:");
+	before = meminfo("KernelStack");
 	OK(pipe(go));
 	OK(pipe(go + 2));
 	for (int i = 0; i < DEAD; i++) {
@@ -1025,7 +1016,7 @@ TEST(stacks_of_the_dead)
 		pthread_join(t, NULL);
 	}
 	check_sleep_ms(200);
-	after = meminfo("\nKernelStack:");
+	after = meminfo("KernelStack");
 	CHECK_LE(after - before, DEAD * 16 / 2);
 }
 
@@ -1089,10 +1080,10 @@ TEST(memory_of_the_dead)
 	CHECK_EQ(sigwait(&set, &sig), 0);
 	snprintf(name, sizeof name, "/proc/%d/mem", pid);
 	fd = OK(open(name, O_RDONLY));
-	before = meminfo("\nMemFree:");
+	before = meminfo("MemFree");
 	OK(kill(pid, SIGKILL));
 	waitpid(pid, NULL, 0);
-	for (int i = 0; i < 100 && (after = meminfo("\nMemFree:")) - before < SIZE / 2048; i++)
+	for (int i = 0; i < 100 && (after = meminfo("MemFree")) - before < SIZE / 2048; i++)
 		check_sleep_ms(20);
 	CHECK_GE(after - before, SIZE / 2048);
 	CHECK_EQ(pread(fd, name, 1, 4096), 0);

@@ -6,11 +6,6 @@
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
 TEST(dontneed_anon)
 {
 	char *p = check_anon(4 * PAGE);

@@ -11,27 +11,10 @@
 #define MIB (1L << 20)
 #define MAP(...) ((char *)OK(mmap(NULL, __VA_ARGS__)))
 
-/* A line of /proc/meminfo in KiB. */
-static long meminfo(const char *name)
-{
-	static char buf[8192];
-	char *p;
-
-	check_read_file("/proc/meminfo", buf, sizeof buf);
-	p = strstr(buf, name);
-	CHECK(p);
-	return atol(p + strlen(name) + 1);
-}
-
+static long meminfo(const char *name) { return check_number("/proc/meminfo", name); }
 static long committed(void) { return meminfo("Committed_AS"); }
 
-static long number(const char *path)
-{
-	char buf[64];
-
-	check_read_file(path, buf, sizeof buf);
-	return atol(buf);
-}
+static long number(const char *path) { return check_number(path, NULL); }
 
 /* Linux's sum lags behind by what each CPU keeps to itself. */
 static bool about(long a, long b) { return labs(a - b) <= 2048; }

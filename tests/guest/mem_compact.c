@@ -12,28 +12,7 @@
 #define BLOCK (2ul << 20)
 #define COMPACT "/proc/sys/vm/compact_memory"
 
-#ifndef MADV_HUGEPAGE
-#define MADV_HUGEPAGE 14
-#define MADV_NOHUGEPAGE 15
-#endif
-
-static long field(const char *path, const char *name)
-{
-	static char buf[1 << 16];
-	char *at;
-
-	check_read_file(path, buf, sizeof buf);
-	at = strstr(buf, name);
-	return at ? atol(at + strlen(name)) : -1;
-}
-
-static void compact(void)
-{
-	int fd = OK(open(COMPACT, O_WRONLY));
-
-	CHECK_EQ(write(fd, "1", 1), 1);
-	close(fd);
-}
+static void compact(void) { CHECK_EQ(check_put(COMPACT, "1"), 0); }
 
 static void need_compaction(void)
 {
@@ -66,16 +45,14 @@ static void check_scattered(char *m, size_t pages)
 /* How many of n blocks a program gets as such. */
 static size_t get_blocks(size_t n)
 {
-	char *m = mmap(NULL, (n + 1) * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0), *at = (char *)(((uintptr_t)m + BLOCK - 1) & ~(BLOCK - 1));
+	char *at = check_aligned(n * BLOCK, BLOCK);
 	long kb;
 
-	CHECK(m != MAP_FAILED);
 	OK(madvise(at, n * BLOCK, MADV_HUGEPAGE));
 	for (size_t i = 0; i < n; i++)
 		at[i * BLOCK] = 1;
-	kb = field("/proc/self/smaps_rollup", "AnonHugePages:");
-	OK(munmap(m, (n + 1) * BLOCK));
+	kb = check_number("/proc/self/smaps_rollup", "AnonHugePages");
+	OK(munmap(at, n * BLOCK));
 	return (size_t)kb / (BLOCK >> 10);
 }
 
@@ -87,7 +64,7 @@ TEST_TIMEOUT(makes_blocks, 120)
 	need_compaction();
 	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
 		SKIP("no large folios here");
-	free_kb = (size_t)field("/proc/meminfo", "MemFree:");
+	free_kb = (size_t)check_number("/proc/meminfo", "MemFree");
 	pages = (free_kb - free_kb / 8) / 4;
 	n = free_kb / 4096;	/* half of what is free; an eighth was not scattered */
 	m = scattered(pages);

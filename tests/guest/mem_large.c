@@ -8,26 +8,11 @@
 #define BLOCK (2ul << 20)
 #define LEN (4 * BLOCK)
 
-#ifndef MADV_HUGEPAGE
-#define MADV_HUGEPAGE 14
-#define MADV_NOHUGEPAGE 15
-#endif
-#ifndef MADV_COLD
-#define MADV_COLD 20
-#define MADV_PAGEOUT 21
-#endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
 /* LEN bytes, aligned to BLOCK, advised to be huge where huge, every page told from the others. */
 static uint64_t *filled(int huge)
 {
-	char *p = mmap(NULL, LEN + BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = check_aligned(LEN, BLOCK);
 
-	CHECK(p != MAP_FAILED);
-	p = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
 	if (huge)
 		madvise(p, LEN, MADV_HUGEPAGE);	/* EINVAL where a kernel has none */
 	for (size_t i = 0; i < LEN; i += PAGE)

@@ -14,30 +14,12 @@
 #ifndef __NR_mseal
 #define __NR_mseal 462
 #endif
-#ifndef __NR_process_mrelease
-#define __NR_process_mrelease 448
-#endif
-#ifndef __NR_pidfd_open
-#define __NR_pidfd_open 434
-#endif
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08
 #endif
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #define PR_GET_MDWE 66
-#endif
-#ifndef PR_SET_THP_DISABLE
-#define PR_SET_THP_DISABLE 41
-#define PR_GET_THP_DISABLE 42
-#endif
-#ifndef MADV_PAGEOUT
-#define MADV_COLD 20
-#define MADV_PAGEOUT 21
-#endif
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#define MADV_KEEPONFORK 19
 #endif
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -272,10 +254,6 @@ TEST(mrelease)
 }
 
 /* --- process_madvise -------------------------------------------------------------------------- */
-
-#ifndef __NR_process_madvise
-#define __NR_process_madvise 440
-#endif
 
 static long advise(int fd, struct iovec *v, size_t n, int advice, unsigned flags)
 {

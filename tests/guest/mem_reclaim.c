@@ -92,19 +92,9 @@ static unsigned long ram_bytes(void)
 	return si.totalram * si.mem_unit;
 }
 
-/* A counter of /proc/vmstat. */
 static unsigned long vmstat(const char *name)
 {
-	static char buf[16384];
-	size_t len = strlen(name);
-
-	check_read_file("/proc/vmstat", buf, sizeof(buf));
-	for (char *line = buf; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, name, len) && line[len] == ' ')
-			return strtoul(line + len, NULL, 10);
-	}
-	FAIL("no %s in vmstat", name);
+	return (unsigned long)check_number("/proc/vmstat", name);
 }
 
 /* Reads [off, off + len) in large pieces; the first word of each page is checked. */
@@ -280,25 +270,6 @@ TEST(drop_caches)
 }
 
 /* --- advice ---------------------------------------------------------------------------------- */
-/* Kilobytes of a field of the mapping at p in smaps. */
-static unsigned long smaps_kb(const void *p, const char *field)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512];
-	bool here = false;
-	unsigned long start, end, kb = 0;
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			here = start <= (unsigned long)p && (unsigned long)p < end;
-		else if (here && !strncmp(line, field, strlen(field)))
-			kb = strtoul(line + strlen(field), NULL, 10);
-	}
-	fclose(f);
-	return kb;
-}
-
 TEST(free_is_lazy)
 {
 	unsigned long n = 256, kept = 0;
@@ -309,9 +280,9 @@ TEST(free_is_lazy)
 	for (unsigned long i = 0; i < n; i++)
 		kept += p[i * PAGE] == 1;
 	CHECK_GE(kept, n / 2);	/* nobody wanted the memory */
-	CHECK_GE(smaps_kb(p, "LazyFree:"), n / 2 * PAGE / 1024);
+	CHECK_GE(check_smaps(p, "LazyFree"), n / 2 * PAGE / 1024);
 	memset(p, 2, n * PAGE);
-	CHECK_EQ(smaps_kb(p, "LazyFree:"), 0);
+	CHECK_EQ(check_smaps(p, "LazyFree"), 0);
 	for (unsigned long i = 0; i < n; i++)
 		CHECK_EQ(p[i * PAGE], 2);
 }
@@ -468,10 +439,10 @@ TEST(large_folios_of_a_file)
 
 	CHECK_EQ(*(volatile uint64_t *)(p + 5 * PAGE), off + 5 * PAGE);
 	CHECK_EQ(pages_made(), made + 16);	/* text: the block around it */
-	CHECK_EQ(smaps_kb(p, "Rss:"), 64);
-	CHECK_EQ(smaps_kb(p, "ContPte:"), 64);
+	CHECK_EQ(check_smaps(p, "Rss"), 64);
+	CHECK_EQ(check_smaps(p, "ContPte"), 64);
 	touch_through(p, off, MIB);
-	CHECK_EQ(smaps_kb(p, "ContPte:"), 1024);
+	CHECK_EQ(check_smaps(p, "ContPte"), 1024);
 	OK(mprotect(p + 20 * PAGE, PAGE, PROT_NONE));
 	check_pattern(p, off, 20 * PAGE);
 	CHECK_FAULT(check_read(p + 20 * PAGE), SIGSEGV, SEGV_ACCERR, p + 20 * PAGE);
@@ -515,16 +486,9 @@ static struct dentries dentries(void)
 	return d;
 }
 
-/* A field of /proc/meminfo in kB. */
-static unsigned long meminfo(const char *field)
+static unsigned long meminfo(const char *name)
 {
-	static char buf[8192];
-	char *at;
-
-	check_read_file("/proc/meminfo", buf, sizeof(buf));
-	at = strstr(buf, field);
-	CHECK(at);
-	return strtoul(at + strlen(field), NULL, 10);
+	return (unsigned long)check_number("/proc/meminfo", name);
 }
 
 /* Looks n names up that are there and n that are not: what can be dropped again. */
@@ -561,19 +525,19 @@ TEST_TIMEOUT(names_are_dropped, 60)
 	struct dentries d;
 
 	CHECK_EQ(OK(write(ctl, "2", 1)), 1);
-	slab = meminfo("SReclaimable:");
+	slab = meminfo("SReclaimable");
 	look_for(n);
 	d = dentries();
 	CHECK_GE(d.all, d.unused);
 	CHECK_GE(d.unused, 2 * n);
 	CHECK_GE(d.negative, n);
 	CHECK_GE(inodes(), was + n);
-	CHECK_GE(meminfo("SReclaimable:"), slab + 2 * n * 128 / 1024);
+	CHECK_GE(meminfo("SReclaimable"), slab + 2 * n * 128 / 1024);
 	CHECK_EQ(OK(write(ctl, "2", 1)), 1);
 	CHECK_LE(dentries().unused, 200);
-	for (int i = 0; i < 100 && (meminfo("SReclaimable:") > slab + 200 || inodes() > was + 200); i++)
+	for (int i = 0; i < 100 && (meminfo("SReclaimable") > slab + 200 || inodes() > was + 200); i++)
 		usleep(20000);		/* until nobody can be looking at them */
-	CHECK_LE(meminfo("SReclaimable:"), slab + 200);
+	CHECK_LE(meminfo("SReclaimable"), slab + 200);
 	CHECK_LE(inodes(), was + 200);
 }
 
@@ -589,7 +553,7 @@ TEST_TIMEOUT(names_make_room, 120)
 	check_write_file("/proc/sys/vm/drop_caches", "1");	/* what is wanted comes from names */
 	before = dentries();
 	CHECK_GE(before.unused, 2 * n);
-	len = (meminfo("MemFree:") + meminfo("SReclaimable:") / 2) * 1024;
+	len = (meminfo("MemFree") + meminfo("SReclaimable") / 2) * 1024;
 	p = check_anon(len);
 	for (unsigned long i = 0; i < len; i += PAGE)
 		p[i] = 1;

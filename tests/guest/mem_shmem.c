@@ -24,25 +24,11 @@ static char *path_of(const char *kb)
 	return path;
 }
 
-static int put_word(const char *path, const char *word)
-{
-	int fd = OK(open(path, O_WRONLY)), ret = write(fd, word, strlen(word)) < 0 ? errno : 0;
-
-	close(fd);
-	return ret;
-}
-
 static void get_word(const char *path, char *word, size_t size)
 {
 	char buf[160];
-	char *from, *to;
 
-	check_read_file(path, buf, sizeof buf);
-	from = strchr(buf, '[');
-	to = from ? strchr(from, ']') : NULL;
-	if (!to)
-		FAIL("%s: %s", path, buf);
-	snprintf(word, size, "%.*s", (int)(to - from - 1), from + 1);
+	snprintf(word, size, "%s", check_chosen(path, buf, sizeof buf));
 }
 
 #define NR_SIZES (sizeof sizes / sizeof sizes[0])
@@ -59,11 +45,11 @@ static void with_each(const char *word, void (*fn)(size_t size))
 		get_word(path_of(sizes[i]), was[i], sizeof was[i]);
 	for (unsigned i = 0; i < NR_SIZES && !st; i++) {
 		for (unsigned k = 0; k < NR_SIZES; k++)
-			CHECK_EQ(put_word(path_of(sizes[k]), k == i ? word : "never"), 0);
+			CHECK_EQ(check_put(path_of(sizes[k]), k == i ? word : "never"), 0);
 		st = IN_CHILD(fn(strtoul(sizes[i], NULL, 10) << 10););
 	}
 	for (unsigned i = 0; i < NR_SIZES; i++)
-		CHECK_EQ(put_word(path_of(sizes[i]), was[i]), 0);
+		CHECK_EQ(check_put(path_of(sizes[i]), was[i]), 0);
 	if (st)
 		FAIL("wait status %#x", st);
 }
@@ -77,47 +63,27 @@ TEST(words)
 		SKIP("no large folios of files here");
 	get_word(path_of("64"), was, sizeof was);
 	for (int i = 0; i < 5; i++) {
-		CHECK_EQ(put_word(path_of("64"), words[i]), 0);
+		CHECK_EQ(check_put(path_of("64"), words[i]), 0);
 		get_word(path_of("64"), now, sizeof now);
 		CHECK_STR(now, words[i]);
 	}
-	CHECK_EQ(put_word(path_of("64"), "alway"), EINVAL);
-	CHECK_EQ(put_word(path_of("64"), was), 0);
+	CHECK_EQ(check_put(path_of("64"), "alway"), EINVAL);
+	CHECK_EQ(check_put(path_of("64"), was), 0);
 	get_word(THP "shmem_enabled", was, sizeof was);
-	CHECK_EQ(put_word(THP "shmem_enabled", "inherit"), EINVAL);
-	CHECK_EQ(put_word(THP "shmem_enabled", "within_size"), 0);
+	CHECK_EQ(check_put(THP "shmem_enabled", "inherit"), EINVAL);
+	CHECK_EQ(check_put(THP "shmem_enabled", "within_size"), 0);
 	get_word(THP "shmem_enabled", now, sizeof now);
 	CHECK_STR(now, "within_size");
-	CHECK_EQ(put_word(THP "shmem_enabled", was), 0);
+	CHECK_EQ(check_put(THP "shmem_enabled", was), 0);
 }
 
 /* A file of len bytes mapped where its blocks of 2 MiB lie aligned. */
 static char *map_aligned(int fd, size_t len)
 {
-	char *p = mmap(NULL, len + BIG, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = check_aligned(len, BIG);
 
-	CHECK(p != MAP_FAILED);
-	p = (char *)(((uintptr_t)p + BIG - 1) & ~(BIG - 1));
 	CHECK(mmap(p, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == p);
 	return p;
-}
-
-static long smaps_kb(const void *p, const char *field)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512];
-	unsigned long from, to, start = 0;
-	long kb = -1;
-
-	CHECK(f);
-	while (fgets(line, sizeof line, f))
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			start = from;
-		else if (start == (uintptr_t)p && !strncmp(line, field, strlen(field)) &&
-			 line[strlen(field)] == ':')
-			kb = atol(line + strlen(field) + 1);
-	fclose(f);
-	return kb;
 }
 
 static void check_zero(const char *p, size_t len)
@@ -144,7 +110,7 @@ static void fault_and_cut(size_t size)
 	check_zero(p, len);
 	memset(p, 3, len);
 	if (check_on_tine() && size >= BLOCK)
-		CHECK_EQ(smaps_kb(p, "ContPte") + smaps_kb(p, "ShmemPmdMapped"), (long)(len >> 10));
+		CHECK_EQ(check_smaps(p, "ContPte") + check_smaps(p, "ShmemPmdMapped"), (long)(len >> 10));
 	CHILD_OK(
 		for (size_t i = 0; i < len; i += PAGE)
 			CHECK_EQ(p[i], 3);
@@ -298,6 +264,6 @@ TEST(text_by_default)
 	CHECK_EQ(OK(write(fd, buf, sizeof buf)), sizeof buf);
 	p = map_aligned(fd, BIG);
 	CHECK_EQ(p[BLOCK], 0);
-	CHECK_EQ(smaps_kb(p, "Rss"), 64);
-	CHECK_EQ(smaps_kb(p, "ContPte"), 64);
+	CHECK_EQ(check_smaps(p, "Rss"), 64);
+	CHECK_EQ(check_smaps(p, "ContPte"), 64);
 }

@@ -11,21 +11,13 @@
 #define BLOCK (2ul << 20)
 #define SPLIT "/sys/kernel/debug/split_huge_pages"
 
-#ifndef MADV_HUGEPAGE
-#define MADV_HUGEPAGE 14
-#define MADV_NOHUGEPAGE 15
-#endif
-
 static uint64_t *page_of(char *m, size_t i) { return (uint64_t *)(m + i * PAGE); }
 
-/* n blocks, aligned, of which each page begins with its number + key; NULL: no address space */
+/* n blocks, aligned, of which each page begins with its number + key */
 static char *blocks(size_t n, uint64_t key)
 {
-	char *m = mmap(NULL, (n + 1) * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	char *m = check_aligned(n * BLOCK, BLOCK);
 
-	CHECK(m != MAP_FAILED);
-	m = (char *)(((uintptr_t)m + BLOCK - 1) & ~(BLOCK - 1));
 	madvise(m, n * BLOCK, MADV_HUGEPAGE);
 	for (size_t i = 0; i < n * BLOCK / PAGE; i++)
 		*page_of(m, i) = key + i;
@@ -38,25 +30,7 @@ static void check_pages(char *m, size_t first, size_t n, uint64_t key)
 		CHECK_EQ(*page_of(m, i), key + i);
 }
 
-static long field(const char *path, const char *name)
-{
-	static char buf[1 << 16];
-	char *at;
-
-	check_read_file(path, buf, sizeof buf);
-	at = strstr(buf, name);
-	return at ? atol(at + strlen(name)) : -1;
-}
-
-static void put(const char *path, const char *text)
-{
-	int fd = OK(open(path, O_WRONLY));
-
-	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-static long huge_kb(void) { return field("/proc/self/smaps_rollup", "AnonHugePages:"); }
+static long huge_kb(void) { return check_number("/proc/self/smaps_rollup", "AnonHugePages"); }
 
 static void need_debugfs(void)
 {
@@ -70,7 +44,7 @@ static void split_range(char *m, size_t len, int order)
 
 	snprintf(text, sizeof text, "%d,0x%lx,0x%lx,%d", getpid(), (unsigned long)m,
 		 (unsigned long)m + len, order);
-	put(SPLIT, text);
+	CHECK_EQ(check_put(SPLIT, text), 0);
 }
 
 /* --- what nobody maps goes back --------------------------------------------------------------- */
@@ -84,12 +58,12 @@ static void give_back(void (*unmap)(char *m, size_t len))
 	if (geteuid())
 		SKIP("not root");
 	m = blocks(n, 1);
-	before = field("/proc/meminfo", "MemFree:");
+	before = check_number("/proc/meminfo", "MemFree");
 	for (size_t i = 0; i < n * BLOCK / PAGE; i += 16)
 		unmap(m + (i + 1) * PAGE, 15 * PAGE);
 	for (int tries = 0; tries < 20; tries++) {
-		put("/proc/sys/vm/drop_caches", "2");
-		after = field("/proc/meminfo", "MemFree:");
+		CHECK_EQ(check_put("/proc/sys/vm/drop_caches", "2"), 0);
+		after = check_number("/proc/meminfo", "MemFree");
 		if (after - before >= most)
 			break;
 		usleep(100000);
@@ -125,7 +99,7 @@ TEST(give_back_shared)
 		OK(madvise(m, BLOCK / 2, MADV_DONTNEED));
 		OK(munmap(m + BLOCK, BLOCK / 2));
 		CHECK_EQ(read(go[0], &c, 1), 1);
-		put("/proc/sys/vm/drop_caches", "2");
+		CHECK_EQ(check_put("/proc/sys/vm/drop_caches", "2"), 0);
 		check_pages(m, 256, 256, 1);
 		check_pages(m, 768, 256, 1);
 		CHECK_EQ(*page_of(m, 3), 0);
@@ -184,11 +158,11 @@ TEST(split_zeros)
 	memset(m, 0, 2 * BLOCK);
 	*page_of(m, 5) = 5;
 	*page_of(m, 600) = 600;
-	rss = field("/proc/self/status", "RssAnon:");
+	rss = check_number("/proc/self/status", "RssAnon");
 	if (huge_kb() < (long)(2 * BLOCK >> 10))
 		SKIP("no large folios here");
 	split_range(m, 2 * BLOCK, 0);
-	CHECK_LE(field("/proc/self/status", "RssAnon:"), rss - (long)(BLOCK >> 10));
+	CHECK_LE(check_number("/proc/self/status", "RssAnon"), rss - (long)(BLOCK >> 10));
 	for (size_t i = 0; i < 1024; i++)
 		CHECK_EQ(*page_of(m, i), i == 5 || i == 600 ? i : 0);
 	memset(m, 1, 2 * BLOCK);
@@ -237,7 +211,7 @@ TEST(split_all)
 	char *m = blocks(2, 1);
 
 	need_debugfs();
-	put(SPLIT, "1");
+	CHECK_EQ(check_put(SPLIT, "1"), 0);
 	check_pages(m, 0, 1024, 1);
 	CHECK_EQ(huge_kb(), 0);
 }

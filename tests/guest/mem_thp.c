@@ -15,15 +15,6 @@
 #define BLOCK (2ul << 20)
 #define NR_SIZES 8
 
-#ifndef MADV_HUGEPAGE
-#define MADV_HUGEPAGE 14
-#define MADV_NOHUGEPAGE 15
-#endif
-#ifndef PR_SET_THP_DISABLE
-#define PR_SET_THP_DISABLE 41
-#define PR_GET_THP_DISABLE 42
-#endif
-
 /* --- settings --------------------------------------------------------------------------------- */
 
 static size_t size_kb(int i) { return 16ul << i; }	/* 16 kB to 2048 kB */
@@ -36,38 +27,6 @@ static const char *size_path(int i, const char *file)
 	turn = !turn;
 	snprintf(path[turn], sizeof path[turn], THP "hugepages-%zukB/%s", size_kb(i), file);
 	return path[turn];
-}
-
-static int put_word(const char *path, const char *word)
-{
-	int fd = OK(open(path, O_WRONLY)), ret = 0;
-
-	if (write(fd, word, strlen(word)) < 0)
-		ret = errno;
-	close(fd);
-	return ret;
-}
-
-/* The word in brackets. */
-static const char *get_word(const char *path, char *buf, size_t size)
-{
-	char *from, *to;
-
-	check_read_file(path, buf, size);
-	from = strchr(buf, '[');
-	to = from ? strchr(from, ']') : NULL;
-	if (!to)
-		FAIL("%s: %s", path, buf);
-	*to = 0;
-	return from + 1;
-}
-
-static long get_number(const char *path)
-{
-	char buf[64];
-
-	check_read_file(path, buf, sizeof buf);
-	return atol(buf);
 }
 
 static void need_interface(void)
@@ -89,29 +48,29 @@ static void save(struct settings *s)
 	s->max_none[0] = 0;
 	if (!access(KHUGEPAGED, W_OK)) {
 		check_read_file(KHUGEPAGED, s->max_none, sizeof s->max_none);
-		put_word(KHUGEPAGED, "0");
+		check_put(KHUGEPAGED, "0");
 	}
-	snprintf(s->all, sizeof s->all, "%s", get_word(THP "enabled", buf, sizeof buf));
+	snprintf(s->all, sizeof s->all, "%s", check_chosen(THP "enabled", buf, sizeof buf));
 	for (int i = 0; i < NR_SIZES; i++)
 		snprintf(s->size[i], sizeof s->size[i], "%s",
-			 get_word(size_path(i, "enabled"), buf, sizeof buf));
+			 check_chosen(size_path(i, "enabled"), buf, sizeof buf));
 }
 
 static void restore(const struct settings *s)
 {
-	put_word(THP "enabled", s->all);
+	check_put(THP "enabled", s->all);
 	for (int i = 0; i < NR_SIZES; i++)
-		put_word(size_path(i, "enabled"), s->size[i]);
+		check_put(size_path(i, "enabled"), s->size[i]);
 	if (s->max_none[0])
-		put_word(KHUGEPAGED, s->max_none);
+		check_put(KHUGEPAGED, s->max_none);
 }
 
 /* Size `only` gets the word, all others never. */
 static void set_only(int only, const char *word)
 {
-	CHECK_EQ(put_word(THP "enabled", "madvise"), 0);
+	CHECK_EQ(check_put(THP "enabled", "madvise"), 0);
 	for (int i = 0; i < NR_SIZES; i++)
-		CHECK_EQ(put_word(size_path(i, "enabled"), i == only ? word : "never"), 0);
+		CHECK_EQ(check_put(size_path(i, "enabled"), i == only ? word : "never"), 0);
 }
 
 /* The statements run in a child, and the settings are what they were afterwards. */
@@ -134,25 +93,25 @@ TEST(words)
 
 	WITH_SETTINGS(
 		for (int i = 0; i < 3; i++) {
-			CHECK_EQ(put_word(THP "enabled", words[i]), 0);
-			CHECK_STR(get_word(THP "enabled", buf, sizeof buf), words[i]);
+			CHECK_EQ(check_put(THP "enabled", words[i]), 0);
+			CHECK_STR(check_chosen(THP "enabled", buf, sizeof buf), words[i]);
 		}
-		CHECK_EQ(put_word(THP "enabled", "never\n"), 0);
-		CHECK_STR(get_word(THP "enabled", buf, sizeof buf), "never");
-		CHECK_EQ(put_word(THP "enabled", "inherit"), EINVAL);
-		CHECK_EQ(put_word(THP "enabled", "alway"), EINVAL);
-		CHECK_EQ(put_word(THP "enabled", "alwaysx"), EINVAL);
-		CHECK_EQ(put_word(THP "enabled", "always\nx"), EINVAL);
+		CHECK_EQ(check_put(THP "enabled", "never\n"), 0);
+		CHECK_STR(check_chosen(THP "enabled", buf, sizeof buf), "never");
+		CHECK_EQ(check_put(THP "enabled", "inherit"), EINVAL);
+		CHECK_EQ(check_put(THP "enabled", "alway"), EINVAL);
+		CHECK_EQ(check_put(THP "enabled", "alwaysx"), EINVAL);
+		CHECK_EQ(check_put(THP "enabled", "always\nx"), EINVAL);
 		check_read_file(THP "enabled", buf, sizeof buf);
 		CHECK_STR(buf, "always madvise [never]\n");
 		for (int n = 0; n < NR_SIZES; n++) {
 			const char *path = size_path(n, "enabled");
 
 			for (int i = 0; i < 4; i++) {
-				CHECK_EQ(put_word(path, words[i]), 0);
-				CHECK_STR(get_word(path, buf, sizeof buf), words[i]);
+				CHECK_EQ(check_put(path, words[i]), 0);
+				CHECK_STR(check_chosen(path, buf, sizeof buf), words[i]);
 			}
-			CHECK_EQ(put_word(path, "on"), EINVAL);
+			CHECK_EQ(check_put(path, "on"), EINVAL);
 			check_read_file(path, buf, sizeof buf);
 			CHECK_STR(buf, "always [inherit] madvise never\n");
 		});
@@ -163,13 +122,13 @@ TEST(other_files)
 	char buf[160];
 
 	need_interface();
-	CHECK_EQ(get_number(THP "hpage_pmd_size"), BLOCK);
-	get_word(THP "defrag", buf, sizeof buf);
-	get_word(THP "shmem_enabled", buf, sizeof buf);
-	CHECK_EQ(put_word(THP "defrag", "nonsense"), EINVAL);
-	CHECK_EQ(put_word(THP "shmem_enabled", "nonsense"), EINVAL);
-	CHECK_EQ(put_word(THP "use_zero_page", "7"), EINVAL);
-	CHECK_LE(get_number(THP "use_zero_page"), 1);
+	CHECK_EQ(check_number(THP "hpage_pmd_size", NULL), BLOCK);
+	check_chosen(THP "defrag", buf, sizeof buf);
+	check_chosen(THP "shmem_enabled", buf, sizeof buf);
+	CHECK_EQ(check_put(THP "defrag", "nonsense"), EINVAL);
+	CHECK_EQ(check_put(THP "shmem_enabled", "nonsense"), EINVAL);
+	CHECK_EQ(check_put(THP "use_zero_page", "7"), EINVAL);
+	CHECK_LE(check_number(THP "use_zero_page", NULL), 1);
 	check_become(1000, 1000);
 	ERR(open(THP "enabled", O_WRONLY), EACCES);
 	ERR(open(THP "hugepages-64kB/enabled", O_WRONLY), EACCES);
@@ -177,36 +136,8 @@ TEST(other_files)
 
 /* --- what became of it ------------------------------------------------------------------------ */
 
-/* len bytes that begin at a multiple of BLOCK, nothing else in their VMA or near it. */
-static char *region(size_t len)
-{
-	char *p = mmap(NULL, len + 2 * BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
-
-	CHECK(p != MAP_FAILED);
-	p = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
-	OK(mprotect(p, len, PROT_READ | PROT_WRITE));
-	return p;
-}
-
-/* Field of the VMA that begins at p, in kB, or -1. */
-static long smaps_kb(const void *p, const char *field)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	char line[512];
-	unsigned long from, to, start = 0;
-	long kb = -1;
-
-	CHECK(f);
-	while (fgets(line, sizeof line, f))
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			start = from;
-		else if (start == (uintptr_t)p && !strncmp(line, field, strlen(field)) &&
-			 line[strlen(field)] == ':')
-			kb = atol(line + strlen(field) + 1);
-	fclose(f);
-	return kb;
-}
+/* Nothing else is in its VMA or near it. */
+static char *region(size_t len) { return check_aligned(len, BLOCK); }
 
 /* pagemap's word for the page at p. */
 static uint64_t pagemap(const void *p)
@@ -252,7 +183,7 @@ static void check_one_piece(const char *p, size_t len)
 static void size_as_asked(int i)
 {
 	size_t size = size_kb(i) << 10, len = 4 * BLOCK;
-	long before = get_number(size_path(i, "stats/anon_fault_alloc"));
+	long before = check_number(size_path(i, "stats/anon_fault_alloc"), NULL);
 	char *p = region(len);
 
 	for (size_t at = 0; at < len; at += BLOCK)
@@ -264,14 +195,14 @@ static void size_as_asked(int i)
 			if (p[at + b])
 				FAIL("byte %zu is not zero", at + b);
 	}
-	CHECK_EQ(smaps_kb(p, "Rss") << 10, 4 * size);
-	CHECK_EQ(smaps_kb(p, "AnonHugePages") << 10, size == BLOCK ? 4 * size : 0);
+	CHECK_EQ(check_smaps(p, "Rss") << 10, 4 * size);
+	CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, size == BLOCK ? 4 * size : 0);
 	if (check_on_tine())
-		CHECK_EQ(smaps_kb(p, "ContPte") << 10,
+		CHECK_EQ(check_smaps(p, "ContPte") << 10,
 			 size >= 65536 && size < BLOCK ? 4 * size : 0);
-	CHECK_GE(get_number(size_path(i, "stats/anon_fault_alloc")), before + 4);
-	CHECK_GE(get_number(size_path(i, "stats/nr_anon")), 4);
-	CHECK_EQ(smaps_kb(p, "THPeligible"), 1);
+	CHECK_GE(check_number(size_path(i, "stats/anon_fault_alloc"), NULL), before + 4);
+	CHECK_GE(check_number(size_path(i, "stats/nr_anon"), NULL), 4);
+	CHECK_EQ(check_smaps(p, "THPeligible"), 1);
 	OK(munmap(p, len));
 }
 
@@ -301,39 +232,25 @@ TEST(advice_decides)
 
 		set_only(2, "madvise");
 		p = region(3 * BLOCK);
-		CHECK_EQ(smaps_kb(p, "THPeligible"), 0);
+		CHECK_EQ(check_smaps(p, "THPeligible"), 0);
 		CHECK_EQ(brought(p), PAGE);
 		OK(madvise(p + BLOCK, BLOCK, MADV_HUGEPAGE));
-		CHECK_EQ(smaps_kb(p + BLOCK, "THPeligible"), 1);
+		CHECK_EQ(check_smaps(p + BLOCK, "THPeligible"), 1);
 		CHECK_EQ(brought(p + BLOCK), 65536);
 		set_only(2, "always");
 		CHECK_EQ(brought(p + 65536), 65536);
 		OK(madvise(p + 2 * BLOCK, BLOCK, MADV_NOHUGEPAGE));
-		CHECK_EQ(smaps_kb(p + 2 * BLOCK, "THPeligible"), 0);
+		CHECK_EQ(check_smaps(p + 2 * BLOCK, "THPeligible"), 0);
 		CHECK_EQ(brought(p + 2 * BLOCK), PAGE);
 		set_only(2, "inherit");		/* of "madvise" */
 		CHECK_EQ(brought(p + 2 * 65536), PAGE);
 		CHECK_EQ(brought(p + BLOCK + 65536), 65536);
-		CHECK_EQ(put_word(THP "enabled", "always"), 0);
+		CHECK_EQ(check_put(THP "enabled", "always"), 0);
 		CHECK_EQ(brought(p + 3 * 65536), 65536);
-		CHECK_EQ(put_word(THP "enabled", "never"), 0);
+		CHECK_EQ(check_put(THP "enabled", "never"), 0);
 		CHECK_EQ(brought(p + 4 * 65536), PAGE);
 		CHECK_EQ(brought(p + BLOCK + 2 * 65536), PAGE);
 	);
-}
-
-static long status_number(const char *field)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256];
-	long n = -1;
-
-	CHECK(f);
-	while (fgets(line, sizeof line, f))
-		if (!strncmp(line, field, strlen(field)) && line[strlen(field)] == ':')
-			n = atol(line + strlen(field) + 1);
-	fclose(f);
-	return n;
 }
 
 TEST(prctl_disables)
@@ -342,13 +259,13 @@ TEST(prctl_disables)
 		char *p = region(3 * BLOCK);
 
 		set_only(2, "always");
-		CHECK_EQ(status_number("THP_enabled"), 1);
+		CHECK_EQ(check_number("/proc/self/status", "THP_enabled"), 1);
 		CHECK_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 0);
 		OK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 		CHECK_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
-		CHECK_EQ(status_number("THP_enabled"), 0);
+		CHECK_EQ(check_number("/proc/self/status", "THP_enabled"), 0);
 		CHECK_EQ(brought(p), PAGE);
-		CHECK_EQ(smaps_kb(p, "THPeligible"), 0);
+		CHECK_EQ(check_smaps(p, "THPeligible"), 0);
 		OK(madvise(p + BLOCK, BLOCK, MADV_HUGEPAGE));
 		CHECK_EQ(brought(p + BLOCK), PAGE);
 		CHILD_OK(
@@ -375,7 +292,7 @@ TEST(prctl_except_advised)
 		if (prctl(PR_SET_THP_DISABLE, 1, 2, 0, 0))
 			_exit(0);
 		CHECK_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 3);
-		CHECK_EQ(status_number("THP_enabled"), 1);
+		CHECK_EQ(check_number("/proc/self/status", "THP_enabled"), 1);
 		CHECK_EQ(brought(p), PAGE);
 		OK(madvise(p + BLOCK, BLOCK, MADV_HUGEPAGE));
 		CHECK_EQ(brought(p + BLOCK), 65536);
@@ -393,7 +310,7 @@ TEST(smaller_where_taken)
 		p[5 * PAGE] = 5;
 		OK(madvise(p, 2 * BLOCK, MADV_HUGEPAGE));
 		CHECK_EQ(brought(p), PAGE);
-		CHECK_EQ(put_word(size_path(0, "enabled"), "always"), 0);
+		CHECK_EQ(check_put(size_path(0, "enabled"), "always"), 0);
 		CHECK_EQ(brought(p + 8 * PAGE), 4 * PAGE);
 		CHECK_EQ(brought(p + 4 * PAGE), PAGE);
 		CHECK_EQ(p[5 * PAGE], 5);
@@ -425,8 +342,8 @@ TEST_TIMEOUT(fragmented_memory, 300)
 			hog[i] = 1;
 		for (size_t i = 0; i < len; i += 16 * PAGE)
 			OK(madvise(hog + i, 15 * PAGE, MADV_DONTNEED));
-		before = get_number(size_path(2, "stats/anon_fault_fallback")) +
-			 get_number(size_path(2, "stats/anon_fault_alloc"));
+		before = check_number(size_path(2, "stats/anon_fault_fallback"), NULL) +
+			 check_number(size_path(2, "stats/anon_fault_alloc"), NULL);
 		for (size_t i = 0; i < want; i += PAGE)
 			p[i] = (char)(i / PAGE + 1);	/* not read before: that maps zero pages */
 		for (size_t i = 0; i < want; i += PAGE) {
@@ -435,27 +352,17 @@ TEST_TIMEOUT(fragmented_memory, 300)
 		}
 		CHECK_EQ(present(p, want), want);
 		/* Asked for, and found or not: the kernel may move pages together. */
-		CHECK_GE(get_number(size_path(2, "stats/anon_fault_fallback")) +
-			 get_number(size_path(2, "stats/anon_fault_alloc")), before + 1);
+		CHECK_GE(check_number(size_path(2, "stats/anon_fault_fallback"), NULL) +
+			 check_number(size_path(2, "stats/anon_fault_alloc"), NULL), before + 1);
 	);
 }
 
 /* --- fork ------------------------------------------------------------------------------------- */
 
-static long vmstat(const char *field)
-{
-	FILE *f = fopen("/proc/vmstat", "r");
-	char line[128];
-	size_t n = strlen(field);
-	long v = -1;
+static long vmstat(const char *name) { return check_number("/proc/vmstat", name); }
 
-	CHECK(f);
-	while (fgets(line, sizeof line, f))
-		if (!strncmp(line, field, n) && line[n] == ' ')
-			v = atol(line + n);
-	fclose(f);
-	return v;
-}
+/* A counter that Linux does not have. */
+static long own_vmstat(const char *name) { return check_on_tine() ? vmstat(name) : 0; }
 
 static void fill(char *p, size_t len)
 {
@@ -476,7 +383,7 @@ TEST(cont_blocks_through_fork)
 
 	WITH_SETTINGS(
 		char *p = region(len);
-		long apart = vmstat("cont_pte_apart_cow") + vmstat("cont_pte_apart_fork");
+		long apart = own_vmstat("cont_pte_apart_cow") + own_vmstat("cont_pte_apart_fork");
 
 		set_only(2, "always");
 		fill(p, len);
@@ -488,14 +395,14 @@ TEST(cont_blocks_through_fork)
 				CHECK_EQ(*(uint64_t *)(p + i),
 					 i + 1 + (i / PAGE % 32 == 1 ? 7 : 0));
 			if (check_on_tine())
-				CHECK_EQ(smaps_kb(p, "ContPte") << 10, len););
+				CHECK_EQ(check_smaps(p, "ContPte") << 10, len););
 		check_filled(p, len, 0);
 		for (size_t i = 0; i < len; i += PAGE)
 			*(uint64_t *)(p + i) += 9;
 		check_filled(p, len, 9);
 		if (check_on_tine()) {
-			CHECK_EQ(smaps_kb(p, "ContPte") << 10, len);
-			CHECK_EQ(vmstat("cont_pte_apart_cow") + vmstat("cont_pte_apart_fork"), apart);
+			CHECK_EQ(check_smaps(p, "ContPte") << 10, len);
+			CHECK_EQ(own_vmstat("cont_pte_apart_cow") + own_vmstat("cont_pte_apart_fork"), apart);
 		}
 	);
 }
@@ -510,14 +417,14 @@ TEST(pmd_blocks_through_fork)
 
 		set_only(7, "always");
 		fill(p, len);
-		CHECK_EQ(smaps_kb(p, "AnonHugePages") << 10, len);
+		CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, len);
 		CHILD_OK(
-			CHECK_EQ(smaps_kb(p, "AnonHugePages") << 10, len);
+			CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, len);
 			*(uint64_t *)(p + 5 * PAGE) += 3;
-			CHECK_EQ(smaps_kb(p, "AnonHugePages") << 10, len - BLOCK);
+			CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, len - BLOCK);
 			for (size_t i = 0; i < len; i += PAGE)
 				CHECK_EQ(*(uint64_t *)(p + i), i + 1 + (i == 5 * PAGE ? 3 : 0));
-			CHECK_EQ(smaps_kb(p, "Rss") << 10, len););
+			CHECK_EQ(check_smaps(p, "Rss") << 10, len););
 		check_filled(p, len, 0);
 		for (size_t i = 0; i < len; i += PAGE)
 			*(uint64_t *)(p + i) += 2;
@@ -588,20 +495,20 @@ TEST(vmstat_counts)
 		long alloc = vmstat("thp_fault_alloc");
 		long apart = vmstat("thp_split_pmd");
 		long there = vmstat("nr_anon_transparent_hugepages");
-		long kept = vmstat("pmd_block_kept");
-		long cut = vmstat("pmd_block_apart_cut");
+		long kept = own_vmstat("pmd_block_kept");
+		long cut = own_vmstat("pmd_block_apart_cut");
 
 		set_only(7, "always");
 		*p = 1;
 		CHECK_GE(vmstat("thp_fault_alloc"), alloc + 1);
 		CHECK_GE(vmstat("nr_anon_transparent_hugepages"), there + 1);
 		OK(mprotect(p, BLOCK, PROT_READ));
-		CHECK_EQ(smaps_kb(p, "AnonHugePages"), BLOCK >> 10);
+		CHECK_EQ(check_smaps(p, "AnonHugePages"), BLOCK >> 10);
 		if (check_on_tine())
-			CHECK_GE(vmstat("pmd_block_kept"), kept + 1);
+			CHECK_GE(own_vmstat("pmd_block_kept"), kept + 1);
 		OK(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
 		CHECK_GE(vmstat("thp_split_pmd"), apart + 1);
 		if (check_on_tine())
-			CHECK_GE(vmstat("pmd_block_apart_cut"), cut + 1);
+			CHECK_GE(own_vmstat("pmd_block_apart_cut"), cut + 1);
 	);
 }

@@ -380,15 +380,13 @@ TEST(chain)
 	}
 }
 
-static void put(const char *path, const char *text) { check_write_file(path, text); }
-
 /* A user with many pipes gets small ones, and then none. */
 TEST(user_pages)
 {
 	int st;
 
-	put("/proc/sys/fs/pipe-user-pages-soft", "40");
-	put("/proc/sys/fs/pipe-user-pages-hard", "44");
+	check_write_file("/proc/sys/fs/pipe-user-pages-soft", "40");
+	check_write_file("/proc/sys/fs/pipe-user-pages-hard", "44");
 	st = IN_CHILD(
 		int p[2];
 
@@ -407,8 +405,8 @@ TEST(user_pages)
 		ERR(pipe(p), ENFILE);		/* one page is not enough for two */
 	);
 	CHILD_OK(int p[2]; for (int i = 0; i < 8; i++) OK(pipe(p)));	/* root may */
-	put("/proc/sys/fs/pipe-user-pages-soft", "16384");
-	put("/proc/sys/fs/pipe-user-pages-hard", "0");
+	check_write_file("/proc/sys/fs/pipe-user-pages-soft", "16384");
+	check_write_file("/proc/sys/fs/pipe-user-pages-hard", "0");
 	CHECK_EQ(st, 0);
 	CHILD_OK(		/* nothing stays charged to the dead */
 		int p[2];

@@ -10,9 +10,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 static int pidfd_open_(pid_t pid, unsigned int flags)
 {

@@ -10,9 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 #define PIDFD_THREAD_FLAG O_EXCL
 enum { ONE_THREAD = 1, WHOLE_PROCESS = 2, WHOLE_GROUP = 4 };	/* pidfd_send_signal's flags */
 
