@@ -14,8 +14,6 @@
 #include "alloc.h"
 #include "lru.h"
 
-#define ANY (PT_IGNORE_DIRTY | PT_IGNORE_YOUNG | PT_IGNORE_WRITE | PT_IGNORE_EXCL)
-
 /* The folio of the entry at i and how many entries from there on map it; NULL: none, 1 entry. */
 static struct folio *run_at(const struct pt_walk *w, u32 i, u32 *n)
 {
@@ -27,7 +25,7 @@ static struct folio *run_at(const struct pt_walk *w, u32 i, u32 *n)
 	if (pte_is_none(e) || pte_special(e))
 		return NULL;
 	f = leaf_folio(e, &left);
-	*n = pt_run_of(&w->pte[i], run_limit(left, w->n - i, w->level), w->level, ANY).n;
+	*n = pt_run_of(&w->pte[i], run_limit(left, w->n - i, w->level), w->level, PT_IGNORE_ALL).n;
 	return f;
 }
 

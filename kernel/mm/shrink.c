@@ -115,17 +115,21 @@ static bool shrink_one(struct folio *f, bool force)
 	return false;
 }
 
-/* Pages freed of one batch; *scanned grows by what was looked at. */
-static u64 shrink_inactive(bool force, u64 *scanned)
+/*
+ * Pages freed of one batch, which one() tries, each an isolated folio with a reference of ours that
+ * goes with it if it returns true; *looked grows by the pages that were looked at.
+ */
+static __always_inline u64 shrink_batch(enum lru_list from, bool (*one)(struct folio *f, bool how),
+					bool how, u64 *looked)
 {
 	struct folio *f[BATCH];
-	u32 got = lru_isolate(LRU_INACTIVE, BATCH, f, scanned), kept = 0;
+	u32 got = lru_isolate(from, BATCH, f, looked), kept = 0;
 	u64 freed = 0;
 
 	for (u32 i = 0; i < got; i++) {
 		u32 n = folio_nr_pages(f[i]);
 
-		if (shrink_one(f[i], force))
+		if (one(f[i], how))
 			freed += n;
 		else
 			f[kept++] = f[i];
@@ -177,7 +181,7 @@ u64 lru_shrink(u64 want, u32 priority, bool kswapd)
 		if (active <= lru_pages(true) &&
 		    lru_inactive_low(lru_pages(false), lru_pages(true)))
 			active += shrink_active(!priority);
-		freed += shrink_inactive(!priority, &scanned);
+		freed += shrink_batch(LRU_INACTIVE, shrink_one, !priority, &scanned);
 		if (scanned + active == before)
 			break;
 		cond_resched();
@@ -217,37 +221,16 @@ bool lru_drop(struct folio *f, bool mapped)
 	return false;
 }
 
-static u64 drop_batch(enum lru_list from, u64 *looked)
+void drop_page_cache(void)
 {
-	struct folio *f[BATCH];
-	u32 got = lru_isolate(from, BATCH, f, looked), kept = 0;
-	u64 freed = 0;
-
-	for (u32 i = 0; i < got; i++) {
-		u32 n = folio_nr_pages(f[i]);
-
-		if (drop_now(f[i], false))
-			freed += n;
-		else
-			f[kept++] = f[i];
-	}
-	lru_putback(f, kept);
-	return freed;
-}
-
-u64 drop_page_cache(void)
-{
-	u64 freed = 0;
-
 	for (enum lru_list l = 0; l < NR_LRU; l++) {
 		u64 all = lru_pages(l), looked = 0, before;
 
 		do {
 			before = looked;
-			freed += drop_batch(l, &looked);
+			shrink_batch(l, drop_now, false, &looked);
 			cond_resched();
 		} while (looked < all && looked != before);
 	}
 	mem_stat_add(STAT_DROP_PAGECACHE, 1);
-	return freed;
 }

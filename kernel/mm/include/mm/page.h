@@ -4,9 +4,10 @@
  * the state in the first (its head); struct folio is that head. Page-table pages and slabs use the
  * same words for their own state.
  *
- * References: refcount counts everybody who keeps the folio from being freed (one for each leaf
- * entry that maps a page of it, one for the page cache, temporary ones). mapcount is the number of
- * leaf entries, in distinct tables, that map pages of it (T2); it never exceeds refcount.
+ * References: refcount counts everybody who keeps the folio from being freed: one for each page of
+ * it that a leaf maps, one for the page cache, temporary ones. mapcount is the number of pages of it
+ * that leaves map, whatever their size, each page once for each table (T2, docs/decisions/0003): a
+ * leaf of 2 MiB is 512 of both. mapcount never exceeds refcount.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -53,7 +54,7 @@ struct page {
 	u8 kind; /* head: enum page_kind; who holds it where no flag says so */
 	u16 aux;			/* table: level; slab: objects in use */
 	ref_t refcount;
-	atomic_t mapcount;		/* folio: leaf entries (0: none); table: entries in use */
+	atomic_t mapcount;		/* folio: pages mapped (0: none); table: entries in use */
 	union {
 		struct list lru;	/* free list, LRU */
 		struct { struct page *head; };		/* PG_TAIL */

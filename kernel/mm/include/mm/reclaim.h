@@ -20,8 +20,8 @@ struct shrinker {
 void shrinker_register(struct shrinker *s);	/* lives for ever */
 /* Every cache loses the part of its objects that priority says: 12 little, 0 all. Objects freed. */
 u64 shrink_slabs(u32 priority);
-/* Drops all clean page cache that nobody uses. Returns the number of pages. Sleeps. */
-u64 drop_page_cache(void);
+/* Drops all clean page cache that nobody uses, and what MADV_FREE gave up. Sleeps. */
+void drop_page_cache(void);
 
 /*
  * Moves private memory together: free blocks of 2 MiB where there can be some, then of 64 KiB. Sleeps.
