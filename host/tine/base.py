@@ -92,6 +92,15 @@ def locked(name):
         yield
 
 
+def made(path, lock, make):
+    """PATH in the cache, which make(PATH) makes if it is missing, one process (by LOCK's name) at a time."""
+    if not os.path.exists(path):
+        with locked(lock):
+            if not os.path.exists(path):
+                make(path)
+    return path
+
+
 @contextlib.contextmanager
 def scratch(beside):
     """A directory next to BESIDE that is gone afterwards; rename what is finished out of it."""

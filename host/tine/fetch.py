@@ -40,32 +40,35 @@ def gunzip_image(path):
     return data
 
 
+def named_by(apt, meta, prefix):
+    """The first package that META depends on whose name begins with PREFIX."""
+    names = [n for n in apt.depends(meta) if n.startswith(prefix)]
+    if not names:
+        raise Error("%s names no %s* in Debian %s" % (meta, prefix, apt.suite))
+    return names[0]
+
+
 def linux():
     """The path of Debian's Linux for arm64 (cloud flavour), unpacked; fetched when missing."""
-    image = base.cache("linux", "Image")
-    if os.path.exists(image):
-        return image
-    with base.locked("linux"):
-        if os.path.exists(image):
-            return image
-        apt = Apt(LINUX_SUITE, "arm64")
-        names = [n for n in apt.depends(LINUX_META) if n.startswith("linux-image-")]
-        if not names:
-            raise Error("%s names no kernel in Debian %s" % (LINUX_META, LINUX_SUITE))
-        # Since 7.x the image package is a hull around linux-binary-*; before it held the kernel.
-        binary = [n for n in apt.depends(names[0]) if n.startswith("linux-binary-")]
-        debs = apt.download((binary or names)[:1], no_depends=True)
-        with base.Progress("unpacking " + names[0]), base.scratch(image) as tmp:
-            unpack_deb(debs[0], tmp + "/x")
-            found = glob.glob(tmp + "/x/boot/vmlinuz-*") + glob.glob(tmp + "/x/usr/lib/modules/*/vmlinuz")
-            if not found:
-                raise Error("no kernel in " + debs[0])
-            with open(tmp + "/Image", "wb") as f:
-                f.write(gunzip_image(found[0]))
-            with open(os.path.join(os.path.dirname(image), "version"), "w") as f:
-                f.write(names[0][len("linux-image-"):] + "\n")
-            os.rename(tmp + "/Image", image)
-    return image
+    return base.made(base.cache("linux", "Image"), "linux", fetch_linux)
+
+
+def fetch_linux(image):
+    apt = Apt(LINUX_SUITE, "arm64")
+    name = named_by(apt, LINUX_META, "linux-image-")
+    # Since 7.x the image package is a hull around linux-binary-*; before it held the kernel.
+    binary = [n for n in apt.depends(name) if n.startswith("linux-binary-")]
+    debs = apt.download((binary or [name])[:1], no_depends=True)
+    with base.Progress("unpacking " + name), base.scratch(image) as tmp:
+        unpack_deb(debs[0], tmp + "/x")
+        found = glob.glob(tmp + "/x/boot/vmlinuz-*") + glob.glob(tmp + "/x/usr/lib/modules/*/vmlinuz")
+        if not found:
+            raise Error("no kernel in " + debs[0])
+        with open(tmp + "/Image", "wb") as f:
+            f.write(gunzip_image(found[0]))
+        with open(os.path.join(os.path.dirname(image), "version"), "w") as f:
+            f.write(name[len("linux-image-"):] + "\n")
+        os.rename(tmp + "/Image", image)
 
 
 def linux_version():
@@ -80,24 +83,20 @@ def source(name):
     """The folder of the pinned source package NAME (a key of SOURCES), unpacked."""
     if name not in SOURCES:
         raise Error("no source package is known as %s (known: %s)" % (name, ", ".join(sorted(SOURCES))))
-    package, version, part, suite = SOURCES[name]
-    where = base.cache("src", name)
-    if os.path.isdir(where):
-        return where
-    with base.locked("src-" + name):
-        if os.path.isdir(where):
-            return where
-        with base.scratch(where) as tmp:
-            say("fetching Debian's source package %s %s" % (package, version))
-            Apt(suite, "arm64").source(package, version, tmp)
-            tars = glob.glob(tmp + "/*.orig.tar.*[a-z2]")
-            tars = [t for t in tars if not t.endswith(".asc")]
-            if not tars:
-                raise Error("source package %s holds no .orig.tar" % package)
-            os.mkdir(tmp + "/x")
-            base.run(["tar", "-xf", tars[0], "-C", tmp + "/x", "--strip-components=1"], "unpacking " + package)
-            base.replace_tree(os.path.join(tmp, "x", part) if part else tmp + "/x", where)
-    return where
+    return base.made(base.cache("src", name), "src-" + name, lambda where: fetch_source(where, *SOURCES[name]))
+
+
+def fetch_source(where, package, version, part, suite):
+    with base.scratch(where) as tmp:
+        say("fetching Debian's source package %s %s" % (package, version))
+        Apt(suite, "arm64").source(package, version, tmp)
+        tars = glob.glob(tmp + "/*.orig.tar.*[a-z2]")
+        tars = [t for t in tars if not t.endswith(".asc")]
+        if not tars:
+            raise Error("source package %s holds no .orig.tar" % package)
+        os.mkdir(tmp + "/x")
+        base.run(["tar", "-xf", tars[0], "-C", tmp + "/x", "--strip-components=1"], "unpacking " + package)
+        base.replace_tree(os.path.join(tmp, "x", part) if part else tmp + "/x", where)
 
 
 QEMU_SUITE = ("bookworm", ("bookworm-backports",))
@@ -114,25 +113,21 @@ def host_arch():
 def newer_qemu():
     """A wrapper around QEMU 10 (bookworm-backports), unpacked beside the machine's own: what the
     figures of the benchmarks were measured with."""
-    wrapper = base.cache("qemu10", "qemu-system-aarch64")
-    if os.path.exists(wrapper):
-        return wrapper
-    with base.locked("qemu10"):
-        if os.path.exists(wrapper):
-            return wrapper
-        arch = host_arch()
-        debs = Apt(QEMU_SUITE[0], arch, QEMU_SUITE[1]).download(QEMU_PACKAGES)
-        with base.Progress("unpacking QEMU 10"), base.scratch(os.path.dirname(wrapper)) as tmp:
-            for deb in debs:
-                if not os.path.basename(deb).startswith(NOT_UNPACKED):
-                    unpack_deb(deb, tmp + "/x")
-            libs = [p for p in glob.glob(tmp + "/x/usr/lib/*-linux-gnu*") + glob.glob(tmp + "/x/lib/*-linux-gnu*")]
-            here = "$(dirname \"$(readlink -f \"$0\")\")"
-            path = ":".join("$here" + p[len(tmp + "/x"):] for p in libs)
-            with open(tmp + "/x/qemu-system-aarch64", "w") as f:
-                f.write("#!/bin/sh\nhere=%s\nexport LD_LIBRARY_PATH=\"%s\"\n"
-                        "exec \"$here/usr/bin/qemu-system-aarch64\" -L \"$here/usr/share/qemu\" \"$@\"\n" % (here, path))
-            os.chmod(tmp + "/x/qemu-system-aarch64", 0o755)
-            base.run([tmp + "/x/qemu-system-aarch64", "--version"], "QEMU 10 on this machine")
-            base.replace_tree(tmp + "/x", os.path.dirname(wrapper))
-    return wrapper
+    return base.made(base.cache("qemu10", "qemu-system-aarch64"), "qemu10", fetch_qemu)
+
+
+def fetch_qemu(wrapper):
+    debs = Apt(QEMU_SUITE[0], host_arch(), QEMU_SUITE[1]).download(QEMU_PACKAGES)
+    with base.Progress("unpacking QEMU 10"), base.scratch(os.path.dirname(wrapper)) as tmp:
+        for deb in debs:
+            if not os.path.basename(deb).startswith(NOT_UNPACKED):
+                unpack_deb(deb, tmp + "/x")
+        libs = [p for p in glob.glob(tmp + "/x/usr/lib/*-linux-gnu*") + glob.glob(tmp + "/x/lib/*-linux-gnu*")]
+        here = "$(dirname \"$(readlink -f \"$0\")\")"
+        path = ":".join("$here" + p[len(tmp + "/x"):] for p in libs)
+        with open(tmp + "/x/qemu-system-aarch64", "w") as f:
+            f.write("#!/bin/sh\nhere=%s\nexport LD_LIBRARY_PATH=\"%s\"\n"
+                    "exec \"$here/usr/bin/qemu-system-aarch64\" -L \"$here/usr/share/qemu\" \"$@\"\n" % (here, path))
+        os.chmod(tmp + "/x/qemu-system-aarch64", 0o755)
+        base.run([tmp + "/x/qemu-system-aarch64", "--version"], "QEMU 10 on this machine")
+        base.replace_tree(tmp + "/x", os.path.dirname(wrapper))

@@ -116,16 +116,12 @@ def build(packages):
 
 def cached(name, what, make):
     """The archive NAME in the cache, made by MAKE(file) when it is not there."""
-    path = base.cache("root", name + ".cpio")
-    if os.path.exists(path):
-        return path
-    with base.locked("root-" + name):
-        if not os.path.exists(path):
-            with base.Progress(what), base.scratch(path) as tmp:
-                with open(tmp + "/cpio", "wb") as out:
-                    make(out)
-                os.rename(tmp + "/cpio", path)
-    return path
+    def write(path):
+        with base.Progress(what), base.scratch(path) as tmp:
+            with open(tmp + "/cpio", "wb") as out:
+                make(out)
+            os.rename(tmp + "/cpio", path)
+    return base.made(base.cache("root", name + ".cpio"), "root-" + name, write)
 
 
 def default(packages=()):

@@ -7,7 +7,6 @@ import subprocess
 
 from . import base, fetch
 from .apt import Apt, unpack_deb
-from .base import Error
 
 # What they include: the tests' own frame, and headers for programs in the kernel's tree.
 PARTS = ("*/tools/testing/selftests/*.h", "*/tools/testing/selftests/mm", "*/tools/testing/selftests/kselftest",
@@ -26,24 +25,19 @@ def unpack_source(deb, where):
 
 def sources():
     """The folder with linux/ (the parts) and usr/include (kernel headers, libcap); fetched when missing."""
-    where = base.cache("src", "selftests")
-    if os.path.isdir(where):
-        return where
-    with base.locked("src-selftests"):
-        if os.path.isdir(where):
-            return where
-        apt = Apt(fetch.LINUX_SUITE, "arm64")
-        names = [n for n in apt.depends("linux-source") if n.startswith("linux-source-")]
-        if not names:
-            raise Error("linux-source names no package in Debian %s" % fetch.LINUX_SUITE)
-        debs = apt.download([names[0], "linux-libc-dev", "libcap-dev"], no_depends=True)
-        with base.Progress("unpacking Linux's selftests"), base.scratch(where) as tmp:
-            os.makedirs(tmp + "/x/linux")
-            unpack_source(debs_of(debs, "linux-source")[0], tmp + "/x/linux")
-            for deb in debs_of(debs, "linux-libc-dev") + debs_of(debs, "libcap-dev"):
-                unpack_deb(deb, tmp + "/x")
-            base.replace_tree(tmp + "/x", where)
-    return where
+    return base.made(base.cache("src", "selftests"), "src-selftests", fetch_sources)
+
+
+def fetch_sources(where):
+    apt = Apt(fetch.LINUX_SUITE, "arm64")
+    source = fetch.named_by(apt, "linux-source", "linux-source-")
+    debs = apt.download([source, "linux-libc-dev", "libcap-dev"], no_depends=True)
+    with base.Progress("unpacking Linux's selftests"), base.scratch(where) as tmp:
+        os.makedirs(tmp + "/x/linux")
+        unpack_source(debs_of(debs, "linux-source")[0], tmp + "/x/linux")
+        for deb in debs_of(debs, "linux-libc-dev") + debs_of(debs, "libcap-dev"):
+            unpack_deb(deb, tmp + "/x")
+        base.replace_tree(tmp + "/x", where)
 
 
 def debs_of(debs, package):
