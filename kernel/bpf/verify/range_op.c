@@ -41,45 +41,51 @@ static struct bpf_bits mul_bits(u32 width, struct bpf_bits a, struct bpf_bits b)
 
 static bool fits(u32 width, i64 v) { return v >= least(width) && v <= greatest(width); }
 
-static struct bpf_range add(u32 width, const struct bpf_range *a, const struct bpf_range *b)
+/* The least and the greatest of some sums or differences, and whether they left the numbers of 64
+ * bits (signed) or those of the width (unsigned). */
+struct ends {
+	u64 low, high;
+	i64 slow, shigh;
+	bool low_wraps, high_wraps, overflow;
+};
+
+static struct bpf_range between(u32 width, struct bpf_bits bits, const struct ends *e)
 {
 	struct bpf_range r = bpf_range_unknown(width);
-	u64 all = all_ones(width), low, high;
-	bool low_wraps = __builtin_add_overflow(a->umin, b->umin, &low) || low > all;
-	bool high_wraps = __builtin_add_overflow(a->umax, b->umax, &high) || high > all;
-	i64 slow, shigh;
 
-	r.bits = add_bits(width, a->bits, b->bits, 0);
-	if (low_wraps == high_wraps) {	/* none of the sums wraps, or all do */
-		r.umin = low & all;
-		r.umax = high & all;
+	r.bits = bits;
+	if (e->low_wraps == e->high_wraps) {	/* none of the results wraps, or all do */
+		r.umin = e->low & all_ones(width);
+		r.umax = e->high & all_ones(width);
 	}
-	if (!__builtin_add_overflow(a->smin, b->smin, &slow) && fits(width, slow) &&
-	    !__builtin_add_overflow(a->smax, b->smax, &shigh) && fits(width, shigh)) {
-		r.smin = slow;
-		r.smax = shigh;
+	if (!e->overflow && fits(width, e->slow) && fits(width, e->shigh)) {
+		r.smin = e->slow;
+		r.smax = e->shigh;
 	}
 	return reduce(width, r);
 }
 
+static struct bpf_range add(u32 width, const struct bpf_range *a, const struct bpf_range *b)
+{
+	u64 all = all_ones(width);
+	struct ends e;
+
+	e.low_wraps = __builtin_add_overflow(a->umin, b->umin, &e.low) || e.low > all;
+	e.high_wraps = __builtin_add_overflow(a->umax, b->umax, &e.high) || e.high > all;
+	e.overflow = __builtin_add_overflow(a->smin, b->smin, &e.slow) |
+		     __builtin_add_overflow(a->smax, b->smax, &e.shigh);
+	return between(width, add_bits(width, a->bits, b->bits, 0), &e);
+}
+
 static struct bpf_range sub(u32 width, const struct bpf_range *a, const struct bpf_range *b)
 {
-	struct bpf_range r = bpf_range_unknown(width);
-	u64 all = all_ones(width);
-	bool low_wraps = a->umin < b->umax, high_wraps = a->umax < b->umin;
-	i64 slow, shigh;
+	struct ends e;
 
-	r.bits = sub_bits(width, a->bits, b->bits);
-	if (low_wraps == high_wraps) {
-		r.umin = (a->umin - b->umax) & all;
-		r.umax = (a->umax - b->umin) & all;
-	}
-	if (!__builtin_sub_overflow(a->smin, b->smax, &slow) && fits(width, slow) &&
-	    !__builtin_sub_overflow(a->smax, b->smin, &shigh) && fits(width, shigh)) {
-		r.smin = slow;
-		r.smax = shigh;
-	}
-	return reduce(width, r);
+	e.low_wraps = __builtin_sub_overflow(a->umin, b->umax, &e.low);
+	e.high_wraps = __builtin_sub_overflow(a->umax, b->umin, &e.high);
+	e.overflow = __builtin_sub_overflow(a->smin, b->smax, &e.slow) |
+		     __builtin_sub_overflow(a->smax, b->smin, &e.shigh);
+	return between(width, sub_bits(width, a->bits, b->bits), &e);
 }
 
 static struct bpf_range mul(u32 width, const struct bpf_range *a, const struct bpf_range *b)
