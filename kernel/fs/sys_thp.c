@@ -27,41 +27,47 @@ static bool is_word(const char *buf, const char *word)
 
 /* --- the words of the policy ------------------------------------------------------------------ */
 
-/* As Linux orders them. */
-static const u8 words_of_all[] = { THP_ALWAYS, THP_MADVISE, THP_NEVER };
-static const u8 words_of_order[] = { THP_ALWAYS, THP_INHERIT, THP_MADVISE, THP_NEVER };
+/* Words to choose from, name[mode[]], as Linux orders them. */
+struct words { const char *const *name; const u8 *mode; u32 n; };
 
-/* arg: the order, 0: the word of the whole. */
-static const u8 *words_for(u64 order, u32 *n)
-{
-	*n = order ? ARRAY_SIZE(words_of_order) : ARRAY_SIZE(words_of_all);
-	return order ? words_of_order : words_of_all;
-}
+#define WORDS(name, ...)							\
+	{ name, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }) }
 
-static void show_words(struct seq *s, const u8 *words, u32 n, u8 now)
+/* Of the whole, of each size. */
+static const struct words thp_words[] = {
+	WORDS(thp_mode_name, THP_ALWAYS, THP_MADVISE, THP_NEVER),
+	WORDS(thp_mode_name, THP_ALWAYS, THP_INHERIT, THP_MADVISE, THP_NEVER),
+};
+static const struct words shmem_words[] = {
+	WORDS(shmem_mode_name, SHMEM_ALWAYS, SHMEM_WITHIN, SHMEM_ADVISE, SHMEM_NEVER, SHMEM_DENY,
+	      SHMEM_FORCE),
+	WORDS(shmem_mode_name, SHMEM_ALWAYS, SHMEM_INHERIT, SHMEM_WITHIN, SHMEM_ADVISE,
+	      SHMEM_NEVER),
+};
+
+static void show_words(struct seq *s, const struct words *w, u8 now)
 {
-	for (u32 i = 0; i < n; i++)
-		seq_printf(s, words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
-			   thp_mode_name[words[i]]);
+	for (u32 i = 0; i < w->n; i++)
+		seq_printf(s, w->mode[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
+			   w->name[w->mode[i]]);
 	seq_putc(s, '\n');
 }
 
-/* The mode that buf names of n, or -EINVAL. */
-static int mode_of(const char *buf, const u8 *words, u32 n)
+/* The mode that buf names, or -EINVAL. */
+static int mode_of(const char *buf, const struct words *w)
 {
-	for (u32 i = 0; i < n; i++)
-		if (is_word(buf, thp_mode_name[words[i]]))
-			return words[i];
+	for (u32 i = 0; i < w->n; i++)
+		if (is_word(buf, w->name[w->mode[i]]))
+			return w->mode[i];
 	return -EINVAL;
 }
 
+/* arg: the order, 0: the word of the whole. */
 static int show_enabled(struct seq *s, void *arg)
 {
 	u64 order = (u64)arg;
-	u32 n;
-	const u8 *words = words_for(order, &n);
 
-	show_words(s, words, n,
+	show_words(s, &thp_words[order > 0],
 		   order ? READ_ONCE(thp_policy.order[order]) : READ_ONCE(thp_policy.all));
 	return 0;
 }
@@ -69,9 +75,7 @@ static int show_enabled(struct seq *s, void *arg)
 static ssize_t store_enabled(const char *buf, size_t len, void *arg)
 {
 	u64 order = (u64)arg;
-	u32 n;
-	const u8 *words = words_for(order, &n);
-	int mode = mode_of(buf, words, n);
+	int mode = mode_of(buf, &thp_words[order > 0]);
 
 	if (mode < 0)
 		return mode;
@@ -81,13 +85,13 @@ static ssize_t store_enabled(const char *buf, size_t len, void *arg)
 
 static int show_defrag(struct seq *s, void *arg)
 {
-	show_words(s, words_of_all, ARRAY_SIZE(words_of_all), READ_ONCE(thp_defrag));
+	show_words(s, &thp_words[0], READ_ONCE(thp_defrag));
 	return 0;
 }
 
 static ssize_t store_defrag(const char *buf, size_t len, void *arg)
 {
-	int mode = mode_of(buf, words_of_all, ARRAY_SIZE(words_of_all));
+	int mode = mode_of(buf, &thp_words[0]);
 
 	if (mode < 0)
 		return mode;
@@ -95,44 +99,24 @@ static ssize_t store_defrag(const char *buf, size_t len, void *arg)
 	return (ssize_t)len;
 }
 
-/* As Linux orders them. */
-static const u8 shmem_of_all[] = { SHMEM_ALWAYS, SHMEM_WITHIN, SHMEM_ADVISE,
-				   SHMEM_NEVER,	 SHMEM_DENY,   SHMEM_FORCE };
-static const u8 shmem_of_order[] = { SHMEM_ALWAYS, SHMEM_INHERIT, SHMEM_WITHIN, SHMEM_ADVISE,
-				     SHMEM_NEVER };
-
-static const u8 *shmem_words_for(u64 order, u32 *n)
-{
-	*n = order ? ARRAY_SIZE(shmem_of_order) : ARRAY_SIZE(shmem_of_all);
-	return order ? shmem_of_order : shmem_of_all;
-}
-
 static int show_shmem(struct seq *s, void *arg)
 {
 	u64 order = (u64)arg;
-	u8 now = order ? READ_ONCE(shmem_policy.order[order]) : READ_ONCE(shmem_policy.all);
-	u32 n;
-	const u8 *words = shmem_words_for(order, &n);
 
-	for (u32 i = 0; i < n; i++)
-		seq_printf(s, words[i] == now ? "%s[%s]" : "%s%s", i ? " " : "",
-			   shmem_mode_name[words[i]]);
-	seq_putc(s, '\n');
+	show_words(s, &shmem_words[order > 0],
+		   order ? READ_ONCE(shmem_policy.order[order]) : READ_ONCE(shmem_policy.all));
 	return 0;
 }
 
 static ssize_t store_shmem(const char *buf, size_t len, void *arg)
 {
 	u64 order = (u64)arg;
-	u32 n;
-	const u8 *words = shmem_words_for(order, &n);
+	int mode = mode_of(buf, &shmem_words[order > 0]);
 
-	for (u32 i = 0; i < n; i++)
-		if (is_word(buf, shmem_mode_name[words[i]])) {
-			shmem_policy_set((u32)order, words[i]);
-			return (ssize_t)len;
-		}
-	return -EINVAL;
+	if (mode < 0)
+		return mode;
+	shmem_policy_set((u32)order, (enum shmem_mode)mode);
+	return (ssize_t)len;
 }
 
 /* --- what cannot be chosen -------------------------------------------------------------------- */
