@@ -252,23 +252,23 @@ long check_number(const char *path, const char *name)
 	return v;
 }
 
-long check_smaps(const void *p, const char *name)
+long check_smaps(const void *p, size_t len, const char *name)
 {
+	uintptr_t from = (uintptr_t)p, start, end;
 	FILE *f = fopen("/proc/self/smaps", "r");
 	size_t n = strlen(name);
-	uintptr_t start, end;
 	bool here = false;
 	char line[512];
-	long kb = -1;
+	long sum = -1;
 
 	CHECK(f);
-	while (kb < 0 && fgets(line, sizeof line, f))
+	while (fgets(line, sizeof line, f))
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			here = start <= (uintptr_t)p && (uintptr_t)p < end;
+			here = start < from + len && end > from;
 		else if (here && !strncmp(line, name, n) && line[n] == ':')
-			kb = atol(line + n + 1);
+			sum = (sum < 0 ? 0 : sum) + atol(line + n + 1);
 	fclose(f);
-	return kb;
+	return sum;
 }
 
 int check_put(const char *path, const char *text)

@@ -163,8 +163,9 @@ void *check_aligned(size_t len, size_t align);
 /* The number behind "NAME:" or "NAME " at the beginning of a line of the file, which must have one;
    name NULL: the number that the file begins with. */
 long check_number(const char *path, const char *name);
-/* Kilobytes of field NAME of the VMA around p in smaps (or the number that the field has), -1: none. */
-long check_smaps(const void *p, const char *name);
+/* Sum of field NAME in smaps, in kB or what it is in, of the VMAs that have a part of [p, p + len);
+   -1: none has the field. */
+long check_smaps(const void *p, size_t len, const char *name);
 /* Writes the text at once into a file that is there. Returns 0 or what errno is then. */
 int check_put(const char *path, const char *text);
 /* The word in brackets of a file of words to choose from, in buf. */

@@ -16,38 +16,17 @@
 #define BIG (2ul << 20)
 #define LEN (3 * BIG)
 
-#ifndef MADV_HUGEPAGE
-#define MADV_HUGEPAGE 14
-#define MADV_NOHUGEPAGE 15
-#endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 static void need_interface(void)
 {
 	if (access(THP "shmem_enabled", W_OK))
 		SKIP("no large folios of files here");
 }
 
-static int put_word(const char *path, const char *word)
-{
-	int fd = OK(open(path, O_WRONLY)), ret = write(fd, word, strlen(word)) < 0 ? errno : 0;
-
-	close(fd);
-	return ret;
-}
-
 static void get_word(const char *path, char *word, size_t size)
 {
-	char buf[160], *from, *to;
+	char buf[160];
 
-	check_read_file(path, buf, sizeof buf);
-	from = strchr(buf, '[');
-	to = from ? strchr(from, ']') : NULL;
-	if (!to)
-		FAIL("%s: %s", path, buf);
-	snprintf(word, size, "%.*s", (int)(to - from - 1), from + 1);
+	snprintf(word, size, "%s", check_chosen(path, buf, sizeof buf));
 }
 
 /* Runs code in a child with shmem_enabled as word says, and puts back what was there. */
@@ -58,47 +37,15 @@ static void get_word(const char *path, char *word, size_t size)
 							\
 		need_interface();			\
 		get_word(THP "shmem_enabled", was_, sizeof was_);		\
-		CHECK_EQ(put_word(THP "shmem_enabled", word), 0);		\
+		CHECK_EQ(check_put(THP "shmem_enabled", word), 0);		\
 		st_ = IN_CHILD(__VA_ARGS__);		\
-		CHECK_EQ(put_word(THP "shmem_enabled", was_), 0);		\
+		CHECK_EQ(check_put(THP "shmem_enabled", was_), 0);		\
 		if (st_)				\
 			FAIL("child: wait status %#x", st_);			\
 	} while (0)
 
-/* The number behind name in a file of such lines; -1: none. */
-static long number_in(const char *path, const char *name)
-{
-	FILE *f = fopen(path, "r");
-	size_t n = strlen(name);
-	char line[512];
-	long found = -1;
-
-	CHECK(f);
-	while (found < 0 && fgets(line, sizeof line, f))
-		if (!strncmp(line, name, n) && (line[n] == ':' || line[n] == ' '))
-			found = atol(line + n + 1);
-	fclose(f);
-	return found;
-}
-
-/* Field of all VMAs that begin in [p, p + LEN), in kB. */
-static long smaps_kb(const void *p, const char *field)
-{
-	FILE *f = fopen("/proc/self/smaps", "r");
-	unsigned long from, to, start = 0;
-	char line[512];
-	long kb = 0;
-
-	CHECK(f);
-	while (fgets(line, sizeof line, f))
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			start = from;
-		else if (start >= (uintptr_t)p && start < (uintptr_t)p + LEN &&
-			 !strncmp(line, field, strlen(field)) && line[strlen(field)] == ':')
-			kb += atol(line + strlen(field) + 1);
-	fclose(f);
-	return kb;
-}
+/* Field of all VMAs in [p, p + LEN), in kB. */
+static long smaps_kb(const void *p, const char *field) { return check_smaps(p, LEN, field); }
 
 static void own_directory(void)
 {
@@ -172,14 +119,14 @@ TEST(words_of_all)
 	need_interface();
 	get_word(THP "shmem_enabled", was, sizeof was);
 	for (int i = 0; i < 6; i++) {
-		CHECK_EQ(put_word(THP "shmem_enabled", words[i]), 0);
+		CHECK_EQ(check_put(THP "shmem_enabled", words[i]), 0);
 		get_word(THP "shmem_enabled", now, sizeof now);
 		CHECK_STR(now, words[i]);
 	}
-	CHECK_EQ(put_word(THP "shmem_enabled", was), 0);
-	CHECK_EQ(put_word(THP "shmem_enabled", "inherit"), EINVAL);
-	CHECK_EQ(put_word(THP "hugepages-2048kB/shmem_enabled", "deny"), EINVAL);
-	CHECK_EQ(put_word(THP "hugepages-2048kB/shmem_enabled", "force"), EINVAL);
+	CHECK_EQ(check_put(THP "shmem_enabled", was), 0);
+	CHECK_EQ(check_put(THP "shmem_enabled", "inherit"), EINVAL);
+	CHECK_EQ(check_put(THP "hugepages-2048kB/shmem_enabled", "deny"), EINVAL);
+	CHECK_EQ(check_put(THP "hugepages-2048kB/shmem_enabled", "force"), EINVAL);
 	check_read_file(THP "shmem_enabled", now, sizeof now);
 	*strchr(now, '\n') = 0;
 	for (char *p = now; *p; p++)
@@ -398,32 +345,32 @@ TEST(counters)
 	int fd;
 
 	new_mount("huge=always");
-	huge = number_in("/proc/meminfo", "ShmemHugePages");
-	mapped = number_in("/proc/meminfo", "ShmemPmdMapped");
-	alloc = number_in("/proc/vmstat", "thp_file_alloc");
-	faults = number_in("/proc/vmstat", "thp_file_mapped");
+	huge = check_number("/proc/meminfo", "ShmemHugePages");
+	mapped = check_number("/proc/meminfo", "ShmemPmdMapped");
+	alloc = check_number("/proc/vmstat", "thp_file_alloc");
+	faults = check_number("/proc/vmstat", "thp_file_mapped");
 	CHECK_LE(0, huge);
 	CHECK_LE(0, mapped);
 	fd = new_file(LEN);
 	p = map(fd, LEN, PROT_READ | PROT_WRITE, MAP_SHARED);
 	p[0] = p[BIG] = p[2 * BIG] = 1;
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemHugePages") - huge, LEN >> 10);
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemPmdMapped") - mapped, LEN >> 10);
-	CHECK_EQ(number_in("/proc/vmstat", "thp_file_alloc") - alloc, 3);
-	CHECK_EQ(number_in("/proc/vmstat", "thp_file_mapped") - faults, 3);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemHugePages") - huge, LEN >> 10);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemPmdMapped") - mapped, LEN >> 10);
+	CHECK_EQ(check_number("/proc/vmstat", "thp_file_alloc") - alloc, 3);
+	CHECK_EQ(check_number("/proc/vmstat", "thp_file_mapped") - faults, 3);
 	CHECK_EQ(smaps_kb(p, "Rss"), LEN >> 10);
 	CHECK_EQ(smaps_kb(p, "Pss"), LEN >> 10);
 	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 0);
 	/* a second view counts no folio twice */
 	CHECK_EQ(*map(fd, LEN, PROT_READ, MAP_SHARED), 1);
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemPmdMapped") - mapped, LEN >> 10);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemPmdMapped") - mapped, LEN >> 10);
 	OK(munmap(p, BIG));
 	OK(ftruncate(fd, (off_t)BIG));
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemHugePages") - huge, BIG >> 10);
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemPmdMapped") - mapped, BIG >> 10);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemHugePages") - huge, BIG >> 10);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemPmdMapped") - mapped, BIG >> 10);
 	OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE));
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemHugePages"), huge);
-	CHECK_EQ(number_in("/proc/meminfo", "ShmemPmdMapped"), mapped);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemHugePages"), huge);
+	CHECK_EQ(check_number("/proc/meminfo", "ShmemPmdMapped"), mapped);
 }
 
 /* --- parts ------------------------------------------------------------------------------------ */
@@ -633,7 +580,7 @@ TEST(reads_and_writes)
 TEST(read_in_where_asked)
 {
 	int fd = open("/sys/kernel/debug/tine/pattern/data", O_RDONLY);
-	long huge = number_in("/proc/meminfo", "FileHugePages"), kb;
+	long huge = check_number("/proc/meminfo", "FileHugePages"), kb;
 	char *p;
 
 	if (fd < 0)
@@ -647,11 +594,11 @@ TEST(read_in_where_asked)
 	CHECK_EQ(*word(p, BIG + 3 * PAGE), 9 * BIG + 3 * PAGE);
 	kb = smaps_kb(p, "FilePmdMapped");
 	CHECK_EQ(kb, BIG >> 10);
-	CHECK_EQ(number_in("/proc/meminfo", "FileHugePages") - huge, BIG >> 10);
+	CHECK_EQ(check_number("/proc/meminfo", "FileHugePages") - huge, BIG >> 10);
 	for (size_t i = 0; i < LEN; i += 8 * 509)
 		CHECK_EQ(*word(p, i), 8 * BIG + i);
 	/* used or not, memory that is wanted comes back */
 	OK(munmap(p, LEN));
 	OK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
-	CHECK_EQ(number_in("/proc/meminfo", "FileHugePages"), huge);
+	CHECK_EQ(check_number("/proc/meminfo", "FileHugePages"), huge);
 }

@@ -89,7 +89,7 @@ TEST_TIMEOUT(makes_blocks_at_a_fault, 120)
 	check_read_file("/sys/kernel/mm/transparent_hugepage/defrag", word, sizeof word);
 	if (strstr(word, "[never]"))
 		SKIP("defrag is never");
-	free_kb = (size_t)field("/proc/meminfo", "MemFree:");
+	free_kb = (size_t)check_number("/proc/meminfo", "MemFree");
 	pages = (free_kb - free_kb / 16) / 4;
 	n = free_kb / 4096;	/* half of what is free; a sixteenth was not scattered */
 	m = scattered(pages);

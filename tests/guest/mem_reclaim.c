@@ -280,9 +280,9 @@ TEST(free_is_lazy)
 	for (unsigned long i = 0; i < n; i++)
 		kept += p[i * PAGE] == 1;
 	CHECK_GE(kept, n / 2);	/* nobody wanted the memory */
-	CHECK_GE(check_smaps(p, "LazyFree"), n / 2 * PAGE / 1024);
+	CHECK_GE(check_smaps(p, PAGE, "LazyFree"), n / 2 * PAGE / 1024);
 	memset(p, 2, n * PAGE);
-	CHECK_EQ(check_smaps(p, "LazyFree"), 0);
+	CHECK_EQ(check_smaps(p, PAGE, "LazyFree"), 0);
 	for (unsigned long i = 0; i < n; i++)
 		CHECK_EQ(p[i * PAGE], 2);
 }
@@ -439,10 +439,10 @@ TEST(large_folios_of_a_file)
 
 	CHECK_EQ(*(volatile uint64_t *)(p + 5 * PAGE), off + 5 * PAGE);
 	CHECK_EQ(pages_made(), made + 16);	/* text: the block around it */
-	CHECK_EQ(check_smaps(p, "Rss"), 64);
-	CHECK_EQ(check_smaps(p, "ContPte"), 64);
+	CHECK_EQ(check_smaps(p, PAGE, "Rss"), 64);
+	CHECK_EQ(check_smaps(p, PAGE, "ContPte"), 64);
 	touch_through(p, off, MIB);
-	CHECK_EQ(check_smaps(p, "ContPte"), 1024);
+	CHECK_EQ(check_smaps(p, PAGE, "ContPte"), 1024);
 	OK(mprotect(p + 20 * PAGE, PAGE, PROT_NONE));
 	check_pattern(p, off, 20 * PAGE);
 	CHECK_FAULT(check_read(p + 20 * PAGE), SIGSEGV, SEGV_ACCERR, p + 20 * PAGE);

@@ -110,7 +110,7 @@ static void fault_and_cut(size_t size)
 	check_zero(p, len);
 	memset(p, 3, len);
 	if (check_on_tine() && size >= BLOCK)
-		CHECK_EQ(check_smaps(p, "ContPte") + check_smaps(p, "ShmemPmdMapped"), (long)(len >> 10));
+		CHECK_EQ(check_smaps(p, PAGE, "ContPte") + check_smaps(p, PAGE, "ShmemPmdMapped"), (long)(len >> 10));
 	CHILD_OK(
 		for (size_t i = 0; i < len; i += PAGE)
 			CHECK_EQ(p[i], 3);
@@ -264,6 +264,6 @@ TEST(text_by_default)
 	CHECK_EQ(OK(write(fd, buf, sizeof buf)), sizeof buf);
 	p = map_aligned(fd, BIG);
 	CHECK_EQ(p[BLOCK], 0);
-	CHECK_EQ(check_smaps(p, "Rss"), 64);
-	CHECK_EQ(check_smaps(p, "ContPte"), 64);
+	CHECK_EQ(check_smaps(p, PAGE, "Rss"), 64);
+	CHECK_EQ(check_smaps(p, PAGE, "ContPte"), 64);
 }

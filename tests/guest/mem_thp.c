@@ -195,14 +195,14 @@ static void size_as_asked(int i)
 			if (p[at + b])
 				FAIL("byte %zu is not zero", at + b);
 	}
-	CHECK_EQ(check_smaps(p, "Rss") << 10, 4 * size);
-	CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, size == BLOCK ? 4 * size : 0);
+	CHECK_EQ(check_smaps(p, PAGE, "Rss") << 10, 4 * size);
+	CHECK_EQ(check_smaps(p, PAGE, "AnonHugePages") << 10, size == BLOCK ? 4 * size : 0);
 	if (check_on_tine())
-		CHECK_EQ(check_smaps(p, "ContPte") << 10,
+		CHECK_EQ(check_smaps(p, PAGE, "ContPte") << 10,
 			 size >= 65536 && size < BLOCK ? 4 * size : 0);
 	CHECK_GE(check_number(size_path(i, "stats/anon_fault_alloc"), NULL), before + 4);
 	CHECK_GE(check_number(size_path(i, "stats/nr_anon"), NULL), 4);
-	CHECK_EQ(check_smaps(p, "THPeligible"), 1);
+	CHECK_EQ(check_smaps(p, PAGE, "THPeligible"), 1);
 	OK(munmap(p, len));
 }
 
@@ -232,15 +232,15 @@ TEST(advice_decides)
 
 		set_only(2, "madvise");
 		p = region(3 * BLOCK);
-		CHECK_EQ(check_smaps(p, "THPeligible"), 0);
+		CHECK_EQ(check_smaps(p, PAGE, "THPeligible"), 0);
 		CHECK_EQ(brought(p), PAGE);
 		OK(madvise(p + BLOCK, BLOCK, MADV_HUGEPAGE));
-		CHECK_EQ(check_smaps(p + BLOCK, "THPeligible"), 1);
+		CHECK_EQ(check_smaps(p + BLOCK, PAGE, "THPeligible"), 1);
 		CHECK_EQ(brought(p + BLOCK), 65536);
 		set_only(2, "always");
 		CHECK_EQ(brought(p + 65536), 65536);
 		OK(madvise(p + 2 * BLOCK, BLOCK, MADV_NOHUGEPAGE));
-		CHECK_EQ(check_smaps(p + 2 * BLOCK, "THPeligible"), 0);
+		CHECK_EQ(check_smaps(p + 2 * BLOCK, PAGE, "THPeligible"), 0);
 		CHECK_EQ(brought(p + 2 * BLOCK), PAGE);
 		set_only(2, "inherit");		/* of "madvise" */
 		CHECK_EQ(brought(p + 2 * 65536), PAGE);
@@ -265,7 +265,7 @@ TEST(prctl_disables)
 		CHECK_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
 		CHECK_EQ(check_number("/proc/self/status", "THP_enabled"), 0);
 		CHECK_EQ(brought(p), PAGE);
-		CHECK_EQ(check_smaps(p, "THPeligible"), 0);
+		CHECK_EQ(check_smaps(p, PAGE, "THPeligible"), 0);
 		OK(madvise(p + BLOCK, BLOCK, MADV_HUGEPAGE));
 		CHECK_EQ(brought(p + BLOCK), PAGE);
 		CHILD_OK(
@@ -395,13 +395,13 @@ TEST(cont_blocks_through_fork)
 				CHECK_EQ(*(uint64_t *)(p + i),
 					 i + 1 + (i / PAGE % 32 == 1 ? 7 : 0));
 			if (check_on_tine())
-				CHECK_EQ(check_smaps(p, "ContPte") << 10, len););
+				CHECK_EQ(check_smaps(p, PAGE, "ContPte") << 10, len););
 		check_filled(p, len, 0);
 		for (size_t i = 0; i < len; i += PAGE)
 			*(uint64_t *)(p + i) += 9;
 		check_filled(p, len, 9);
 		if (check_on_tine()) {
-			CHECK_EQ(check_smaps(p, "ContPte") << 10, len);
+			CHECK_EQ(check_smaps(p, PAGE, "ContPte") << 10, len);
 			CHECK_EQ(own_vmstat("cont_pte_apart_cow") + own_vmstat("cont_pte_apart_fork"), apart);
 		}
 	);
@@ -417,14 +417,14 @@ TEST(pmd_blocks_through_fork)
 
 		set_only(7, "always");
 		fill(p, len);
-		CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, len);
+		CHECK_EQ(check_smaps(p, PAGE, "AnonHugePages") << 10, len);
 		CHILD_OK(
-			CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, len);
+			CHECK_EQ(check_smaps(p, PAGE, "AnonHugePages") << 10, len);
 			*(uint64_t *)(p + 5 * PAGE) += 3;
-			CHECK_EQ(check_smaps(p, "AnonHugePages") << 10, len - BLOCK);
+			CHECK_EQ(check_smaps(p, PAGE, "AnonHugePages") << 10, len - BLOCK);
 			for (size_t i = 0; i < len; i += PAGE)
 				CHECK_EQ(*(uint64_t *)(p + i), i + 1 + (i == 5 * PAGE ? 3 : 0));
-			CHECK_EQ(check_smaps(p, "Rss") << 10, len););
+			CHECK_EQ(check_smaps(p, PAGE, "Rss") << 10, len););
 		check_filled(p, len, 0);
 		for (size_t i = 0; i < len; i += PAGE)
 			*(uint64_t *)(p + i) += 2;
@@ -503,7 +503,7 @@ TEST(vmstat_counts)
 		CHECK_GE(vmstat("thp_fault_alloc"), alloc + 1);
 		CHECK_GE(vmstat("nr_anon_transparent_hugepages"), there + 1);
 		OK(mprotect(p, BLOCK, PROT_READ));
-		CHECK_EQ(check_smaps(p, "AnonHugePages"), BLOCK >> 10);
+		CHECK_EQ(check_smaps(p, PAGE, "AnonHugePages"), BLOCK >> 10);
 		if (check_on_tine())
 			CHECK_GE(own_vmstat("pmd_block_kept"), kept + 1);
 		OK(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
