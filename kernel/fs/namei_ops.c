@@ -92,8 +92,9 @@ static int do_create(struct inode *di, struct dentry *d, u32 mode, u32 rdev, con
 	}
 }
 
+/* pin: of vfs_pin, or NULL. */
 static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev,
-				  const char *target)
+				  const char *target, void *pin)
 {
 	struct dentry *d = dentry_new(dir, name, len);
 	struct inode *i = NULL;
@@ -101,7 +102,12 @@ static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len,
 
 	if (!d)
 		return ERR_PTR(-ENOMEM);
-	err = do_create(dir->inode, d, mode, rdev, target, &i);
+	if (!pin)
+		err = do_create(dir->inode, d, mode, rdev, target, &i);
+	else if (dir->inode->ops && dir->inode->ops->pin)
+		err = dir->inode->ops->pin(dir->inode, d, mode, pin, &i);
+	else
+		err = -EPERM;
 	if (err) {
 		dput(d);
 		return ERR_PTR(err);
@@ -112,11 +118,11 @@ static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len,
 
 struct dentry *create_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev)
 {
-	return make_locked(dir, name, len, mode, rdev, NULL);
+	return make_locked(dir, name, len, mode, rdev, NULL, NULL);
 }
 
 /* made: where it is, referenced; may be NULL. */
-static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *target,
+static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *target, void *pin,
 		struct path *made)
 {
 	struct walk w;
@@ -127,7 +133,8 @@ static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *tar
 		return err;
 	err = want_absent(&w, S_ISDIR(mode));
 	if (!err) {
-		d = make_locked(w.cur.dentry, w.last, w.last_len, mode, rdev, target);
+		d = make_locked(w.cur.dentry, w.last, w.last_len, mode, rdev, target,
+				pin);
 		if (IS_ERR(d)) {
 			err = (int)PTR_ERR(d);
 		} else if (made) {
@@ -143,14 +150,19 @@ static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *tar
 
 int vfs_mkdir(int dirfd, const char *name, u32 mode)
 {
-	return make(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL, NULL);
+	return make(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL, NULL, NULL);
+}
+
+int vfs_pin(int dirfd, const char *name, u32 mode, void *pin)
+{
+	return make(dirfd, name, S_IFREG | (mode & 0777), 0, NULL, pin, NULL);
 }
 
 int vfs_symlink(const char *target, int dirfd, const char *name)
 {
 	if (!*target)
 		return -ENOENT;
-	return make(dirfd, name, S_IFLNK | 0777, 0, target, NULL);
+	return make(dirfd, name, S_IFLNK | 0777, 0, target, NULL, NULL);
 }
 
 int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
@@ -170,12 +182,12 @@ int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
 	default:
 		return -EINVAL;
 	}
-	return make(dirfd, name, mode & (S_IFMT | 07777), rdev, NULL, NULL);
+	return make(dirfd, name, mode & (S_IFMT | 07777), rdev, NULL, NULL, NULL);
 }
 
 int vfs_make_socket(const char *name, u32 mode, struct path *made)
 {
-	return make(AT_FDCWD, name, S_IFSOCK | (mode & 07777), 0, NULL, made);
+	return make(AT_FDCWD, name, S_IFSOCK | (mode & 07777), 0, NULL, NULL, made);
 }
 
 /* --- link

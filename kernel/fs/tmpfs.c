@@ -13,6 +13,7 @@
 #include "tmpfs.h"
 #include <asm/statfs.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 
 #define FIRST_POS 2		/* 0 and 1 are "." and ".." */
 #define SHORT_LINK 128		/* the text of a longer symlink is charged as a page */
@@ -56,7 +57,7 @@ static const struct mapping_ops tmpfs_mapping_ops = {
 /* --- inodes
  * ---------------------------------------------------------------------------------------------------
  */
-static void tmpfs_evict(struct inode *i)
+void tmpfs_evict(struct inode *i)
 {
 	if (i->flags & IF_LINKTEXT && i->mapping.size >= SHORT_LINK)
 		tmpfs_charge(&i->mapping, -1);
@@ -84,7 +85,7 @@ struct inode *tmpfs_inode(struct super *sb, const struct inode *dir, u32 mode, u
 	if (S_ISREG(mode)) {
 		i->fops = &tmpfs_file_ops;
 	} else if (S_ISDIR(mode)) {
-		i->ops = &tmpfs_dir_ops;
+		i->ops = t->dir_ops ? t->dir_ops : &tmpfs_dir_ops;
 		i->fops = &tmpfs_dir_fops;
 		i->nlink = 2;
 		i->private2 = (void *)FIRST_POS;
@@ -134,7 +135,7 @@ static int add_new(struct inode *dir, struct dentry *d, u32 mode, u32 rdev, stru
 	return 0;
 }
 
-static int tmpfs_create(struct inode *dir, struct dentry *d, u32 mode, struct inode **out)
+int tmpfs_create(struct inode *dir, struct dentry *d, u32 mode, struct inode **out)
 {
 	return add_new(dir, d, mode, 0, out);
 }
@@ -144,7 +145,7 @@ static int tmpfs_mknod(struct inode *dir, struct dentry *d, u32 mode, u32 rdev, 
 	return add_new(dir, d, mode, rdev, out);
 }
 
-static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target,
+int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target,
 			 struct inode **out)
 {
 	size_t len = strlen(target);
@@ -168,7 +169,7 @@ static int tmpfs_symlink(struct inode *dir, struct dentry *d, const char *target
 }
 
 /* Each further name is charged like an inode: it is as much memory that only its end gives back. */
-static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *i)
+int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *i)
 {
 	struct tmpfs_sb *t = sb_of(dir);
 
@@ -180,7 +181,7 @@ static int tmpfs_link(struct inode *dir, struct dentry *d, struct inode *i)
 	return 0;
 }
 
-static int tmpfs_unlink(struct inode *dir, struct dentry *d)
+int tmpfs_unlink(struct inode *dir, struct dentry *d)
 {
 	if (--d->inode->nlink)
 		__atomic_sub_fetch(&sb_of(dir)->used_inodes.v, 1, __ATOMIC_RELAXED);
@@ -200,7 +201,7 @@ static bool dir_empty(struct dentry *d)
 	return empty;
 }
 
-static int tmpfs_rmdir(struct inode *dir, struct dentry *d)
+int tmpfs_rmdir(struct inode *dir, struct dentry *d)
 {
 	if (!dir_empty(d))
 		return -ENOTEMPTY;
@@ -217,7 +218,7 @@ static int replace(struct inode *nd, struct dentry *n)
 	return is_dir(n->inode) ? tmpfs_rmdir(nd, n) : tmpfs_unlink(nd, n);
 }
 
-static int tmpfs_rename(struct inode *od, struct dentry *o, struct inode *nd, struct dentry *n,
+int tmpfs_rename(struct inode *od, struct dentry *o, struct inode *nd, struct dentry *n,
 			u32 flags)
 {
 	bool exchange = flags & RENAME_EXCHANGE;
@@ -383,13 +384,14 @@ struct super *tmpfs_mount(const struct fs_type *t, const char *source, const cha
 
 	if (!ts)
 		return ERR_PTR(-ENOMEM);
-	tmpfs_defaults(ts, strcmp(t->name, "ramfs") == 0);
+	tmpfs_defaults(ts, strcmp(t->name, "tmpfs") != 0);
+	ts->dir_ops = t == &bpffs_type ? &bpffs_dir_ops : NULL;
 	err = data ? tmpfs_parse_options(ts, data) : 0;
 	if (err) {
 		kfree(ts);
 		return ERR_PTR(err);
 	}
-	return fill(t, ts,
-		    strcmp(t->name, "ramfs") ? 0x01021994 /* TMPFS_MAGIC */
-					     : 0x858458f6 /* RAMFS_MAGIC */);
+	if (t == &bpffs_type)
+		return fill(t, ts, BPF_FS_MAGIC);
+	return fill(t, ts, strcmp(t->name, "ramfs") ? TMPFS_MAGIC : RAMFS_MAGIC);
 }

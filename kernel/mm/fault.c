@@ -442,11 +442,13 @@ out:
 /* Memory that is not folios: vDSO, devices. */
 static enum fault_result pfn_fault(const struct site *s)
 {
-	struct leaf l = vma_leaf(s->v, vma_pgoff(s->v, s->addr) << PAGE_SHIFT);
+	struct backing *b = s->v->backing;
+	u64 at = vma_pgoff(s->v, s->addr), frame = b && b->ops->frame ? b->ops->frame(b, at) : at;
+	struct leaf l = vma_leaf(s->v, frame << PAGE_SHIFT);
 
 	l.young = l.special = true;
 	l.write = l.dirty = (s->v->vm_flags & VM_SHARED) && (s->v->vm_flags & VM_WRITE);
-	if (s->write && !l.write)
+	if (frame == ~0ull || (s->write && !l.write))
 		return FAULT_BUS;	/* no private copies of such memory */
 	fill_empty(s, pte_make_leaf(&l));
 	return FAULT_OK;

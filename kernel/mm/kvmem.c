@@ -238,6 +238,42 @@ void volatile *ioremap(paddr_t pa, size_t size)
 	return (void volatile *)(a->va + off);
 }
 
+/* --- pages of others
+ * --------------------------------------------------------------------------------------- */
+
+void kvm_unmap_pages(struct area *a)
+{
+	kmap_lock();
+	arch_kunmap(a->va, a->npages * PAGE_SIZE);
+	kmap_unlock();
+	put_slot(a);
+}
+
+struct area *kvm_map_pages(struct page *const *pages, u32 n, u32 again, void **va)
+{
+	u32 class = class_for((u64)n + again, PAGE_SIZE);
+	struct area *a = class <= MAX_CLASS ? get_slot(class) : NULL;
+	int err = 0;
+
+	if (!a)
+		return NULL;
+	kmap_lock();
+	for (u32 i = 0; i < n + again && !err; i++) {
+		struct page *p = pages[i < n ? i : i - again];
+
+		err = arch_kmap(a->va + i * PAGE_SIZE, page_to_phys(p), PAGE_SIZE, MEM_NORMAL, true,
+				kmap_table);
+	}
+	kmap_unlock();
+	a->npages = n + again;
+	if (err) {
+		kvm_unmap_pages(a);
+		return NULL;
+	}
+	*va = (void *)a->va;
+	return a;
+}
+
 /* --- kernel stacks
  * ----------------------------------------------------------------------------------------- */
 

@@ -271,7 +271,7 @@
 	X(277, seccomp, "no filters") \
 	X(278, getrandom, "") \
 	X(279, memfd_create, "") \
-	X(280, bpf, "part 4") \
+	X(280, bpf, "no links, streams, tokens, iterators") \
 	X(281, execveat, "") \
 	X(282, userfaultfd, "part 2") \
 	X(283, membarrier, "a later part") \

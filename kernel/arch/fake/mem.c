@@ -236,18 +236,22 @@ void mem_totals(struct mem_totals *t)
 /* --- objects --------------------------------------------------------------------------------- */
 struct slab_cache { size_t size, align; };
 
-static void *object(size_t size, bool zero)
+static void *object_now(size_t size, bool zero)
 {
 	void *p;
 
-	might_sleep();
-	fake_switch_point();
 	if (fails())
 		return NULL;
 	p = malloc(size);
 	memset(p, zero ? 0 : 0x5a, size);
 	objects++;
 	return p;
+}
+static void *object(size_t size, bool zero)
+{
+	might_sleep();
+	fake_switch_point();
+	return object_now(size, zero);
 }
 void *vmalloc(size_t size, size_t align) { return object(size, true); }
 struct slab_cache *slab_create(const char *name, size_t size, size_t align)
@@ -261,6 +265,7 @@ void *slab_alloc(struct slab_cache *c) { return object(c->size, false); }
 void *slab_zalloc(struct slab_cache *c) { return object(c->size, true); }
 void slab_free(struct slab_cache *c, void *obj) { kfree(obj); }
 void *kmalloc(size_t size) { return object(size, false); }
+void *kmalloc_atomic(size_t size) { return object_now(size, false); }
 void *kzalloc(size_t size) { return object(size, true); }
 void *kcalloc(size_t n, size_t size) { return object(n * size, true); }
 void kfree(const void *p)

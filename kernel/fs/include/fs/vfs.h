@@ -57,6 +57,8 @@ struct inode_ops { /* the parent's inode->lock is held for those that change it;
 	int (*rename)(struct inode *od, struct dentry *o, struct inode *nd, struct dentry *n,
 		      u32 flags);
 	struct inode *(*tmpfile)(struct inode *dir, u32 mode);
+	/* A name for an object (fs/bpffs.h); NULL: -EPERM. */
+	int (*pin)(struct inode *dir, struct dentry *d, u32 mode, void *pin, struct inode **out);
 	/* Symlink text: points into memory that stays while the inode is referenced, or (magic)
 	 * jumps: sets *jump to a referenced path. */
 	const char *(*readlink)(struct inode *i, char *buf, size_t size);
@@ -173,6 +175,8 @@ char *path_to_string(const struct path *p, char *buf, size_t size);
 int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev);
 /* A socket's name, which *made is (referenced), whatever becomes of the name meanwhile. */
 int vfs_make_socket(const char *name, u32 mode, struct path *made);
+/* A regular file made by the directory's pin operation. */
+int vfs_pin(int dirfd, const char *name, u32 mode, void *pin);
 int vfs_mkdir(int dirfd, const char *name, u32 mode);
 int vfs_symlink(const char *target, int dirfd, const char *name);
 int vfs_link(const struct path *old, int dirfd, const char *name);

@@ -20,6 +20,11 @@ struct backing_ops {
 	/* Called at mmap after the checks: may set vma->vm_flags or refuse. NULL: an ordinary
 	 * page-cache mapping. */
 	int (*mmap)(struct backing *b, struct vma *vma);
+	/*
+	 * Of a VMA with VM_PFN: the frame at that page offset, ~0 if there is none (SIGBUS). It stays
+	 * as long as the backing. NULL: the offset is the frame.
+	 */
+	u64 (*frame)(struct backing *b, u64 pgoff);
 };
 /* What posix_fadvise says of it. */
 enum ra_mode { RA_NORMAL, RA_RANDOM, RA_SEQUENTIAL };

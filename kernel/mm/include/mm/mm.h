@@ -34,7 +34,7 @@ struct vma {
 	struct backing *backing;	/* NULL: anonymous */
 	/*
 	 * Page offset in the backing; anonymous: start >> PAGE_SHIFT at birth, kept by mremap;
-	 * VM_PFN: the frame number that start maps.
+	 * VM_PFN without backing.frame: the frame number that start maps.
 	 */
 	u64 pgoff;
 	/*

@@ -197,6 +197,13 @@ void folio_wait_unlocked(struct folio *f);
  * PAGE_SIZE. Zeroed. Sleeps. */
 void *vmalloc(size_t size, size_t align) __must_check;
 void vfree(const void *p);		/* sleeps */
+/*
+ * Maps the n pages one behind the other at *va, writable, and then the last `again` of them once
+ * more; they are the caller's and stay. NULL: no memory. Sleeps.
+ */
+struct area;
+struct area *kvm_map_pages(struct page *const *pages, u32 n, u32 again, void **va) __must_check;
+void kvm_unmap_pages(struct area *a);
 /* Device registers; never fails after boot unless kernel virtual space is out. */
 void volatile *ioremap(paddr_t pa, size_t size) __must_check;
 /* A kernel stack (KSTACK_SIZE, aligned to twice that, guarded), cached per CPU. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BPF_MAP_INTERNAL_H
+#define BPF_MAP_INTERNAL_H
+#include <base/alloc.h>
+#include <base/errno.h>
+#include <base/string.h>
+#include <bpf/map.h>
+#include <hal/page.h>
+
+#define ENOTSUPP	524	/* Linux's own; what it answers here and there */
+
+/* Every type has one. */
+struct bpf_map_kind {
+	u32 flags;			/* that it knows */
+	/* The size of its struct, or a negative errno: the attributes do not fit. */
+	i64 (*size)(const struct bpf_map_attr *a);
+	int (*init)(struct bpf_map *m);	/* -ENOMEM; undoes what it did */
+};
+extern const struct bpf_map_kind bpf_array_type, bpf_percpu_array_type, bpf_prog_array_type,
+	bpf_array_of_maps_type, bpf_hash_type, bpf_ringbuf_type, bpf_queue_type, bpf_stack_type,
+	bpf_lpm_type;
+
+#define COMMON_FLAGS (BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | \
+		      BPF_F_WRONLY_PROG)
+
+/* size bytes of zeros, whole pages that can be mapped if so; NULL: more than there is. Sleeps. */
+void *bpf_area_alloc(u64 size, bool pages);
+void bpf_area_free(void *p, u64 size, bool pages);
+
+static inline u32 round8(u32 n) { return align_up(n, 8u); }
+static inline bool is_percpu(u32 type)
+{
+	return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+/* Copies a value, but not the lock and timer in it. */
+void bpf_copy_value(const struct bpf_map *m, void *dst, const void *src);
+/* The same with the value's lock held (BPF_F_LOCK); src or dst is the map's. */
+void bpf_copy_locked(const struct bpf_map *m, void *dst, const void *src, void *ours);
+/* 0 or -EINVAL: flags that update does not know. */
+static inline int check_update_flags(const struct bpf_map *m, u64 flags)
+{
+	if ((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST)
+		return -EINVAL;
+	return (flags & BPF_F_LOCK) && m->desc.spin_lock < 0 ? -EINVAL : 0;
+}
+const struct bpf_map_refs *bpf_refs_of(const struct bpf_map *m);
+/* hash.c, array.c: functions that generated code calls by number. */
+enum { MAP_FN_HASH4, MAP_FN_HASH8, MAP_FN_HASH, MAP_FN_LRU, MAP_FN_PERCPU_HASH,
+       MAP_FN_PERCPU_ARRAY, MAP_FN_COUNT };
+void *bpf_hash4_lookup(struct bpf_map *m, const void *key);
+void *bpf_hash8_lookup(struct bpf_map *m, const void *key);
+void *bpf_hash_lookup(struct bpf_map *m, const void *key);
+void *bpf_lru_lookup(struct bpf_map *m, const void *key);
+void *bpf_percpu_hash_lookup(struct bpf_map *m, const void *key);
+void *bpf_percpu_array_lookup(struct bpf_map *m, const void *key);
+#endif

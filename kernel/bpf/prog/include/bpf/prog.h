@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * BPF programs that are loaded: verified, compiled, in executable memory. They run with preemption
+ * off; a program's memory is given back after a grace period.
+ */
+#ifndef BPF_PROG_H
+#define BPF_PROG_H
+#include <bpf/ctx.h>
+#include <bpf/map.h>
+#include <bpf/verify.h>
+#include <text/image.h>
+
+struct bpf_prog {
+	struct text_retired retired;	/* first (text_retire) */
+	u64 entry; /* where tail calls enter: bpf_jit_tail.entry is this word */
+	u64 (*run)(void *ctx, u64 r2);
+	ref_t ref;
+	u32 type, attach_type, flags;
+	struct text_image image;
+	u32 n, n_maps, verified_insns, max_ctx_offset;
+	u32 n_func_info, n_line_info;
+	struct bpf_insn *insns;		/* n, as verified; freed with the program */
+	struct bpf_map **maps;		/* n_maps, referenced; NULL: none; control */
+	void *func_info, *line_info;	/* as given, for BPF_OBJ_GET_INFO_BY_FD */
+	u64 loaded_at;			/* clock_ns */
+	u8 tag[BPF_TAG_SIZE];
+	char name[BPF_OBJ_NAME_LEN];
+	u32 id, uid;
+	bool gpl;
+	void *btf;			/* who loads it */
+	struct mutex control;		/* maps, by BPF_PROG_BIND_MAP */
+	void (*gone)(struct bpf_prog *p);	/* the last reference is; any context */
+};
+
+struct bpf_prog_request {
+	struct bpf_prog_load_in in;	/* but for ops */
+	/* Referenced; ERR_PTR. */
+	struct bpf_map *(*map)(void *ctx, bool by_index, u32 fd);
+	void *ctx;
+	bool gpl;
+	bool unlimited;			/* bpf_jit_limit does not hold */
+	const char *name;		/* BPF_OBJ_NAME_LEN bytes */
+};
+/* A program with one reference; ERR_PTR: what bpf_verify gives, -EPERM: bpf_jit_limit. Sleeps. */
+struct bpf_prog *bpf_prog_new(const struct bpf_prog_request *r);
+static inline struct bpf_prog *bpf_prog_get(struct bpf_prog *p) { ref_get(&p->ref); return p; }
+void bpf_prog_put(struct bpf_prog *p);		/* any context */
+u64 bpf_prog_bytes(const struct bpf_prog *p);	/* of memory, beside the image */
+/* Adds a map to those that the program holds; takes over the reference, also on failure. */
+int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m);
+/* Its instructions as user space may see them: maps by their ids. out: p->n. */
+void bpf_prog_show(const struct bpf_prog *p, struct bpf_insn *out);
+/* Is there a helper of this number for programs of this type? */
+bool bpf_helper_exists(u32 prog_type, u32 id, bool gpl);
+
+static inline u64 bpf_prog_run(const struct bpf_prog *p, void *ctx)
+{
+	u64 r0;
+
+	preempt_disable();
+	r0 = p->run(ctx, 0);
+	preempt_enable();
+	return r0;
+}
+/* Runs a socket filter on n bytes: how many of them to keep. */
+u32 bpf_filter_run(const struct bpf_prog *p, const void *data, u32 n, struct bpf_skb *skb);
+
+/*
+ * `repeat` runs; *ns: the mean time of one. 0 and the last result; -EINTR: a signal is pending.
+ */
+int bpf_prog_repeat(const struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns);
+
+extern struct text_tenant bpf_tenant;
+extern u32 bpf_jit_harden;		/* 0; 1: who has no CAP_BPF; 2: all programs are blinded */
+
+/* --- helper.c --- */
+u64 bpf_helper_address(u32 id);		/* 0: there is none */
+#endif

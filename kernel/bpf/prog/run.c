@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Running programs. */
+#include <base/errno.h>
+#include <bpf/prog.h>
+#include <hal/cpu.h>
+#include <hal/sync.h>
+
+u32 bpf_filter_run(const struct bpf_prog *p, const void *data, u32 n, struct bpf_skb *skb)
+{
+	skb->data = (u64)data;
+	skb->data_end = (u64)data + n;
+	skb->len = n;
+	return (u32)bpf_prog_run(p, skb);
+}
+
+/* Others run between two runs, not within one. */
+static int let_others(u64 *away)
+{
+	u64 from = clock_ns();
+
+	preempt_enable();
+	cond_resched();
+	preempt_disable();
+	*away += clock_ns() - from;
+	return sleep_interrupted(SLEEP_INTERRUPTIBLE) ? -EINTR : 0;
+}
+
+int bpf_prog_repeat(const struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns)
+{
+	u64 (*run)(void *, u64) = p->run;
+	u64 start, away = 0, result = 0;
+	int err = 0;
+
+	repeat = max(repeat, 1u);
+	preempt_disable();
+	start = clock_ns();
+	for (u32 i = 0; i < repeat && !err; i++) {
+		result = run(ctx, 0);
+		if (unlikely(READ_ONCE(current_core()->work) & WORK_ON_EXIT))
+			err = let_others(&away);
+	}
+	*ns = (u32)min((clock_ns() - start - away) / repeat, (u64)~0u);
+	preempt_enable();
+	*r0 = (u32)result;
+	return err;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* bpf(2) for the tests: one function per command that several of them use. */
+#ifndef TESTS_BPF_H
+#define TESTS_BPF_H
+#include "check.h"
+
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+
+#define U64(p) ((uint64_t)(uintptr_t)(p))
+
+static inline long bpf(int cmd, union bpf_attr *a)
+{
+	return syscall(__NR_bpf, cmd, a, sizeof(*a));
+}
+
+static inline int map_create_flags(uint32_t type, uint32_t key, uint32_t value, uint32_t max,
+				   uint32_t flags)
+{
+	union bpf_attr a = {.map_type = type,
+			    .key_size = key,
+			    .value_size = value,
+			    .max_entries = max,
+			    .map_flags = flags,
+			    .map_name = "test"};
+
+	return (int)bpf(BPF_MAP_CREATE, &a);
+}
+static inline int map_create(uint32_t type, uint32_t key, uint32_t value, uint32_t max)
+{
+	return (int)OK(map_create_flags(type, key, value, max, 0));
+}
+static inline long elem(int cmd, int fd, const void *key, const void *value, uint64_t flags)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.map_fd = (uint32_t)fd;
+	a.key = U64(key);
+	a.value = U64(value);
+	a.flags = flags;
+	return bpf(cmd, &a);
+}
+#define map_lookup(fd, key, value) elem(BPF_MAP_LOOKUP_ELEM, fd, key, value, 0)
+#define map_update(fd, key, value, flags) elem(BPF_MAP_UPDATE_ELEM, fd, key, value, flags)
+#define map_delete(fd, key) elem(BPF_MAP_DELETE_ELEM, fd, key, NULL, 0)
+#define map_next(fd, key, next) elem(BPF_MAP_GET_NEXT_KEY, fd, key, next, 0)
+#define map_take(fd, key, value) elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, key, value, 0)
+
+static inline long obj_info(int fd, void *info, uint32_t *len)
+{
+	union bpf_attr a;
+	long r;
+
+	memset(&a, 0, sizeof(a));
+	a.info.bpf_fd = (uint32_t)fd;
+	a.info.info_len = *len;
+	a.info.info = U64(info);
+	r = bpf(BPF_OBJ_GET_INFO_BY_FD, &a);
+	*len = a.info.info_len;
+	return r;
+}
+
+/* --- programs --------------------------------------------------------------------------------- */
+
+static char bpf_log_text[65536] __attribute__((unused));
+
+static inline int prog_load_flags(uint32_t type, const struct bpf_insn *insns, size_t n,
+				  uint32_t flags)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.prog_type = type;
+	a.insns = U64(insns);
+	a.insn_cnt = (uint32_t)n;
+	a.license = U64("GPL");
+	a.log_level = 1;
+	a.log_buf = U64(bpf_log_text);
+	a.log_size = sizeof(bpf_log_text);
+	a.prog_flags = flags;
+	memcpy(a.prog_name, "test_prog", 10);
+	bpf_log_text[0] = 0;
+	return (int)bpf(BPF_PROG_LOAD, &a);
+}
+#define prog_load(type, insns)								\
+	({										\
+		int fd_ = prog_load_flags(type, insns, sizeof(insns) / sizeof(*(insns)), 0);	\
+		if (fd_ < 0)								\
+			FAIL("load: %s\n%s", strerror(errno), bpf_log_text);		\
+		fd_;									\
+	})
+
+/* r0 of a run on len bytes of data. */
+static inline uint32_t prog_run_data(int fd, const void *data, uint32_t len)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	a.test.data_in = U64(data);
+	a.test.data_size_in = len;
+	a.test.repeat = 1;
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	return a.test.retval;
+}
+static inline uint32_t prog_run(int fd)
+{
+	static const char packet[64];
+
+	return prog_run_data(fd, packet, sizeof(packet));
+}
+
+#define INSN(c, d, s, o, i)                                                                        \
+	((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
+#define MOV64_IMM(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
+#define MOV64_REG(d, s) INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
+#define ALU64_IMM(op, d, i) INSN(BPF_ALU64 | (op) | BPF_K, d, 0, 0, i)
+#define ALU64_REG(op, d, s) INSN(BPF_ALU64 | (op) | BPF_X, d, s, 0, 0)
+#define LDX(size, d, s, o) INSN(BPF_LDX | BPF_MEM | (size), d, s, o, 0)
+#define STX(size, d, s, o) INSN(BPF_STX | BPF_MEM | (size), d, s, o, 0)
+#define ST(size, d, o, i) INSN(BPF_ST | BPF_MEM | (size), d, 0, o, i)
+#define JMP_IMM(op, d, i, o) INSN(BPF_JMP | (op) | BPF_K, d, 0, o, i)
+#define JMP_REG(op, d, s, o) INSN(BPF_JMP | (op) | BPF_X, d, s, o, 0)
+#define JA(o) INSN(BPF_JMP | BPF_JA, 0, 0, o, 0)
+#define CALL(f) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, f)
+#define CALL_LOCAL(i) INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, i)
+#define EXIT() INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define LD_MAP(d, fd)                                                                              \
+	INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
+#define LD_MAP_VALUE(d, fd, off) \
+	INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_VALUE, 0, fd), INSN(0, 0, 0, 0, off)
+#define LD_FUNC(d, i) INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_FUNC, 0, i), INSN(0, 0, 0, 0, 0)
+
+#endif

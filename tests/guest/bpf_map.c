@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Maps by bpf(2) (bpf(2), Documentation/bpf/map_*.rst of Linux). As root. */
+#include "bpf.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#define ENOTSUPP 524
+
+static int cpus(void)
+{
+	char buf[64];
+	int last = 0;
+
+	check_read_file("/sys/devices/system/cpu/possible", buf, sizeof(buf));
+	if (sscanf(buf, "0-%d", &last) != 1)
+		last = 0;
+	return last + 1;
+}
+
+/* --- the call --------------------------------------------------------------------------------- */
+
+TEST(arguments_beyond_those_known_must_be_zeros)
+{
+	struct { union bpf_attr a; char more[512]; } x;
+	char *page = check_anon(2 * PAGE);
+
+	memset(&x, 0, sizeof(x));
+	x.a.map_type = BPF_MAP_TYPE_ARRAY;
+	x.a.key_size = x.a.value_size = 4;
+	x.a.max_entries = 1;
+	OK(syscall(__NR_bpf, BPF_MAP_CREATE, &x, sizeof(x)));
+	x.more[511] = 1;
+	ERR(syscall(__NR_bpf, BPF_MAP_CREATE, &x, sizeof(x)), E2BIG);
+	ERR(syscall(__NR_bpf, BPF_MAP_CREATE, page, PAGE + 8), E2BIG);
+	ERR(syscall(__NR_bpf, BPF_MAP_CREATE, BAD_PTR, sizeof(x.a)), EFAULT);
+	ERR(syscall(__NR_bpf, 9999, &x, sizeof(x.a)), EINVAL);
+	/* a field of another command */
+	x.a.batch.flags = 1;
+	ERR(elem(BPF_MAP_LOOKUP_ELEM, -1, NULL, NULL, 0), EBADF);
+	OK(syscall(__NR_bpf, BPF_MAP_CREATE, &x, 48));
+}
+
+TEST(names_and_attributes_are_checked)
+{
+	union bpf_attr a = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+
+	memcpy(a.map_name, "ok_name.1", 10);
+	OK(bpf(BPF_MAP_CREATE, &a));
+	memcpy(a.map_name, "bad name", 9);
+	ERR(bpf(BPF_MAP_CREATE, &a), EINVAL);
+	memset(a.map_name, 'x', sizeof(a.map_name));
+	ERR(bpf(BPF_MAP_CREATE, &a), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_ARRAY, 8, 4, 1, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, 0, 1, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, 4, 0, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_NO_PREALLOC), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_HASH, 0, 4, 1, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_LRU_HASH, 4, 4, 1, BPF_F_NO_PREALLOC), ENOTSUPP);
+	ERR(map_create_flags(BPF_MAP_TYPE_QUEUE, 4, 4, 1, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_LPM_TRIE, 8, 4, 1, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_RINGBUF, 0, 0, 4097, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_RINGBUF, 4, 0, 4096, 0), EINVAL);
+	ERR(map_create_flags(BPF_MAP_TYPE_PROG_ARRAY, 4, 8, 1, 0), EINVAL);
+	ERR(map_create_flags(12345, 4, 4, 1, 0), EINVAL);
+}
+
+TEST(without_capabilities_nothing_is_made)
+{
+	CHILD_OK(
+		check_become(1000, 1000);
+		ERR(map_create_flags(BPF_MAP_TYPE_HASH, 4, 4, 1, 0), EPERM);
+	);
+}
+
+/* --- elements --------------------------------------------------------------------------------- */
+
+TEST(arrays)
+{
+	int fd = map_create(BPF_MAP_TYPE_ARRAY, 4, 12, 3);
+	uint32_t key = 2, next;
+	char value[12] = "hello world", out[12];
+
+	OK(map_update(fd, &key, value, BPF_ANY));
+	OK(map_lookup(fd, &key, out));
+	CHECK_STR(out, "hello world");
+	ERR(map_update(fd, &key, value, BPF_NOEXIST), EEXIST);
+	OK(map_update(fd, &key, value, BPF_EXIST));
+	ERR(map_update(fd, &key, value, 77), EINVAL);
+	ERR(map_update(fd, &key, value, BPF_F_LOCK), EINVAL);
+	ERR(map_update(fd, BAD_PTR, value, BPF_ANY), EFAULT);
+	ERR(map_update(fd, &key, BAD_PTR, BPF_ANY), EFAULT);
+	ERR(map_delete(fd, &key), EINVAL);
+	key = 0;
+	OK(map_lookup(fd, &key, out));
+	CHECK_EQ(out[0], 0);
+	key = 3;
+	ERR(map_update(fd, &key, value, BPF_ANY), E2BIG);
+	ERR(map_lookup(fd, &key, out), ENOENT);
+	OK(map_next(fd, NULL, &next));
+	CHECK_EQ(next, 0);
+	key = 1;
+	OK(map_next(fd, &key, &next));
+	CHECK_EQ(next, 2);
+	ERR(map_next(fd, &next, &next), ENOENT);
+	key = 100;
+	OK(map_next(fd, &key, &next));
+	CHECK_EQ(next, 0);
+}
+
+static void hash_of(uint32_t type, uint32_t flags)
+{
+	int fd = (int)OK(map_create_flags(type, 8, 8, 4, flags));
+	uint64_t key, value, next, seen = 0;
+
+	for (key = 10; key < 14; key++) {
+		value = key * 3;
+		OK(map_update(fd, &key, &value, BPF_NOEXIST));
+	}
+	ERR(map_update(fd, &key, &value, BPF_EXIST), ENOENT);
+	if (type == BPF_MAP_TYPE_HASH)
+		ERR(map_update(fd, &key, &value, BPF_ANY), E2BIG);
+	for (key = 10; key < 14; key++) {
+		OK(map_lookup(fd, &key, &value));
+		CHECK_EQ(value, key * 3);
+		ERR(map_update(fd, &key, &value, BPF_NOEXIST), EEXIST);
+		value = key * 5;
+		OK(map_update(fd, &key, &value, BPF_EXIST));
+	}
+	for (void *k = NULL; map_next(fd, k, &next) == 0; k = &key) {
+		key = next;
+		seen |= 1 << (key - 10);
+	}
+	CHECK_EQ(errno, ENOENT);
+	CHECK_EQ(seen, 15);
+	key = 11;
+	OK(map_take(fd, &key, &value));
+	CHECK_EQ(value, 55);
+	ERR(map_take(fd, &key, &value), ENOENT);
+	key = 12;
+	OK(map_delete(fd, &key));
+	ERR(map_delete(fd, &key), ENOENT);
+	ERR(map_lookup(fd, &key, &value), ENOENT);
+}
+
+TEST(hash_tables)
+{
+	hash_of(BPF_MAP_TYPE_HASH, 0);
+	hash_of(BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC);
+}
+
+TEST(an_lru_makes_room)
+{
+	int fd = map_create(BPF_MAP_TYPE_LRU_HASH, 4, 4, 64);
+	uint32_t key, n = 0;
+
+	for (key = 0; key < 1000; key++)
+		OK(map_update(fd, &key, &key, BPF_ANY));
+	for (key = 0; key < 1000; key++) {
+		uint32_t v;
+
+		if (map_lookup(fd, &key, &v) == 0) {
+			CHECK_EQ(v, key);
+			n++;
+		}
+	}
+	CHECK_GE(n, 1);
+	CHECK_LE(n, 64 * cpus());
+}
+
+static void per_cpu(uint32_t type)
+{
+	int n = cpus(), fd = map_create(type, 4, 8, 4);
+	uint64_t values[n], out[n];
+	uint32_t key = 1;
+
+	for (int i = 0; i < n; i++)
+		values[i] = (uint64_t)i + 100;
+	OK(map_update(fd, &key, values, BPF_ANY));
+	memset(out, 0, sizeof(out));
+	OK(map_lookup(fd, &key, out));
+	CHECK(!memcmp(values, out, sizeof(out)));
+}
+
+TEST(each_cpu_has_a_value)
+{
+	per_cpu(BPF_MAP_TYPE_PERCPU_ARRAY);
+	per_cpu(BPF_MAP_TYPE_PERCPU_HASH);
+	per_cpu(BPF_MAP_TYPE_LRU_PERCPU_HASH);
+}
+
+TEST(queues_and_stacks)
+{
+	for (int stack = 0; stack < 2; stack++) {
+		int fd = map_create(stack ? BPF_MAP_TYPE_STACK : BPF_MAP_TYPE_QUEUE, 0, 4, 3);
+		uint32_t v, dummy = 0;
+
+		ERR(map_take(fd, NULL, &v), ENOENT);
+		for (v = 1; v <= 3; v++)
+			OK(map_update(fd, NULL, &v, BPF_ANY));
+		ERR(map_update(fd, NULL, &v, BPF_ANY), E2BIG);
+		OK(map_update(fd, NULL, &v, BPF_EXIST));	/* 1 goes */
+		ERR(map_update(fd, NULL, &v, BPF_NOEXIST), EINVAL);
+		OK(map_lookup(fd, NULL, &v));
+		CHECK_EQ(v, stack ? 4 : 2);
+		OK(map_take(fd, NULL, &v));
+		CHECK_EQ(v, stack ? 4 : 2);
+		OK(map_take(fd, NULL, &v));
+		CHECK_EQ(v, 3);
+		ERR(map_lookup(fd, &dummy, &v), EINVAL);
+	}
+}
+
+TEST(the_longest_prefix_wins)
+{
+	int fd = (int)OK(map_create_flags(BPF_MAP_TYPE_LPM_TRIE, 8, 4, 4, BPF_F_NO_PREALLOC));
+	struct {
+		uint32_t bits;
+		uint8_t ip[4];
+	} net = {8, {10, 0, 0, 0}}, host = {32, {10, 1, 2, 3}};
+	uint32_t v = 8, out;
+
+	OK(map_update(fd, &net, &v, BPF_ANY));
+	OK(map_lookup(fd, &host, &out));
+	CHECK_EQ(out, 8);
+	net.bits = 16;
+	net.ip[1] = 1;
+	v = 16;
+	OK(map_update(fd, &net, &v, BPF_ANY));
+	OK(map_lookup(fd, &host, &out));
+	CHECK_EQ(out, 16);
+	host.ip[1] = 2;
+	OK(map_lookup(fd, &host, &out));
+	CHECK_EQ(out, 8);
+	host.ip[0] = 11;
+	ERR(map_lookup(fd, &host, &out), ENOENT);
+	OK(map_delete(fd, &net));
+	ERR(map_delete(fd, &net), ENOENT);
+	net.bits = 33;
+	ERR(map_update(fd, &net, &v, BPF_ANY), EINVAL);
+}
+
+TEST(batches)
+{
+	enum { N = 100 };
+	uint32_t keys[N], values[N], cursor, next, total = 0;
+	union bpf_attr a;
+	int fd = map_create(BPF_MAP_TYPE_HASH, 4, 4, N);
+	bool seen[N] = { false };
+
+	for (uint32_t i = 0; i < N; i++) {
+		keys[i] = i;
+		values[i] = i * 7;
+	}
+	memset(&a, 0, sizeof(a));
+	a.batch.map_fd = (uint32_t)fd;
+	a.batch.keys = U64(keys);
+	a.batch.values = U64(values);
+	a.batch.count = N;
+	OK(bpf(BPF_MAP_UPDATE_BATCH, &a));
+	CHECK_EQ(a.batch.count, N);
+	memset(keys, 0xff, sizeof(keys));
+	for (bool first = true;; first = false) {
+		long r;
+
+		memset(&a, 0, sizeof(a));
+		a.batch.map_fd = (uint32_t)fd;
+		a.batch.in_batch = first ? 0 : U64(&cursor);
+		a.batch.out_batch = U64(&next);
+		a.batch.keys = U64(keys);
+		a.batch.values = U64(values);
+		a.batch.count = 40;
+		r = bpf(BPF_MAP_LOOKUP_BATCH, &a);
+		CHECK(!r || errno == ENOENT);
+		for (uint32_t i = 0; i < a.batch.count; i++) {
+			CHECK(keys[i] < N && !seen[keys[i]]);
+			seen[keys[i]] = true;
+			CHECK_EQ(values[i], keys[i] * 7);
+		}
+		total += a.batch.count;
+		cursor = next;
+		if (r)
+			break;
+	}
+	CHECK_EQ(total, N);
+	for (uint32_t i = 0; i < N; i++)
+		keys[i] = i;
+	memset(&a, 0, sizeof(a));
+	a.batch.map_fd = (uint32_t)fd;
+	a.batch.keys = U64(keys);
+	a.batch.count = N / 2;
+	OK(bpf(BPF_MAP_DELETE_BATCH, &a));
+	ERR(map_lookup(fd, &keys[0], &next), ENOENT);
+	OK(map_lookup(fd, &keys[N - 1], &next));
+}
+
+/* --- maps of maps ----------------------------------------------------------------------------- */
+
+TEST(maps_of_maps)
+{
+	union bpf_attr a = {.map_type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
+			    .key_size = 4,
+			    .value_size = 4,
+			    .max_entries = 2};
+	int inner = map_create(BPF_MAP_TYPE_HASH, 4, 8, 16),
+	    other = map_create(BPF_MAP_TYPE_HASH, 4, 4, 16), outer;
+	struct bpf_map_info info;
+	uint32_t key = 0, id, len = sizeof(info);
+
+	a.inner_map_fd = 9999;
+	ERR(bpf(BPF_MAP_CREATE, &a), EBADF);
+	for (int hash = 0; hash < 2; hash++) {
+		a.map_type = hash ? BPF_MAP_TYPE_HASH_OF_MAPS : BPF_MAP_TYPE_ARRAY_OF_MAPS;
+		a.inner_map_fd = (uint32_t)inner;
+		outer = (int)OK(bpf(BPF_MAP_CREATE, &a));
+		ERR(map_lookup(outer, &key, &id), ENOENT);
+		OK(map_update(outer, &key, &inner, BPF_ANY));
+		ERR(map_update(outer, &key, &other, BPF_ANY), EINVAL);
+		OK(map_lookup(outer, &key, &id));
+		OK(obj_info(inner, &info, &len));
+		CHECK_EQ(id, info.id);
+		OK(map_delete(outer, &key));
+		ERR(map_lookup(outer, &key, &id), ENOENT);
+		/* maps in maps in maps: no */
+		a.inner_map_fd = (uint32_t)outer;
+		ERR(bpf(BPF_MAP_CREATE, &a), EINVAL);
+	}
+}
+
+/* --- freezing, mapping ------------------------------------------------------------------------ */
+
+static long freeze(int fd)
+{
+	union bpf_attr a = { .map_fd = (uint32_t)fd };
+
+	return bpf(BPF_MAP_FREEZE, &a);
+}
+
+TEST(a_frozen_map_is_for_programs)
+{
+	int fd = map_create(BPF_MAP_TYPE_ARRAY, 4, 4, 1);
+	uint32_t key = 0, v = 1;
+
+	OK(map_update(fd, &key, &v, BPF_ANY));
+	OK(freeze(fd));
+	ERR(freeze(fd), EPERM);
+	ERR(map_update(fd, &key, &v, BPF_ANY), EPERM);
+	OK(map_lookup(fd, &key, &v));
+}
+
+TEST(arrays_can_be_mapped)
+{
+	int fd = (int)OK(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, 8, 1000, BPF_F_MMAPABLE));
+	int plain = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1000);
+	uint64_t *p, *q, v;
+	uint32_t key = 999;
+
+	ERR(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, plain, 0), EINVAL);
+	ERR(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), EINVAL);
+	ERR(mmap(NULL, 3 * PAGE, PROT_READ, MAP_SHARED, fd, 0), EINVAL);
+	p = (void *)OK(mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	p[999] = 12345;
+	OK(map_lookup(fd, &key, &v));
+	CHECK_EQ(v, 12345);
+	v = 77;
+	OK(map_update(fd, &key, &v, BPF_ANY));
+	CHECK_EQ(p[999], 77);
+	ERR(freeze(fd), EBUSY);
+	CHILD_OK(p[998] = 5;);
+	CHECK_EQ(p[998], 5);
+	OK(munmap(p + 512, PAGE));
+	ERR(freeze(fd), EBUSY);
+	OK(munmap(p, PAGE));
+	OK(freeze(fd));
+	ERR(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM);
+	q = (void *)OK(mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	close(fd);
+	CHECK_EQ(q[999], 77);
+	ERR(mprotect(q, PAGE, PROT_READ | PROT_WRITE), EACCES);
+	CHECK_FAULT(check_write(q), SIGSEGV, 2, q);
+}
+
+TEST(ring_buffers_can_be_mapped)
+{
+	int fd = map_create(BPF_MAP_TYPE_RINGBUF, 0, 0, 8192);
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	uint64_t *consumer, *producer, v;
+
+	ERR(map_lookup(fd, NULL, &v), ENOTSUPP);
+	consumer = (void *)OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	producer = (void *)OK(mmap(NULL, PAGE + 2 * 8192, PROT_READ, MAP_SHARED, fd, (off_t)PAGE));
+	ERR(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)PAGE), EPERM);
+	ERR(mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM);
+	CHECK_EQ(*consumer, 0);
+	CHECK_EQ(*producer, 0);
+	for (size_t i = 0; i < (PAGE + 2 * 8192) / 8; i++)
+		CHECK_EQ(producer[i], 0);
+	*consumer = 0;
+	CHECK_EQ(OK(poll(&pfd, 1, 0)), 0);
+}
+
+TEST(modes_of_descriptors)
+{
+	int ro = (int)OK(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_RDONLY));
+	int wo = (int)OK(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_WRONLY));
+	uint32_t key = 0, v = 0;
+
+	ERR(map_update(ro, &key, &v, BPF_ANY), EPERM);
+	OK(map_lookup(ro, &key, &v));
+	OK(map_update(wo, &key, &v, BPF_ANY));
+	ERR(map_lookup(wo, &key, &v), EPERM);
+}
+
+/* --- numbers, information, names -------------------------------------------------------------- */
+
+TEST(maps_have_numbers)
+{
+	int fd = map_create(BPF_MAP_TYPE_HASH, 4, 8, 16), again;
+	struct { struct bpf_map_info i; char more[64]; } info;
+	uint32_t len = sizeof(info);
+	union bpf_attr a;
+	bool found = false;
+
+	memset(&info, 0, sizeof(info));
+	OK(obj_info(fd, &info, &len));
+	CHECK_LE(len, sizeof(info));
+	CHECK_EQ(info.i.type, BPF_MAP_TYPE_HASH);
+	CHECK_EQ(info.i.key_size, 4);
+	CHECK_EQ(info.i.value_size, 8);
+	CHECK_EQ(info.i.max_entries, 16);
+	CHECK_STR(info.i.name, "test");
+	len = sizeof(info);
+	memset(&info, 0, sizeof(info));
+	info.more[63] = 1;
+	ERR(obj_info(fd, &info, &len), E2BIG);
+	len = sizeof(info.i);
+	memset(&info, 0, sizeof(info));
+	OK(obj_info(fd, &info, &len));
+	memset(&a, 0, sizeof(a));
+	while (bpf(BPF_MAP_GET_NEXT_ID, &a) == 0) {
+		found |= a.next_id == info.i.id;
+		a.start_id = a.next_id;
+		a.next_id = 0;
+	}
+	CHECK_EQ(errno, ENOENT);
+	CHECK(found);
+	memset(&a, 0, sizeof(a));
+	a.map_id = info.i.id;
+	again = (int)OK(bpf(BPF_MAP_GET_FD_BY_ID, &a));
+	CHECK_EQ(fcntl(again, F_GETFD), FD_CLOEXEC);
+	close(fd);
+	close(again);
+	/* it ends soon */
+	for (int i = 0; bpf(BPF_MAP_GET_FD_BY_ID, &a) >= 0; i++) {
+		CHECK(i < 1000);
+		check_sleep_ms(1);
+	}
+	CHECK_EQ(errno, ENOENT);
+}
+
+TEST(fdinfo)
+{
+	int fd = map_create(BPF_MAP_TYPE_HASH, 4, 8, 16);
+	char path[64], buf[4096];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	check_read_file(path, buf, sizeof(buf));
+	CHECK(strstr(
+		buf,
+		"map_type:\t1\nkey_size:\t4\nvalue_size:\t8\nmax_entries:\t16\nmap_flags:\t0x0\n"));
+	CHECK(strstr(buf, "\nmemlock:\t"));
+	CHECK(strstr(buf, "\nfrozen:\t0\n"));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	memset(buf, 0, sizeof(buf));
+	OK(readlink(path, buf, sizeof(buf)));
+	CHECK_STR(buf, "anon_inode:bpf-map");
+}
+
+static long pin(int cmd, const char *path, int fd, uint32_t flags)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.pathname = U64(path);
+	a.bpf_fd = (uint32_t)fd;
+	a.file_flags = flags;
+	return bpf(cmd, &a);
+}
+
+TEST(names_keep_maps)
+{
+	int fd = map_create(BPF_MAP_TYPE_ARRAY, 4, 4, 1), got;
+	const char *dir = check_tmpdir();
+	char path[256], other[256];
+	uint32_t key = 0, v = 42;
+	struct stat st;
+
+	OK(mount("bpf", dir, "bpf", 0, NULL));
+	snprintf(path, sizeof(path), "%s/m", dir);
+	snprintf(other, sizeof(other), "%s/d", dir);
+	OK(map_update(fd, &key, &v, BPF_ANY));
+	OK(pin(BPF_OBJ_PIN, path, fd, 0));
+	ERR(pin(BPF_OBJ_PIN, path, fd, 0), EEXIST);
+	ERR(pin(BPF_OBJ_PIN, "/tmp/not-here", fd, 0), EPERM);
+	ERR(pin(BPF_OBJ_PIN, path, 0, 0), EINVAL);
+	close(fd);
+	OK(stat(path, &st));
+	CHECK(S_ISREG(st.st_mode));
+	CHECK_EQ(st.st_mode & 0777, 0600);
+	ERR(open(path, O_RDONLY), EIO);
+	OK(mkdir(other, 0700));
+	ERR(pin(BPF_OBJ_GET, other, 0, 0), EACCES);
+	snprintf(other, sizeof(other), "%s/d/n", dir);
+	OK(rename(path, other));
+	ERR(pin(BPF_OBJ_GET, path, 0, 0), ENOENT);
+	got = (int)OK(pin(BPF_OBJ_GET, other, 0, BPF_F_RDONLY));
+	v = 0;
+	OK(map_lookup(got, &key, &v));
+	CHECK_EQ(v, 42);
+	ERR(map_update(got, &key, &v, BPF_ANY), EPERM);
+	close(got);
+	ERR(open(path, O_CREAT | O_WRONLY, 0600), EACCES);
+	OK(unlink(other));
+	ERR(pin(BPF_OBJ_GET, other, 0, 0), ENOENT);
+	OK(umount(dir));
+}
+
+TEST(tokens_are_not_there)
+{
+	union bpf_attr a;
+	char buf[64];
+
+	memset(&a, 0, sizeof(a));
+	check_read_file("/proc/version", buf, sizeof(buf));
+	if (!check_on_tine())
+		SKIP("Linux has them");
+	ERR(bpf(36, &a), EOPNOTSUPP);
+}

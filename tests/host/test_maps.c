@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * BPF maps against models: random operations on a few keys, alone and from four threads that switch
+ * at every lock; each thread owns some of the keys and knows what they must hold.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <fake/fake.h>
+#include "map_internal.h"
+#include <cmocka.h>
+
+const struct bpf_map_kind bpf_ringbuf_type = { 0 };
+struct wait_queue *bpf_map_wait(struct bpf_map *m);
+
+bool arch_random(u64 *v)
+{
+	*v = (u64)fake_random(~0u) << 32 | fake_random(~0u);
+	return true;
+}
+u64 arch_counter(void) { return 1; }
+u64 mm_rlimit(int which) { return ~0ull; }
+bool capable(int cap) { return true; }
+void vfree(const void *p) { kfree(p); }
+paddr_t arch_kernel_lookup(u64 va) { return 0; }
+void *kmemdup(const void *p, size_t size)
+{
+	void *copy = kmalloc(size);
+
+	if (copy)
+		memcpy(copy, p, size);
+	return copy;
+}
+
+static void start(void) { fake_init(64 << 20, 1); }
+
+static struct bpf_map *make(u32 type, u32 key, u32 value, u32 max, u32 flags)
+{
+	struct bpf_map_attr a = { .type = type, .key_size = key, .value_size = value,
+		.max_entries = max, .flags = flags, .spin_lock = -1, .timer = -1 };
+	struct bpf_map *m = bpf_map_new(&a);
+
+	assert_false(IS_ERR(m));
+	return m;
+}
+
+/* The map ends and with it everything that it had. */
+static void end(struct bpf_map *m, u64 objects)
+{
+	bpf_map_put(m);
+	rcu_barrier();
+	assert_int_equal(fake_objects_used(), objects);
+}
+
+/* --- hash ------------------------------------------------------------------------------------- */
+
+enum { KEYS = 60, ROOM = 40 };
+struct big_key { u32 n; char rest[21]; };	/* a size that no fast path has */
+
+static void make_key(char *key, u32 size, u32 n)
+{
+	memset(key, (int)(n * 7), size);
+	memcpy(key, &n, 4);
+}
+
+struct hash_model {
+	struct bpf_map *m;
+	u32 key_size;
+	bool here[KEYS];
+	u64 value[KEYS];
+	u32 count;
+};
+
+static void model_update(struct hash_model *h, u32 n, u64 v, u64 flags)
+{
+	char key[32] __aligned(8);
+	u64 value[2] = { v, ~v };
+	long err = h->here[n] && flags == BPF_NOEXIST ? -EEXIST
+		   : !h->here[n] && flags == BPF_EXIST ? -ENOENT
+		   : !h->here[n] && h->count == ROOM ? -E2BIG
+						     : 0;
+
+	make_key(key, h->key_size, n);
+	assert_int_equal(h->m->ops->update(h->m, key, value, flags), err);
+	if (err)
+		return;
+	h->count += !h->here[n];
+	h->here[n] = true;
+	h->value[n] = v;
+}
+
+static void model_check(struct hash_model *h, u32 n)
+{
+	char key[32] __aligned(8);
+	u64 out[2], *v;
+
+	make_key(key, h->key_size, n);
+	v = h->m->ops->lookup(h->m, key);
+	assert_int_equal(v != NULL, h->here[n]);
+	if (v)
+		assert_true(v[0] == h->value[n] && v[1] == ~h->value[n]);
+	assert_int_equal(h->m->ops->copy_out(h->m, key, out), h->here[n] ? 0 : -ENOENT);
+	if (v)
+		assert_true(out[0] == h->value[n] && out[1] == ~h->value[n]);
+}
+
+/* A walk by next_key, and one by buckets, see each key once. */
+static void model_walk(struct hash_model *h)
+{
+	char key[32] __aligned(8), next[32] __aligned(8), keys[KEYS * 32];
+	u64 values[KEYS * 2];
+	bool first = true;
+	u32 seen = 0, n;
+	int got;
+
+	for (u32 at = 0; (got = h->m->ops->bucket(h->m, at, keys, values, KEYS, false)) >= 0; at++)
+		for (int i = 0; i < got; i++, seen++) {
+			memcpy(&n, keys + (u32)i * h->key_size, 4);
+			assert_true(h->here[n] && values[i * 2] == h->value[n]);
+		}
+	assert_int_equal(got, -ENOENT);
+	assert_int_equal(seen, h->count);
+	while (h->m->ops->next_key(h->m, first ? NULL : key, next) == 0) {
+		memcpy(&n, next, 4);
+		assert_true(h->here[n]);
+		memcpy(key, next, sizeof(key));
+		first = false;
+		seen--;
+	}
+	assert_int_equal(seen, 0);
+}
+
+static void hash_ops_random(u32 key_size, u32 flags)
+{
+	u64 objects = fake_objects_used();
+	struct hash_model h = { .m = make(BPF_MAP_TYPE_HASH, key_size, 16, ROOM, flags),
+		.key_size = key_size };
+	char key[32] __aligned(8);
+
+	for (u32 step = 0; step < 6000; step++) {
+		u32 n = fake_random(KEYS);
+
+		if (fake_random(3)) {
+			model_update(&h, n, fake_random(~0u), fake_random(3));
+		} else {
+			make_key(key, key_size, n);
+			assert_int_equal(h.m->ops->remove(h.m, key), h.here[n] ? 0 : -ENOENT);
+			h.count -= h.here[n];
+			h.here[n] = false;
+		}
+		model_check(&h, fake_random(KEYS));
+		if (step % 500 == 0)
+			model_walk(&h);
+	}
+	end(h.m, objects);
+}
+
+static void hashes(void **state)
+{
+	start();
+	for (u32 i = 0; i < 2; i++) {
+		u32 flags = i ? BPF_F_NO_PREALLOC : 0;
+
+		hash_ops_random(4, flags);
+		hash_ops_random(8, flags);
+		hash_ops_random(sizeof(struct big_key), flags);
+	}
+}
+
+/* --- several threads -------------------------------------------------------------------------- */
+
+enum { THREADS = 4 };
+struct thread { struct bpf_map *m; u32 id; bool lru; };
+
+static void one_thread(void *arg)
+{
+	struct thread *t = arg;
+	struct { bool here; u64 v; } mine[KEYS / THREADS];
+
+	memset(mine, 0, sizeof(mine));
+	for (u32 step = 0; step < 1500; step++) {
+		u32 i = fake_random(KEYS / THREADS);
+		u64 key = i * THREADS + t->id, v = (u64)fake_random(~0u) << 32 | key, out;
+		long err;
+
+		switch (fake_random(3)) {
+		case 0:
+			err = t->m->ops->update(t->m, &key, &v, BPF_ANY);
+			if (!t->lru)
+				assert_int_equal(err, 0);
+			if (!err) {
+				mine[i].here = true;
+				mine[i].v = v;
+			}
+			break;
+		case 1:
+			err = t->m->ops->remove(t->m, &key);
+			if (!t->lru)
+				assert_int_equal(err, mine[i].here ? 0 : -ENOENT);
+			mine[i].here = false;
+			break;
+		default:
+			err = t->m->ops->copy_out(t->m, &key, &out);
+			if (!t->lru)
+				assert_int_equal(err, mine[i].here ? 0 : -ENOENT);
+			/* an LRU map may have lost it, but has nobody else's */
+			if (!err)
+				assert_true(mine[i].here && out == mine[i].v);
+		}
+	}
+}
+
+static void run_threads(u32 type, u32 max, u32 flags)
+{
+	u64 objects = fake_objects_used();
+	struct bpf_map *m = make(type, 8, 8, max, flags);
+	struct thread t[THREADS];
+	void *arg[THREADS];
+
+	for (u32 i = 0; i < THREADS; i++) {
+		t[i] = (struct thread){ m, i, type == BPF_MAP_TYPE_LRU_HASH };
+		arg[i] = &t[i];
+	}
+	fake_switch_rate = 3;
+	fake_run(THREADS, one_thread, arg);
+	fake_switch_rate = 0;
+	end(m, objects);
+}
+
+static void threads(void **state)
+{
+	for (u64 seed = 1; seed <= 10; seed++) {
+		fake_init(64 << 20, seed);
+		run_threads(BPF_MAP_TYPE_HASH, KEYS, 0);
+		run_threads(BPF_MAP_TYPE_HASH, KEYS, BPF_F_NO_PREALLOC);
+		run_threads(BPF_MAP_TYPE_LRU_HASH, KEYS / 2, 0);
+		run_threads(BPF_MAP_TYPE_LRU_HASH, 3, 0);
+	}
+}
+
+/* --- LRU -------------------------------------------------------------------------------------- */
+
+static void lru_keeps_what_is_used(void **state)
+{
+	struct bpf_map *m;
+	u32 key, value = 0;
+	u64 objects;
+
+	start();
+	objects = fake_objects_used();
+	m = make(BPF_MAP_TYPE_LRU_HASH, 4, 4, 32, 0);
+	for (key = 0; key < 32; key++)
+		assert_int_equal(m->ops->update(m, &key, &key, BPF_ANY), 0);
+	for (key = 100; key < 1000; key++) {
+		for (u32 k = 0; k < 16; k++)
+			assert_non_null(m->ops->lookup(m, &k));
+		assert_int_equal(m->ops->update(m, &key, &value, BPF_NOEXIST), 0);
+	}
+	key = 16;
+	assert_null(m->ops->lookup(m, &key));
+	key = 999;
+	assert_non_null(m->ops->lookup(m, &key));
+	end(m, objects);
+}
+
+/* --- per CPU ---------------------------------------------------------------------------------- */
+
+static void each_cpu_has_its_own(u32 type)
+{
+	u64 all[MAX_CPUS], objects = fake_objects_used(), one = 1;
+	struct bpf_map *m = make(type, 4, 8, 4, 0);
+	u32 key = 3;
+
+	nr_cpus = 4;
+	assert_int_equal(bpf_map_user_value_size(m), 32);
+	for (u32 i = 0; i < 4; i++)
+		all[i] = i + 10;
+	assert_int_equal(m->ops->copy_in(m, &key, all, BPF_ANY), 0);
+	for (u32 cpu = 0; cpu < 4; cpu++) {
+		fake_set_cpu(cpu);
+		assert_int_equal(*(u64 *)m->ops->lookup(m, &key), cpu + 10);
+	}
+	fake_set_cpu(2);
+	assert_int_equal(m->ops->update(m, &key, &one, BPF_ANY), 0);
+	assert_int_equal(m->ops->copy_out(m, &key, all), 0);
+	assert_true(all[0] == 10 && all[1] == 11 && all[2] == 1 && all[3] == 13);
+	fake_set_cpu(0);
+	end(m, objects);
+}
+
+static void per_cpu_values(void **state)
+{
+	start();
+	nr_cpus = 4;
+	each_cpu_has_its_own(BPF_MAP_TYPE_PERCPU_HASH);
+	each_cpu_has_its_own(BPF_MAP_TYPE_PERCPU_ARRAY);
+	each_cpu_has_its_own(BPF_MAP_TYPE_LRU_PERCPU_HASH);
+}
+
+/* --- queue, stack ----------------------------------------------------------------------------- */
+
+static void queues(void **state)
+{
+	start();
+	for (u32 stack = 0; stack < 2; stack++) {
+		u64 objects = fake_objects_used();
+		struct bpf_map *m =
+			make(stack ? BPF_MAP_TYPE_STACK : BPF_MAP_TYPE_QUEUE, 0, 4, 5, 0);
+		u32 model[5], n = 0;
+
+		for (u32 step = 0; step < 3000; step++) {
+			u32 v = fake_random(1000), at = stack ? n - 1 : 0, out;
+			bool force = fake_random(4) == 0;
+
+			if (fake_random(2)) {
+				long err = n == 5 && !force ? -E2BIG : 0;
+
+				assert_int_equal(m->ops->push(m, &v, force ? BPF_EXIST : 0), err);
+				if (n == 5 && force)
+					memmove(model, model + 1, 4 * --n);
+				if (!err)
+					model[n++] = v;
+			} else {
+				bool keep = fake_random(2);
+				long err = (keep ? m->ops->peek : m->ops->pop)(m, &out);
+
+				assert_int_equal(err, n ? 0 : -ENOENT);
+				assert_int_equal(out, n ? model[at] : 0);
+				if (n && !keep)
+					memmove(model + at, model + at + 1, 4 * (--n - at));
+			}
+		}
+		end(m, objects);
+	}
+}
+
+/* --- longest prefix --------------------------------------------------------------------------- */
+
+struct prefix { u32 bits; u8 data[2]; };
+enum { PREFIXES = 40 };
+
+static bool covers(const struct prefix *p, const u8 *data)
+{
+	for (u32 i = 0; i < p->bits; i++)
+		if ((p->data[i / 8] ^ data[i / 8]) & (0x80 >> i % 8))
+			return false;
+	return true;
+}
+
+/* Few different bits, so that prefixes lie in one another. */
+static struct prefix some_prefix(void)
+{
+	struct prefix p = {fake_random(17), {(u8)(fake_random(4) * 0x51), (u8)fake_random(256)}};
+
+	for (u32 i = p.bits; i < 16; i++)
+		p.data[i / 8] &= (u8)~(0x80 >> i % 8);
+	return p;
+}
+
+static void prefixes(void **state)
+{
+	struct { struct prefix p; u32 v; bool here; } model[PREFIXES];
+	struct bpf_map *m;
+	u64 objects;
+
+	memset(model, 0, sizeof(model));
+	start();
+	objects = fake_objects_used();
+	m = make(BPF_MAP_TYPE_LPM_TRIE, 6, 4, PREFIXES, BPF_F_NO_PREALLOC);
+	for (u32 step = 0; step < 20000; step++) {
+		struct prefix p = some_prefix(), key, next;
+		u32 slot = fake_random(PREFIXES), same = PREFIXES, best = PREFIXES, count = 0, *v;
+
+		for (u32 i = 0; i < PREFIXES; i++)
+			if (model[i].here && model[i].p.bits == p.bits &&
+			    covers(&model[i].p, p.data))
+				same = i;
+		if (fake_random(2)) {
+			slot = same < PREFIXES ? same : slot;
+			if (model[slot].here && slot != same)
+				assert_int_equal(m->ops->remove(m, &model[slot].p), 0);
+			model[slot].p = p;
+			model[slot].v = step;
+			model[slot].here = true;
+			assert_int_equal(m->ops->update(m, &p, &step, BPF_ANY), 0);
+		} else {
+			assert_int_equal(m->ops->remove(m, &p), same < PREFIXES ? 0 : -ENOENT);
+			if (same < PREFIXES)
+				model[same].here = false;
+		}
+		key = (struct prefix){ 16, { (u8)(fake_random(4) * 0x51), (u8)fake_random(256) } };
+		for (u32 i = 0; i < PREFIXES; i++)
+			if (model[i].here && covers(&model[i].p, key.data) &&
+			    (best == PREFIXES || model[i].p.bits > model[best].p.bits))
+				best = i;
+		v = m->ops->lookup(m, &key);
+		assert_int_equal(v ? *v : ~0u, best < PREFIXES ? model[best].v : ~0u);
+		if (step % 100)
+			continue;
+		for (u32 i = 0; i < PREFIXES; i++)
+			count += model[i].here;
+		for (bool first = true; !m->ops->next_key(m, first ? NULL : &next, &key); count--) {
+			next = key;
+			first = false;
+			assert_true(count > 0);
+		}
+		assert_int_equal(count, 0);
+	}
+	end(m, objects);
+}
+
+/* --- attributes, memory ----------------------------------------------------------------------- */
+
+static void refused(u32 type, u32 key, u32 value, u32 max, u32 flags, int err)
+{
+	struct bpf_map_attr a = { .type = type, .key_size = key, .value_size = value,
+		.max_entries = max, .flags = flags, .spin_lock = -1, .timer = -1 };
+	struct bpf_map *m = bpf_map_new(&a);
+
+	assert_int_equal(IS_ERR(m) ? PTR_ERR(m) : 0, err);
+}
+
+static void attributes(void **state)
+{
+	start();
+	refused(BPF_MAP_TYPE_UNSPEC, 4, 4, 1, 0, -EINVAL);
+	refused(999, 4, 4, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY, 8, 4, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY, 4, 0, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY, 4, 4, 0, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_NO_PREALLOC, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG, -EINVAL);
+	refused(BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 1, BPF_F_MMAPABLE, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY, 4, 1u << 29, ~0u, 0, -ENOMEM);
+	refused(BPF_MAP_TYPE_HASH, 0, 4, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_MMAPABLE, -EINVAL);
+	refused(BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_NO_COMMON_LRU, -EINVAL);
+	refused(BPF_MAP_TYPE_HASH, 4, 4, ~0u, 0, -E2BIG);
+	refused(BPF_MAP_TYPE_LRU_HASH, 4, 4, 1, BPF_F_NO_PREALLOC, -ENOTSUPP);
+	refused(BPF_MAP_TYPE_QUEUE, 4, 4, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_LPM_TRIE, 8, 4, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_LPM_TRIE, 4, 4, 1, BPF_F_NO_PREALLOC, -EINVAL);
+	refused(BPF_MAP_TYPE_PROG_ARRAY, 4, 8, 1, 0, -EINVAL);
+	refused(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 1, 0, -EINVAL);
+}
+
+/* Each allocation fails once: nothing is kept. */
+static void no_memory(void **state)
+{
+	static const u32 kinds[][4] = {
+		{ BPF_MAP_TYPE_ARRAY, 4, 8, 0 }, { BPF_MAP_TYPE_HASH, 4, 8, 0 },
+		{ BPF_MAP_TYPE_HASH, 4, 8, BPF_F_NO_PREALLOC }, { BPF_MAP_TYPE_LRU_HASH, 4, 8, 0 },
+		{ BPF_MAP_TYPE_QUEUE, 0, 8, 0 }, { BPF_MAP_TYPE_LPM_TRIE, 8, 8, BPF_F_NO_PREALLOC },
+	};
+
+	start();
+	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
+		for (u32 at = 1;; at++) {
+			u64 objects = fake_objects_used();
+			struct bpf_map_attr a = { .type = kinds[i][0], .key_size = kinds[i][1],
+				.value_size = kinds[i][2], .max_entries = 16, .flags = kinds[i][3],
+				.spin_lock = -1, .timer = -1 };
+			struct bpf_map *m;
+
+			fake_fail_at = at;
+			m = bpf_map_new(&a);
+			fake_fail_at = 0;
+			if (!IS_ERR(m)) {
+				end(m, objects);
+				break;
+			}
+			assert_int_equal(PTR_ERR(m), -ENOMEM);
+			assert_int_equal(fake_objects_used(), objects);
+		}
+}
+
+/* Values with a lock and a timer: neither is copied, what lies around is. */
+static void copying_leaves_locks_alone(void **state)
+{
+	struct bpf_map_attr a = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 48,
+		.max_entries = 1, .spin_lock = 32, .timer = 8 };
+	u8 in[48], out[48], *v;
+	struct bpf_map *m;
+	u32 key = 0;
+
+	start();
+	m = bpf_map_new(&a);
+	memset(in, 0xaa, sizeof(in));
+	memset(out, 0x11, sizeof(out));
+	assert_int_equal(m->ops->update(m, &key, in, BPF_ANY), 0);
+	v = m->ops->lookup(m, &key);
+	for (u32 i = 0; i < 48; i++)
+		assert_int_equal(v[i], (i >= 8 && i < 24) || (i >= 32 && i < 36) ? 0 : 0xaa);
+	assert_int_equal(m->ops->copy_out(m, &key, out), 0);
+	for (u32 i = 0; i < 48; i++)
+		assert_int_equal(out[i], (i >= 8 && i < 24) || (i >= 32 && i < 36) ? 0x11 : 0xaa);
+	assert_int_equal(m->ops->update(m, &key, in, BPF_F_LOCK), 0);
+	bpf_map_put(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hashes),
+		cmocka_unit_test(threads),
+		cmocka_unit_test(lru_keeps_what_is_used),
+		cmocka_unit_test(per_cpu_values),
+		cmocka_unit_test(queues),
+		cmocka_unit_test(prefixes),
+		cmocka_unit_test(attributes),
+		cmocka_unit_test(no_memory),
+		cmocka_unit_test(copying_leaves_locks_alone),
+	};
+
+	return cmocka_run_group_tests_name("maps", tests, NULL, NULL);
+}
