@@ -38,3 +38,10 @@ BPF_VERIFY := $(addprefix kernel/bpf/verify/,verify.c form.c flow.c state.c dema
 BPF_VERIFY_TEST := tests/bpf/asm.c tests/host/bpf_maps.c
 $(HB)/o/tests/host/test_bpf_verify.o $(HB)/o/tests/host/bpf_maps.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
 $(eval $(call host_test,test_bpf_verify,tests/host/test_bpf_verify.c $(BPF_VERIFY_TEST) $(BPF_VERIFY)))
+
+# Random programs: what is accepted runs as the verifier says. Also the fuzz target's.
+BPF_ORACLE := tests/bpf/oracle.c tests/bpf/generate.c tests/host/bpf_maps.c $(BPF_VERIFY) kernel/bpf/run/alu.c kernel/bpf/run/interp.c
+$(HB)/o/tests/host/test_bpf_oracle.o $(HB)/o/tests/bpf/oracle.o $(HB)/o/tests/bpf/generate.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
+$(eval $(call host_test,test_bpf_oracle,tests/host/test_bpf_oracle.c $(BPF_ORACLE)))
+$(patsubst %.c,$(HB)/f/%.o,tests/fuzz/fuzz_verify.c $(BPF_ORACLE)): HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
+$(eval $(call fuzz_target,fuzz_verify,tests/fuzz/fuzz_verify.c $(BPF_ORACLE)))

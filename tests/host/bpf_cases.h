@@ -74,7 +74,7 @@ static const struct verify_case cases[] = {
 	{ "stack", SKB, "*(u64 *)(r10 - 8) = 7; r0 = *(u64 *)(r10 - 8); exit", 0, NULL },
 	{ "below", SKB, "*(u8 *)(r10 - 513) = 7; r0 = 0; exit", -EACCES, "invalid write to stack R10 off=-513" },
 	{ "above", SKB, "*(u8 *)(r10 + 0) = 7; r0 = 0; exit", -EACCES, "invalid write to stack R10 off=0" },
-	{ "across the end", SKB, "r0 = *(u64 *)(r10 - 4); exit", -EACCES, "invalid read from stack R10 off=-4" },
+	{ "across the end", SKB, "r0 = *(u64 *)(r10 - 0); exit", -EACCES, "invalid read from stack R10 off=0" },
 	{ "all of it", SKB, "*(u8 *)(r10 - 512) = 7; r0 = 0; exit", 0, NULL },
 	{ "crooked", SKB, "*(u64 *)(r10 - 12) = 7; r0 = 0; exit", -EACCES, "misaligned stack access" },
 	{ "never written", SKB | UNPRIV, "r0 = *(u64 *)(r10 - 8); exit", -EACCES, "invalid read from stack off -8+0 size 8" },

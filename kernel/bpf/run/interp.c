@@ -7,10 +7,10 @@
 #include <base/string.h>
 #include <bpf/interp.h>
 
-struct run {
+struct bpf_run {
 	struct bpf_machine *m;
 	u64 r[11];
-	u32 depth;			/* the current frame */
+	u32 depth, base;		/* the current frame, the first */
 	struct {
 		u64 saved[4];		/* the caller's r6..r9 */
 		u32 back;		/* where it goes on */
@@ -22,7 +22,7 @@ static bool in(u64 addr, u64 len, u64 base, u64 size)
 	return addr >= base && len <= size && addr - base <= size - len;
 }
 
-static bool may_access(const struct run *run, u64 addr, u64 len, bool write)
+static bool may_access(const struct bpf_run *run, u64 addr, u64 len, bool write)
 {
 	const struct bpf_machine *m = run->m;
 
@@ -34,12 +34,12 @@ static bool may_access(const struct run *run, u64 addr, u64 len, bool write)
 	return false;
 }
 
-static void set_frame(struct run *run)
+static void set_frame(struct bpf_run *run)
 {
 	run->r[BPF_FP] = (u64)run->m->stack + (run->depth + 1) * BPF_STACK;
 }
 
-static int load(struct run *run, const struct bpf_insn *i)
+static int load(struct bpf_run *run, const struct bpf_insn *i)
 {
 	u32 len = 1u << bpf_size_log(i->code), shift = 64 - 8 * len;
 	u8 mode = BPF_MODE(i->code);
@@ -55,7 +55,7 @@ static int load(struct run *run, const struct bpf_insn *i)
 	return 0;
 }
 
-static int store(struct run *run, const struct bpf_insn *i)
+static int store(struct bpf_run *run, const struct bpf_insn *i)
 {
 	u64 addr = run->r[i->dst_reg] + (u64)i->off;
 	u64 v = BPF_CLASS(i->code) == BPF_ST ? (u64)(i64)i->imm : run->r[i->src_reg];
@@ -97,7 +97,7 @@ static int store(struct run *run, const struct bpf_insn *i)
 		run->r[i->src_reg] = old; \
 } while (0)
 
-static int ordered_access(struct run *run, const struct bpf_insn *i)
+static int ordered_access(struct bpf_run *run, const struct bpf_insn *i)
 {
 	struct bpf_insn plain = *i;
 	int err;
@@ -110,7 +110,7 @@ static int ordered_access(struct run *run, const struct bpf_insn *i)
 	return err;
 }
 
-static int atomic(struct run *run, const struct bpf_insn *i)
+static int atomic(struct bpf_run *run, const struct bpf_insn *i)
 {
 	u32 len = 1u << bpf_size_log(i->code);
 	bool loads = i->imm == BPF_LOAD_ACQ;
@@ -127,7 +127,7 @@ static int atomic(struct run *run, const struct bpf_insn *i)
 	return 0;
 }
 
-static int call(struct run *run, const struct bpf_insn *i)
+static int call(struct bpf_run *run, const struct bpf_insn *i)
 {
 	struct bpf_machine *m = run->m;
 	int did;
@@ -152,9 +152,9 @@ static int call(struct run *run, const struct bpf_insn *i)
 }
 
 /* True if the program ended, false if it goes on in the caller's frame. */
-static bool leave(struct run *run)
+static bool leave(struct bpf_run *run)
 {
-	if (!run->depth)
+	if (run->depth == run->base)
 		return true;
 	memcpy(&run->r[6], run->frame[run->depth].saved, sizeof(run->frame[0].saved));
 	run->m->pc = run->frame[run->depth].back - 1;
@@ -163,17 +163,20 @@ static bool leave(struct run *run)
 	return false;
 }
 
-static int wide(struct run *run, const struct bpf_insn *i)
+static int wide(struct bpf_run *run, const struct bpf_insn *i)
 {
-	if (i->src_reg)	/* maps, functions: the loader should have put the address in */
+	if (i->src_reg == BPF_PSEUDO_FUNC)
+		run->r[i->dst_reg] = (u64)(i + 1 + i->imm);
+	else if (i->src_reg)	/* maps: the loader should have put the address in */
 		return -EINVAL;
-	run->r[i->dst_reg] = bpf_wide_imm(i);
+	else
+		run->r[i->dst_reg] = bpf_wide_imm(i);
 	run->m->pc++;
 	return 0;
 }
 
 /* One instruction; 1: the program has ended. The loop steps over it afterwards. */
-static int step(struct run *run, const struct bpf_insn *i)
+static int step(struct bpf_run *run, const struct bpf_insn *i)
 {
 	u64 operand = BPF_SRC(i->code) == BPF_X ? run->r[i->src_reg] : (u64)(i64)i->imm;
 	u64 *dst = &run->r[i->dst_reg];
@@ -202,18 +205,48 @@ static int step(struct run *run, const struct bpf_insn *i)
 	}
 }
 
-int bpf_interpret(struct bpf_machine *m, u64 r1, u64 r2, u64 *r0)
+static int interpret(struct bpf_run *run, u32 pc, u64 *r0)
 {
-	struct run run = { .m = m, .r = { [1] = r1, [2] = r2 } };
+	struct bpf_machine *m = run->m;
+	struct bpf_run *outer = m->run;
 	int did = 0;
 
-	set_frame(&run);
-	for (m->pc = 0; !did; m->pc += !did) {
-		if (!m->budget)
-			return -ELOOP;
+	set_frame(run);
+	m->run = run;
+	for (m->pc = pc; !did; m->pc += !did) {
+		if (!m->budget) {
+			did = -ELOOP;
+			break;
+		}
 		m->budget--;
-		did = step(&run, &m->insns[m->pc]);
+		if (m->trace)
+			m->trace(m->ctx, m->pc, run->depth, run->r);
+		did = step(run, &m->insns[m->pc]);
 	}
-	*r0 = run.r[0];
+	m->run = outer;
+	*r0 = run->r[0];
 	return did < 0 ? did : 0;
+}
+
+int bpf_interpret(struct bpf_machine *m, u64 r1, u64 r2, u64 *r0)
+{
+	struct bpf_run run = { .m = m, .r = { [1] = r1, [2] = r2 } };
+
+	m->run = NULL;
+	return interpret(&run, 0, r0);
+}
+
+int bpf_call_back(struct bpf_machine *m, u64 func, const u64 *arg, u64 *r0)
+{
+	struct bpf_run run = { .m = m, .depth = m->run->depth + 1, .base = m->run->depth + 1 };
+	u32 pc = m->pc;
+	int err;
+
+	if (run.depth == BPF_FRAMES)
+		return -E2BIG;
+	memcpy(&run.r[1], arg, 5 * sizeof(*arg));
+	err = interpret(&run, (u32)((const struct bpf_insn *)func - m->insns), r0);
+	if (!err)
+		m->pc = pc;
+	return err;
 }

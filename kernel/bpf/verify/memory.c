@@ -180,15 +180,16 @@ static int check_aligned(struct verifier *v, u32 regno, i64 off, u32 size, bool 
 	const struct vreg *r = reg(v, regno);
 	u64 known = (u64)(r->off + off) + r->n.wide.bits.value;
 
-	/* The stack has rules of its own. What packets begin with is 2 bytes off. */
-	if (r->type == V_STACK || (!always && !(v->in->prog_flags & BPF_F_STRICT_ALIGNMENT)))
+	/* The stack is kept by slots, which no access may cross. */
+	if (r->type != V_STACK && !always && !(v->in->prog_flags & BPF_F_STRICT_ALIGNMENT))
 		return 0;
-	if (is_packet(r))
+	if (is_packet(r))	/* they begin 2 bytes off */
 		known += 2;
 	if (!((known | r->n.wide.bits.mask) & (size - 1)))
 		return 0;
 	say(v, "misaligned %s access off %lld size %u\n",
-	    r->type == V_VALUE ? "value" : is_packet(r) ? "packet" : "pointer",
+	    r->type == V_VALUE ? "value" : r->type == V_STACK ? "stack" :
+	    is_packet(r) ? "packet" : "pointer",
 	    (long long)(r->off + off), size);
 	return -EACCES;
 }

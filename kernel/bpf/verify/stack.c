@@ -52,21 +52,15 @@ static int range_of(struct verifier *v, u32 regno, i64 off, i64 size, enum acces
 	return -EACCES;
 }
 
-/* Where one load or store of `size` bytes at a known offset goes. */
-static int place_of(struct verifier *v, u32 regno, i64 off, u32 size, struct place *p)
+/* Where one load or store at a known offset goes; it is aligned. */
+static struct place place_of(struct verifier *v, u32 regno, i64 off)
 {
-	i64 end = off + BPF_STACK;	/* from the frame's lowest byte */
+	struct vframe *f = v->cur->frame[reg(v, regno)->frame];
+	u32 slot = (u32)(-off - 1) / 8;
 
-	if (end & (size - 1)) {
-		say(v, "misaligned stack access off %lld size %u\n", (long long)off, size);
-		return -EACCES;
-	}
-	p->frame = v->cur->frame[reg(v, regno)->frame];
-	p->slot = (u32)(-off - 1) / 8;
-	p->byte = (u32)end & 7;
-	p->s = p->slot < p->frame->n_slots ? &p->frame->slots[p->slot] : NULL;
-	use_depth(v, p->frame, off);
-	return 0;
+	use_depth(v, f, off);
+	return (struct place){ f, slot, (u32)(off + BPF_STACK) & 7,
+			       slot < f->n_slots ? &f->slots[slot] : NULL };
 }
 
 static struct bpf_scalar low_part(const struct bpf_scalar *n, u32 size)
@@ -153,9 +147,7 @@ int stack_load_reg(struct verifier *v, u32 regno, i32 off, u32 size, struct vreg
 		stack_load(v, v->cur->pc);
 	if (hi - lo != size)
 		return load_anywhere(v, regno, lo, hi, size, out);
-	err = place_of(v, regno, lo, size, &p);
-	if (err)
-		return err;
+	p = place_of(v, regno, lo);
 	read_slots(v, reg(v, regno)->frame, p.slot, p.slot);
 	if (p.s && p.s->kind[0] == S_SPILL)
 		return load_spilled(v, &p, size, lo, out);
@@ -253,9 +245,7 @@ int stack_store_reg(struct verifier *v, u32 regno, i32 off, u32 size, const stru
 		return err;
 	if (hi - lo != size)
 		return spoil(v, v->cur->frame[reg(v, regno)->frame], lo, hi, false);
-	err = place_of(v, regno, lo, size, &p);
-	if (err)
-		return err;
+	p = place_of(v, regno, lo);
 	p.s = slot_at(v, p.frame, p.slot);
 	if (!p.s)
 		return -ENOMEM;

@@ -84,6 +84,8 @@ static int simulate(struct verifier *v)
 		}
 		if (!err && verbose(v))
 			print_insn(v, pc);
+		if (!err && v->in->ops->observe)
+			v->in->ops->observe(v->in->ops->ctx, v);
 		if (!err)
 			err = step(v);
 		if (err == PATH_ENDS)
@@ -222,6 +224,8 @@ static int verify(struct verifier *v, struct bpf_verified *out)
 	err = check_funcs(v);
 	if (!err && v->log && !(v->log->level & BPF_LOG_LEVEL2))
 		bpf_log_reset(v->log, start);
+	if (!err && v->in->ops->observe)
+		v->in->ops->observe(v->in->ops->ctx, v);
 	if (!err)
 		err = check_depth(v, &out->stack_depth);
 	if (!err)

@@ -32,9 +32,12 @@ struct bpf_machine {
 	/* A tail call: 1 and another program in *insns and *n (checked), 0 if the program goes on,
 	 * negative: the run ends. NULL: helper gets the call. */
 	int (*tail)(void *ctx, const u64 *arg, const struct bpf_insn **insns, u32 *n);
+	/* Before each instruction: where, how many frames lie below this one, r0..r10. May be NULL. */
+	void (*trace)(void *ctx, u32 pc, u32 depth, const u64 *r);
 	void *ctx;
 	/* Out: the instruction it ended at. */
 	u32 pc;
+	struct bpf_run *run;		/* the interpreter's own */
 };
 
 /*
@@ -43,6 +46,10 @@ struct bpf_machine {
  * an address that the loader should have put in; else what helper or tail answered.
  */
 int bpf_interpret(struct bpf_machine *m, u64 r1, u64 r2, u64 *r0);
+
+/* What BPF_PSEUDO_FUNC loads is an address that a helper may call back by this while it runs: with
+ * r1..r5 from arg. As bpf_interpret otherwise. */
+int bpf_call_back(struct bpf_machine *m, u64 func, const u64 *arg, u64 *r0);
 
 /* ALU and ALU64: what dst becomes (operand: src_reg's value or imm, sign-extended). */
 u64 bpf_alu(const struct bpf_insn *i, u64 dst, u64 operand);

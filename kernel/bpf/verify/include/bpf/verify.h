@@ -45,6 +45,7 @@ struct bpf_func_desc {
 	} arg[5];
 };
 
+struct verifier;
 struct bpf_verify_ops {
 	/* At least 16-byte aligned; NULL: out of memory. Everything is freed before the end, but
 	 * for what struct bpf_verified says. */
@@ -64,6 +65,9 @@ struct bpf_verify_ops {
 		       struct bpf_insn *buf, u32 room);
 	/* Asked now and then: not 0 ends with that (a signal is pending). May be NULL. */
 	int (*interrupted)(void *ctx);
+	/* For tests: before each instruction is simulated, and when all is done (with no current
+	 * state). May be NULL. */
+	void (*observe)(void *ctx, const struct verifier *v);
 	void *ctx;
 };
 
