@@ -230,21 +230,42 @@ static int copy_marked_tables(struct fork *k, pte_t *table, int level, u64 first
 }
 
 /* --- sharing --------------------------------------------------------------------------------- */
-/* The child gives up what it has of v and is not to have. */
-static int give_up(struct fork *k, struct vma *v)
+/* The child gives up the leaves that it has of v and is not to have. */
+static int give_up_leaves(struct fork *k, struct vma *v)
 {
-	struct mm *child = k->child;
-	struct vma *prev = vma_last_before(child, v->start), *next = mm_first_vma_from(child, v->start);
 	struct zap z;
 
-	if (mm_own(child, v->start, v->end, OWN_FORK))
+	if (mm_own(k->child, v->start, v->end, OWN_FORK))
 		return -ENOMEM;
-	zap_begin(&z, child, false);
+	zap_begin(&z, k->child, false);
 	zap_vma(&z, v, v->start, v->end);
-	if (v->vm_flags & VM_DONTFORK)
-		pt_free_tables(&z.g, v->start, v->end, prev ? prev->end : 0,
-			       next ? next->start : USER_VA_END);
 	zap_end(&z);
+	return 0;
+}
+
+/* The tables that only such VMAs had something in. The child has no VMA there. */
+static void give_up_tables(struct fork *k, const struct vma *v)
+{
+	struct vma *prev = vma_last_before(k->child, v->start);
+	struct vma *next = mm_first_vma_from(k->child, v->start);
+	struct zap z;
+
+	zap_begin(&z, k->child, false);
+	pt_free_tables(&z.g, v->start, v->end, prev ? prev->end : 0,
+		       next ? next->start : USER_VA_END);
+	zap_end(&z);
+}
+
+static int give_up(struct fork *k)
+{
+	struct vma *v, *first = mm_first_vma_from(k->parent, 0);
+
+	for (v = first; v; v = mm_next_vma(v))
+		if ((v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK)) && give_up_leaves(k, v))
+			return -ENOMEM;
+	for (v = first; v; v = mm_next_vma(v))
+		if (v->vm_flags & VM_DONTFORK)
+			give_up_tables(k, v);
 	return 0;
 }
 
@@ -261,10 +282,7 @@ static int share_tables(struct fork *k)
 	for (int i = 0; i < NR_RSS; i++)
 		rss_add(&k->child->rss[i], k->c.n[i] - passed[i]);
 	k->c.wrprotected = true;
-	for (struct vma *v = mm_first_vma_from(k->parent, 0); v && !err; v = mm_next_vma(v))
-		if (v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK))
-			err = give_up(k, v);
-	return err;
+	return give_up(k);
 }
 
 static void copy_fields(struct mm *c, const struct mm *p)

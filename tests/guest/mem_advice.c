@@ -85,6 +85,25 @@ TEST(dontfork)
 	CHILD_OK(CHECK_EQ(p[PAGE], 1););
 }
 
+/* Two of them, and nothing else, in what one page table maps. */
+TEST(dontfork_alone_in_a_table)
+{
+	const size_t size = 8ul << 20;
+	char *p = check_anon(size), *at = p + size / 2;
+
+	OK(munmap(p, size / 2));
+	OK(munmap(at + 3 * PAGE, size / 2 - 3 * PAGE));
+	OK(munmap(at + PAGE, PAGE));
+	at[0] = at[2 * PAGE] = 1;
+	OK(madvise(at, PAGE, MADV_DONTFORK));
+	OK(madvise(at + 2 * PAGE, PAGE, MADV_DONTFORK));
+	CHILD_OK(
+		CHECK_FAULT(check_read(at), SIGSEGV, SEGV_MAPERR, at);
+		CHECK_FAULT(check_read(at + 2 * PAGE), SIGSEGV, SEGV_MAPERR, at + 2 * PAGE);
+	);
+	CHECK_EQ(at[0] + at[2 * PAGE], 2);
+}
+
 TEST(wipeonfork)
 {
 	char *p = check_anon(3 * PAGE);
