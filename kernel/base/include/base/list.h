@@ -7,8 +7,11 @@
 struct list { struct list *next, *prev; };
 
 #define LIST_INIT(name) { &(name), &(name) }
+/* A head, or an element on no list: points at itself. */
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
+/* Of a head: nothing is on it; of an element: it is on no list. May be asked without the lock. */
 static inline bool list_empty(const struct list *l) { return READ_ONCE(l->next) == l; }
+/* n, on no list, comes between two neighbours. */
 static inline void list_insert_between(struct list *n, struct list *prev, struct list *next)
 {
 	n->next = next;
@@ -16,10 +19,12 @@ static inline void list_insert_between(struct list *n, struct list *prev, struct
 	next->prev = n;
 	prev->next = n;
 }
+/* n, on no list, becomes the first. */
 static inline void list_add(struct list *head, struct list *n)
 {
 	list_insert_between(n, head, head->next);
 }
+/* The same, the last. */
 static inline void list_add_tail(struct list *head, struct list *n)
 {
 	list_insert_between(n, head->prev, head);

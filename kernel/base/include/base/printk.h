@@ -15,6 +15,8 @@ enum log_level {
 	LOG_INFO,
 	LOG_DEBUG
 };
+/* Adds a record to the log: conversions of lib/format.h; newlines at its end are dropped, a long one
+ * is cut. */
 void printk(enum log_level level, const char *fmt, ...) __printf(2, 3);
 void vprintk(enum log_level level, const char *fmt, va_list ap) __printf(2, 0);
 #define pr_err(...)	printk(LOG_ERR, __VA_ARGS__)

@@ -68,7 +68,9 @@ int tty_register(struct tty *t);
 /* Writes text for the kernel; sleeps until there is room for it. */
 void tty_print(struct tty *t, const char *text, size_t n);
 
+/* n bytes came from the line; what there is no room for is lost. Any context. */
 void tty_receive(struct tty *t, const u8 *buf, size_t n);
+/* How many bytes of the line are wanted now; 0: the reader is behind. */
 size_t tty_receive_room(struct tty *t);
 /* Up to n bytes of output for the line; wakes writers. Any context. */
 size_t tty_take(struct tty *t, u8 *buf, size_t n);

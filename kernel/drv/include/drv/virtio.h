@@ -41,6 +41,7 @@ struct virtio_driver {
 	int (*probe)(struct virtio_device *d);	/* then calls virtio_ready */
 	struct list link;
 };
+/* At boot, before devices are looked for; drv lives for ever. */
 void virtio_driver_register(struct virtio_driver *drv);
 /* The transport found a device: negotiates and probes. */
 int virtio_device_add(struct virtio_device *d);

@@ -15,6 +15,7 @@ struct seq {
 	size_t len, size;
 	bool failed;	/* out of memory; what follows is dropped */
 };
+/* Append to the text, which grows; without memory they set failed and do nothing. */
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
 void seq_write(struct seq *s, const void *data, size_t n);
 void seq_puts(struct seq *s, const char *str);
@@ -31,6 +32,8 @@ void seq_free(struct seq *s);
 struct file;
 struct uio;
 typedef int (*text_make_fn)(struct file *f, struct seq *s);	/* 0 or -errno for the read */
+/* A file's open, read, seek and release: make writes the text, once for all reads from the start on.
+ */
 int text_open(struct file *f, text_make_fn make);
 ssize_t text_read(struct file *f, struct uio *u, u64 *pos);
 off64 text_seek(struct file *f, off64 off, int whence);

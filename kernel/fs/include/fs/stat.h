@@ -5,6 +5,8 @@
 #define FS_STAT_H
 #include <fs/rw.h>
 
+/* dirfd, name, lflags: as path_lookup's. Here and below, int: 0 or -errno, as the calls' man pages
+ * say; p is referenced by the caller. */
 int path_stat(int dirfd, const char *name, u32 lflags, struct kstat *st);
 void file_stat(struct file *f, struct kstat *st);
 int path_access(const struct path *p, u32 may);		/* by the current fsuid */

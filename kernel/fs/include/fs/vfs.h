@@ -114,9 +114,12 @@ enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 
 struct inode *inode_new(struct super *sb,
 			u32 mode); /* ref 1, current owner and time; NULL: no memory */
+/* Drops a reference; the last one frees the inode with the pages that it has. Sleeps. */
 void inode_put(struct inode *i);
+/* One more, for who has one. */
 static inline struct inode *inode_get(struct inode *i) { ref_get(&i->ref); return i; }
 int inode_permission(struct inode *i, u32 may);		/* current fsuid/fsgid/caps; 0 or -EACCES */
+/* mnt_id becomes 0. */
 void inode_stat(struct inode *i, struct kstat *st);
 
 /* --- dentries and paths -------------------------------------------------------------------------

@@ -34,14 +34,17 @@ struct thread_core {
 
 #include <arch/current.h> /* struct thread_core *current_core(void); inlined, one instruction */
 
+/* struct task begins with its thread_core. */
 static inline struct task *current_task(void) { return (struct task *)current_core(); }
 #define current current_task()
 
+/* Nest. The CPU stays the same from the first to the last; nothing in between may sleep. */
 static inline void preempt_disable(void)
 {
 	current_core()->preempt_count++;
 	barrier();
 }
+/* For who looks at WORK_RESCHED itself soon. */
 static inline void preempt_enable_no_resched(void)
 {
 	barrier();

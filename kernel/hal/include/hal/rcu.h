@@ -10,6 +10,7 @@
 #include <hal/preempt.h>
 
 struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *); };
+/* A reader section: nests, must not sleep. */
 static inline void rcu_read_lock(void) { preempt_disable(); }
 static inline void rcu_read_unlock(void) { preempt_enable(); }
 /* Calls fn(head) in thread context after a grace period. Any context. head lives inside the object.

@@ -11,12 +11,15 @@
 /* arch: u64 irq_save(void), void irq_restore(u64), irq_disable, irq_enable, bool irqs_disabled */
 #include <arch/irqflags.h>
 
+/* Made free; nobody uses it. */
 static inline void spin_init(struct spinlock *l) { *l = (struct spinlock)SPINLOCK_INIT; }
+/* Waits for it, acquires; preemption is off until spin_unlock, which releases. Not recursive. */
 static inline void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
 	arch_spin_lock(l);
 }
+/* false: somebody has it; nothing has changed. */
 static inline bool spin_trylock(struct spinlock *l)
 {
 	preempt_disable();
@@ -30,6 +33,7 @@ static inline void spin_unlock(struct spinlock *l)
 	arch_spin_unlock(l);
 	preempt_enable();
 }
+/* The same with interrupts off on this CPU; what they were is returned, for the other. */
 static inline u64 spin_lock_irqsave(struct spinlock *l)
 {
 	u64 flags = irq_save();

@@ -30,7 +30,9 @@ struct wait_entry {
 	bool exclusive;
 };
 
+/* Nobody waits. */
 void wait_queue_init(struct wait_queue *q);
+/* Somebody is queued; without the lock. A waker that asks orders its change before (smp_mb). */
 static inline bool wait_queue_active(const struct wait_queue *q)
 {
 	return !list_empty(&q->waiters);
@@ -89,30 +91,39 @@ bool sleep_interrupted(enum task_sleep how);
 /* --- mutex: one holder, sleeps, the holder releases ------------------------------------------ */
 struct mutex { struct task *owner; struct wait_queue waiters; };
 #define MUTEX_INIT(m) { .waiters = WAIT_QUEUE_INIT((m).waiters) }
+/* Free. */
 void mutex_init(struct mutex *m);
+/* Sleep until it is free; acquire and release. Not recursive. Thread context, no spinlock held. */
 void mutex_lock(struct mutex *m);
 int mutex_lock_interruptible(struct mutex *m) __must_check;	/* 0 or -ERESTARTSYS: a signal */
+/* Without sleeping; false: another has it. */
 bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m);		/* by the current task */
 
 /* --- rwsem: many readers or one writer; waiting writers hold off new readers ------------------ */
 struct rwsem { i64 count; struct task *writer; struct spinlock lock; struct list waiters; };
+/* Free. */
 void rwsem_init(struct rwsem *s);
+/* Sleep; acquire and release. Not recursive, neither way. Thread context, no spinlock held. */
 void read_lock(struct rwsem *s);
 bool read_trylock(struct rwsem *s);
 void read_unlock(struct rwsem *s);
 void write_lock(struct rwsem *s);
 int write_lock_killable(struct rwsem *s) __must_check;	/* 0 or -EINTR */
 void write_unlock(struct rwsem *s);
+/* From writing to reading, without a writer in between. */
 void write_downgrade(struct rwsem *s);
+/* By anybody, in any way; by the current task for writing. For assertions. */
 bool rwsem_held(const struct rwsem *s);
 bool rwsem_held_write(const struct rwsem *s);
 
 /* --- completion: one event, many waiters ------------------------------------------------------ */
 struct completion { bool done; struct wait_queue q; };
+/* Not complete, nobody waits. */
 void completion_init(struct completion *c);
 void complete(struct completion *c);		/* stays complete */
+/* Sleeps, not interruptibly, until it is complete; sees what was written before complete(). */
 void completion_wait(struct completion *c);
 
 /* Lets others run if the time slice is used up; might sleep. Long loops call it. */

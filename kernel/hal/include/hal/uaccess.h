@@ -34,8 +34,10 @@ ssize_t strnlen_user(const char __user *src, size_t max) __must_check;
 int user_cas32(u32 __user *p, u32 *old, u32 new);
 int user_xchg_op32(u32 __user *p, int op, u32 arg, u32 *old); /* op: FUTEX_OP_SET ADD OR ANDN XOR */
 
+/* Between these a copy fails where it would fault, rather than sleep. Nest. */
 void pagefault_disable(void);
 void pagefault_enable(void);
+/* [p, p + n) lies in the user half; says nothing of what is mapped there. */
 static inline bool user_range_ok(const void __user *p, size_t n)
 {
 	return n <= (1ul << 48) && (u64)p <= (1ul << 48) - n;

@@ -55,11 +55,13 @@ enum a64_wide { A64_MOVN = 0, A64_MOVZ = 2, A64_MOVK = 3 };
 u32 a64_movw(enum a64_wide op, bool x, u32 rd, u32 imm16, u32 shift);	/* 0, 16, (32, 48) */
 
 enum a64_field { A64_SBFM, A64_BFM, A64_UBFM };
+/* As the manual has immr and imms: 0..63 (31). */
 u32 a64_bitfield(enum a64_field op, bool x, u32 rd, u32 rn, u32 immr, u32 imms);
 u32 a64_shift_imm(enum a64_shift op, bool x, u32 rd, u32 rn, u32 amount);	/* 0..63 (31) */
-u32 a64_extr(bool x, u32 rd, u32 rn, u32 rm, u32 lsb);
+u32 a64_extr(bool x, u32 rd, u32 rn, u32 rm, u32 lsb);	/* rn:rm >> lsb, 0..63 (31) */
 
 enum a64_two { A64_UDIV = 2, A64_SDIV = 3, A64_LSLV = 8, A64_LSRV, A64_ASRV, A64_RORV };
+/* rd = rn op rm. */
 u32 a64_two_source(enum a64_two op, bool x, u32 rd, u32 rn, u32 rm);
 /* REV: all bytes of the register. REV32: 64-bit form only. */
 enum a64_one { A64_RBIT, A64_REV16, A64_REV32, A64_REV, A64_CLZ, A64_CLS };
@@ -101,11 +103,12 @@ u32 a64_cas(bool acquire, bool release, u32 size, u32 rs, u32 rt, u32 rn);	/* rs
 
 /* --- branches and the system (branch.c) --- */
 u32 a64_b(i64 offset);					/* +- 128 MiB */
-u32 a64_bl(i64 offset);
+u32 a64_bl(i64 offset);					/* +- 128 MiB */
 u32 a64_b_cond(enum a64_cond cond, i64 offset);		/* +- 1 MiB */
 u32 a64_cbz(bool nonzero, bool x, u32 rt, i64 offset);	/* +- 1 MiB */
 u32 a64_tbz(bool nonzero, u32 rt, u32 bit, i64 offset);	/* +- 32 KiB; bit 0..63 */
 enum a64_jump { A64_BR, A64_BLR, A64_RET };
+/* To the address in rn. */
 u32 a64_jump_reg(enum a64_jump op, u32 rn);
 enum a64_hint {
 	A64_NOP = 0, A64_YIELD = 1, A64_PACIASP = 25, A64_AUTIASP = 29, A64_BTI = 32,
@@ -115,8 +118,8 @@ u32 a64_hint(u32 number);				/* 0..127 */
 enum a64_barrier { A64_DSB = 4, A64_DMB = 5, A64_ISB = 6 };
 enum { A64_ISHLD = 9, A64_ISHST = 10, A64_ISH = 11, A64_LDFULL = 13, A64_STFULL = 14, A64_SY = 15 };
 u32 a64_barrier(enum a64_barrier op, u32 domain);	/* domain: 0..15; DSB wants not 0, not 4 */
-u32 a64_brk(u32 imm16);
-u32 a64_udf(u32 imm16);
+u32 a64_brk(u32 imm16);					/* 0..65535 */
+u32 a64_udf(u32 imm16);					/* 0..65535 */
 /* A system register as op0 (2, 3), op1, CRn, CRm, op2. */
 #define A64_SYSREG(op0, op1, crn, crm, op2) \
 	((u32)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))

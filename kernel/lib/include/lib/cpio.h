@@ -39,6 +39,7 @@ struct cpio {
 	char name[CPIO_NAME_MAX], target[CPIO_NAME_MAX];
 };
 
+/* Before the first byte; arg is for the callbacks. Allocates nothing. */
 void cpio_init(struct cpio *c, const struct cpio_ops *ops, void *arg);
 /*
  * Reads n bytes more. *used: all of them, or fewer where, between archives, something else than an

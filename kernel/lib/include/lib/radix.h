@@ -26,6 +26,7 @@ struct radix {
 struct radix_pool { struct radix_node *nodes; u32 nr; };
 
 void radix_start(void);		/* once, when slabs work */
+/* No items. */
 static inline void radix_init(struct radix *t) { *t = (struct radix){ 0 }; }
 static inline bool radix_empty(const struct radix *t) { return !t->root; }
 
@@ -54,7 +55,8 @@ void *radix_next(const struct radix *t, u64 *index);
 u64 radix_next_hole(const struct radix *t, u64 index);
 
 void radix_mark(struct radix *t, u64 index, u32 mark);		/* the item exists */
-void radix_unmark(struct radix *t, u64 index, u32 mark);
-bool radix_marked(const struct radix *t, u64 index, u32 mark);
+void radix_unmark(struct radix *t, u64 index, u32 mark);		/* the same */
+bool radix_marked(const struct radix *t, u64 index, u32 mark);	/* false: no item, too */
+/* As radix_next, of the items with that mark (0..RADIX_MARKS - 1). */
 void *radix_next_marked(const struct radix *t, u64 *index, u32 mark);
 #endif

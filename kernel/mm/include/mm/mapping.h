@@ -48,6 +48,7 @@ struct mapping {
 	void *host;			/* the inode */
 };
 
+/* Empty, of size 0. ops and host live as long as it does. */
 void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *host);
 void mapping_destroy(struct mapping *m);	/* no VMAs left; frees every folio */
 /* The folio that holds page index, up to date, referenced and unlocked, or NULL if absent. */

@@ -88,10 +88,12 @@ _Static_assert(sizeof(struct page) <= STRUCT_PAGE_SIZE, "vmemmap stride");
 
 struct folio { union { struct page page; char size[STRUCT_PAGE_SIZE]; }; };
 
+/* Descriptors, frame numbers and addresses of RAM; nothing is checked. */
 static inline struct folio *pfn_to_entry(pfn_t pfn)
 {
 	return (struct folio *)(VMEMMAP_BASE + pfn * STRUCT_PAGE_SIZE);
 }
+/* By the frame's number; by its physical address; by an address in the linear map. And back. */
 static inline struct page *pfn_to_page(pfn_t pfn) { return &pfn_to_entry(pfn)->page; }
 static inline pfn_t page_to_pfn(const struct page *p)
 {
@@ -102,6 +104,7 @@ static inline struct page *phys_to_page(paddr_t pa) { return pfn_to_page(pa >> P
 static inline void *page_address(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
 static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
 
+/* Flags, atomically. Clearing releases what was written before. */
 static inline bool page_test(const struct page *p, enum page_flag f)
 {
 	return READ_ONCE(p->flags) & (1u << f);
@@ -114,6 +117,7 @@ static inline void page_clear(struct page *p, enum page_flag f)
 {
 	__atomic_fetch_and(&p->flags, ~(1u << f), __ATOMIC_RELEASE);
 }
+/* Returns what it was. Acquires and releases. */
 static inline bool page_test_set(struct page *p, enum page_flag f)
 {
 	return __atomic_fetch_or(&p->flags, 1u << f, __ATOMIC_ACQ_REL) & (1u << f);

@@ -16,11 +16,13 @@ struct uio {
 	size_t left;		/* bytes left in all */
 };
 enum { UIO_APPEND = 1, UIO_NOAPPEND = 2, UIO_NOWAIT = 4 };
+/* len bytes of one piece of user memory; *one lives as long as *u. */
 static inline void uio_user(struct uio *u, struct uio_seg *one, void __user *base, size_t len)
 {
 	*one = (struct uio_seg){ base, len };
 	*u = (struct uio){ .seg = one, .nr_seg = 1, .left = len };
 }
+/* The same, kernel memory. */
 static inline void uio_kernel(struct uio *u, struct uio_seg *one, void *base, size_t len)
 {
 	uio_user(u, one, base, len);

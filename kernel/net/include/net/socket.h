@@ -99,6 +99,7 @@ struct net_family {
 };
 void net_register(const struct net_family *f);	/* at boot */
 
+/* Defaults of a new socket, which its family has allocated zeroed. */
 void socket_init(struct socket *s, const struct proto_ops *ops, int family, int type);
 struct socket *socket_create(int family, int type, int protocol);	/* ERR_PTR */
 /* The file of a socket; takes it over, also on failure. flags: SOCK_NONBLOCK. ERR_PTR. */

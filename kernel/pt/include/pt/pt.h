@@ -36,11 +36,12 @@
 
 #define PT_LEVELS 4
 #define PT_ENTRIES 512u
+/* Level: 0 (root) to 3 (leaf table). Address bits below its index; bytes that one entry maps. */
 static inline u32 pt_shift(int level) { return PAGE_SHIFT + 9u * (u32)(3 - level); }
 static inline u64 pt_span(int level)
 {
 	return 1ul << pt_shift(level);
-} /* bytes that one entry maps */
+}
 static inline u32 pt_index(u64 va, int level)
 {
 	return (u32)(va >> pt_shift(level)) & (PT_ENTRIES - 1);
@@ -87,6 +88,7 @@ static inline u16 pt_asid(const struct pt_tree *pt)
 }
 
 /* --- single entries -------------------------------------------------------------------------- */
+/* The table that an entry points to; the node (descriptor) of a table. */
 static inline pte_t *pt_table_of(pte_t entry) { return phys_to_virt(pte_table(entry)); }
 static inline struct page *pt_node(pte_t *table) { return virt_to_page(table); }
 /* The level-3 table that maps va, or NULL. Walk rules above. */
@@ -401,6 +403,7 @@ struct pt_gather {
 	u32 refs[PT_GATHER_FOLIOS];		/* pages of each */
 	struct page *tables;	/* chained by private */
 };
+/* Nothing gathered yet. full: as above. */
 static inline void pt_gather_init(struct pt_gather *g, struct pt_tree *pt, bool full)
 {
 	g->pt = pt;

@@ -160,10 +160,12 @@ struct process {
 #define PGF_TELL_CONT	BIT(5)	/* the next thread to look at signals tells the parent */
 #define PGF_TELL_STOP	BIT(6)	/* same, of a stop that SIGCONT overtook */
 
+/* Of the current task, which keeps them; no reference is taken. A kernel thread's mm is NULL. */
 static inline struct process *current_proc(void) { return current->proc; }
 static inline struct mm *current_mm(void) { return current->mm; }
 static inline const struct cred *current_cred(void) { return current->cred; }
 
+/* References; the last one frees. */
 static inline void task_get(struct task *t) { ref_get(&t->ref); }
 void task_put(struct task *t);
 void process_put(struct process *p);

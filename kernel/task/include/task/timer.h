@@ -13,6 +13,7 @@ struct timer {
 	i32 cpu;			/* whose queue; -1: not armed */
 	bool running;
 };
+/* Not armed. */
 void timer_init(struct timer *t, void (*fn)(struct timer *));
 void timer_start(struct timer *t, u64 when);	/* re-arms if armed; any context */
 /* ns between ticks of a CPU that is not idle */

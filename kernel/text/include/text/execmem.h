@@ -52,6 +52,7 @@ struct execmem_stats {
 	u32 used, free, largest;	/* granules of 64 bytes; largest run that is free */
 	u64 allocs, frees, fills, filled, updates;	/* events, filled: bytes */
 };
+/* As they are now. Sleeps. */
 void execmem_stats(struct execmem_stats *s);
 /* Calls fn(arg) while no block comes or goes; fills go on. Sleeps. */
 void execmem_still(void (*fn)(void *arg), void *arg);

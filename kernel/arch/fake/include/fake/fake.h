@@ -63,6 +63,7 @@ extern struct fake_mmu_counts fake_mmu;
 /* --- memory (fake/mem.c) --------------------------------------------------------------------- */
 extern u32 fake_fail_rate;		/* one in so many allocations fails; 0: never */
 extern u64 fake_fail_at;		/* the how-manieth allocation from now on fails; 0: none */
+/* Allocated now: for tests of leaks. */
 u64 fake_pages_used(void);
 u64 fake_objects_used(void);		/* slab and kmalloc objects */
 /*

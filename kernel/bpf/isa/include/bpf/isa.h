@@ -31,10 +31,12 @@ enum { BPF_MARK_SECOND = 1, /* the second half of a 16-byte instruction */
        BPF_MARK_TARGET = 4  /* a jump leads here */
 };
 
+/* The first half of a 16-byte instruction, which loads 64 bits. */
 static inline bool bpf_is_wide(const struct bpf_insn *i)
 {
 	return i->code == (BPF_LD | BPF_IMM | BPF_DW);
 }
+/* What it loads. */
 static inline u64 bpf_wide_imm(const struct bpf_insn *i)
 {
 	return (u32)i[0].imm | (u64)(u32)i[1].imm << 32;

@@ -23,6 +23,7 @@ struct bpf_log {
 	u64 most;		/* the highest pos ever */
 };
 
+/* Appends up to 255 bytes (lib/format.h's conversions) if log is there and has a level. */
 void bpf_log_put(struct bpf_log *log, const char *fmt, ...) __printf(2, 3);
 /* Forgets what was said behind pos (a path that ended well). */
 void bpf_log_reset(struct bpf_log *log, u64 pos);

@@ -23,11 +23,13 @@ struct bpf_range {
 	i64 smin, smax;
 };
 
+/* All values; one; those in [min, max]; those with the known bits. width: 1..64. */
 struct bpf_range bpf_range_unknown(u32 width);
 struct bpf_range bpf_range_const(u32 width, u64 v);
 struct bpf_range bpf_range_unsigned(u32 width, u64 min, u64 max);
 struct bpf_range bpf_range_signed(u32 width, i64 min, i64 max);
 struct bpf_range bpf_range_bits(u32 width, struct bpf_bits bits);
+/* Has no value; has one (of a set that is not empty); has v. */
 static inline bool bpf_range_empty(const struct bpf_range *r) { return r->umin > r->umax; }
 static inline bool bpf_range_is_const(const struct bpf_range *r) { return r->umin == r->umax; }
 bool bpf_range_has(u32 width, const struct bpf_range *r, u64 v);
