@@ -37,8 +37,6 @@ int anon_init(void)
 	return 0;
 }
 
-struct super *anon_super(void) { return anon_mount.sb; }
-
 /* A dentry that is its own root and carries the name that shows. Takes over i, also on failure. */
 static struct file *make_file(struct mount *m, struct inode *i, const char *name,
 			      const struct file_ops *ops, void *private, int flags)
@@ -99,11 +97,4 @@ struct file *shm_file(const char *name, u64 size, u32 mode)
 	f->backing.may_exec = true;
 	BUG_ON(file_take_writer(f));	/* new, on a mount that is nobody's */
 	return f;
-}
-
-struct backing *shm_backing(u64 size)
-{
-	struct file *f = shm_file("/dev/zero", size, 0777);
-
-	return IS_ERR(f) ? ERR_PTR(PTR_ERR(f)) : &f->backing;
 }

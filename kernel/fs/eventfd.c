@@ -130,11 +130,3 @@ struct file *eventfd_file(u32 count, int flags)
 		kfree(e);
 	return f;
 }
-
-void eventfd_signal(struct file *f, u64 n)
-{
-	struct eventfd *e = f->private;
-
-	add(e, n);
-	wake_up_key(&e->rd_wait, 0, EPOLLIN | EPOLLRDNORM);
-}

@@ -491,7 +491,9 @@ int walk_follow(struct walk *w, struct dentry *d, const char *rest)
 	return 0;
 }
 
-int walk_step(struct walk *w, const char *name, u32 len, bool follow, bool *again)
+/* cur becomes its child name; a symlink is followed if follow, and then w->name is what remains to
+ * be walked (*again). */
+static int walk_step(struct walk *w, const char *name, u32 len, bool follow, bool *again)
 {
 	struct path p;
 	int err;
@@ -570,7 +572,8 @@ int walk_to_last(struct walk *w)
 	}
 }
 
-int walk_finish(struct walk *w)
+/* The last component of any type: the walk is complete and cur is the result. */
+static int walk_finish(struct walk *w)
 {
 	for (;;) {
 		bool again = false;
@@ -618,17 +621,5 @@ int path_lookup(int dirfd, const char *name, u32 flags, struct path *out)
 		path_get(out);
 	}
 	walk_end(&w);
-	return err;
-}
-
-int path_lookup_user(int dirfd, const char __user *name, u32 flags, struct path *out)
-{
-	struct name_buf n;
-	int err = name_get(&n, name, flags & LOOKUP_EMPTY);
-
-	if (err)
-		return err;
-	err = path_lookup(dirfd, n.s, flags, out);
-	name_drop(&n);
 	return err;
 }

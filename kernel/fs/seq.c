@@ -51,7 +51,7 @@ static bool seq_room(struct seq *s, size_t n)
 	return !s->failed;
 }
 
-void seq_free(struct seq *s)
+static void seq_free(struct seq *s)
 {
 	seq_release(s);
 	*s = (struct seq){ 0 };

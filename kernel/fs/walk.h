@@ -24,13 +24,8 @@ int walk_begin(struct walk *w, int dirfd, const char *name, u32 flags);
 void walk_end(struct walk *w);
 /* Goes down to the directory of the last component (searchable), which it leaves alone. */
 int walk_to_last(struct walk *w);
-/* cur becomes its child name; a symlink is followed if follow, and then w->name is what remains to
- * be walked (*again). */
-int walk_step(struct walk *w, const char *name, u32 len, bool follow, bool *again);
 /* d, the symlink in cur, is followed: w->name becomes its text and the rest. */
 int walk_follow(struct walk *w, struct dentry *d, const char *rest);
-/* The last component of any type: the walk is complete and cur is the result. */
-int walk_finish(struct walk *w);
 /* cur = *p, whose reference it takes over; then down through what is mounted there. */
 void walk_set(struct walk *w, const struct path *p);
 int walk_cross(struct walk *w);

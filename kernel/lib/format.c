@@ -246,21 +246,3 @@ bool parse_u64(const char *s, const char **end, unsigned base, u64 *out)
 		*end = s;
 	return any;
 }
-
-bool parse_size(const char *s, u64 *out)
-{
-	const char *end;
-	u32 shift = 0;
-
-	if (!parse_u64(s, &end, 0, out))
-		return false;
-	switch (*end | 32) {
-	case 'g': shift += 10;	/* fall through */
-	case 'm': shift += 10;	/* fall through */
-	case 'k': shift += 10; end++;
-	}
-	if (*end || (*out << shift) >> shift != *out)
-		return false;
-	*out <<= shift;
-	return true;
-}

@@ -16,7 +16,8 @@ int fault_errno(enum fault_result r)
 	}
 }
 
-bool leaf_satisfies(struct mm *mm, u64 addr, bool write)
+/* A leaf is present and, for write, writable; a hint unless its node is locked. mm->lock held. */
+static bool leaf_satisfies(struct mm *mm, u64 addr, bool write)
 {
 	int level;
 	pte_t e = pte_load(pt_entry(&mm->pt, addr, &level));

@@ -181,7 +181,8 @@ static void wake_all(struct unix_sock *u)
 	wake_up_key(&u->wr_wait, 0, KEY_ALL);
 }
 
-void unix_hang_up(struct unix_sock *peer, int err)
+/* The connection is over for peer: err (0: none) is what that learns. */
+static void unix_hang_up(struct unix_sock *peer, int err)
 {
 	spin_lock(&peer->lock);
 	peer->rcv_shut = peer->snd_shut = true;

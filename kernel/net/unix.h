@@ -79,8 +79,6 @@ static inline struct unix_sock *unix_get(struct unix_sock *u) { ref_get(&u->ref)
 struct ucred unix_current_cred(void);
 struct unix_sock *unix_get_peer(struct unix_sock *u);	/* referenced or NULL */
 void unix_release(struct socket *s);
-/* The connection of u is over for its peer: err (0: none) is what that learns. */
-void unix_hang_up(struct unix_sock *peer, int err);
 void unix_free_msg(struct unix_msg *m, struct unix_sock *charged); /* uncharges, wakes the writer */
 /* Room for charge more bytes, or sleeps for it. 0, -EAGAIN, -EPIPE, interrupted. */
 int unix_wait_room(struct unix_sock *u, bool nonblock, u64 deadline);

@@ -19,7 +19,6 @@ void strings_init(struct exec_strings *s);
 void strings_free(struct exec_strings *s);
 /* 0, -E2BIG, -ENOMEM, -EFAULT. */
 int strings_add_kernel(struct exec_strings *s, const char *str) __must_check;
-int strings_add_user(struct exec_strings *s, u64 ustr) __must_check;
 /* Every string of a user array from its skip-th on; *n counts them. */
 int strings_add_user_array(struct exec_strings *s, u64 array, u32 skip, u32 *n) __must_check;
 

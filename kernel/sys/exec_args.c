@@ -95,7 +95,7 @@ int strings_add_kernel(struct exec_strings *s, const char *str)
 	return add(s, str, false, strlen(str) + 1);
 }
 
-int strings_add_user(struct exec_strings *s, u64 ustr)
+static int strings_add_user(struct exec_strings *s, u64 ustr)
 {
 	ssize_t n = strnlen_user((const char __user *)ustr, MAX_STRING);
 

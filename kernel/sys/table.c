@@ -338,11 +338,6 @@ const char *syscall_name(u32 nr)
 	return nr < NR_SYSCALLS && names[nr] ? names[nr] : "unknown";
 }
 
-bool syscall_exists(u32 nr)
-{
-	return nr < NR_SYSCALLS && table[nr];
-}
-
 static i64 __noinline unknown(u32 nr)
 {
 	/* Beyond the table all share the last slot. */

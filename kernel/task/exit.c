@@ -127,7 +127,8 @@ void process_io(struct process *p, struct io_counts *io)
 
 /* --- zombies ----------------------------------------------------------------------------- */
 
-struct process *process_reaper(struct process *p)
+/* Where orphans of p go: the nearest living ancestor that asked for it, or init. proc_lock held. */
+static struct process *process_reaper(struct process *p)
 {
 	for (struct process *q = p->parent; q && q != &kernel_process; q = q->parent)
 		if (q->child_subreaper && q->nr_threads &&

@@ -32,8 +32,6 @@ struct sighand *sighand_alloc(void) __must_check;
 void sighand_put(struct sighand *s);
 void io_add(struct io_counts *to, const struct io_counts *io);
 extern struct process kernel_process;
-/* Where orphans of p go: the nearest living ancestor that asked for it, or init. proc_lock held. */
-struct process *process_reaper(struct process *p);
 /* Takes a zombie out of every list and number. proc_lock held; the caller drops the reference
  * afterwards, unlocked. */
 void process_unlink(struct process *p);

@@ -6,21 +6,8 @@
 #include <task/posix_timer.h>
 #include "internal.h"
 
-void task_work_add(struct task *t, struct task_work *w)
-{
-	w->next = READ_ONCE(t->works);
-	while (!__atomic_compare_exchange_n(&t->works, &w->next, w, true, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
-		;
-	atomic_or(&t->core.work, WORK_NOTIFY);
-	if (t != current)
-		sched_kick(t);
-}
-
 static void run_works(struct task *t)
 {
-	struct task_work *w, *next, *ordered = NULL;
-
 	atomic_and(&t->core.work, ~WORK_NOTIFY);
 	if (t->set_child_tid) {
 		(void)put_user(
@@ -31,15 +18,6 @@ static void run_works(struct task *t)
 	if (unlikely(t->cpu_due)) {
 		t->cpu_due = false;
 		ptimer_cpu_check();
-	}
-	for (w = atomic_xchg(&t->works, NULL); w; w = next) {	/* pushed last first */
-		next = w->next;
-		w->next = ordered;
-		ordered = w;
-	}
-	for (w = ordered; w; w = next) {
-		next = w->next;
-		w->fn(w);
 	}
 }
 

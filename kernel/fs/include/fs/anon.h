@@ -16,8 +16,5 @@ struct inode *anon_inode_new(u32 mode);
 /* A file of size bytes of zeros, read-write, swappable nowhere: memfd, shared anonymous mappings.
  * ERR_PTR. */
 struct file *shm_file(const char *name, u64 size, u32 mode);
-/* The same for mm's MAP_SHARED | MAP_ANONYMOUS: one reference. */
-struct backing *shm_backing(u64 size);
-struct super *anon_super(void);
 int anon_init(void);
 #endif

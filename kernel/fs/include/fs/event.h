@@ -13,8 +13,6 @@ struct file;
 
 /* flags: EFD_SEMAPHORE, EFD_NONBLOCK. ERR_PTR. */
 struct file *eventfd_file(u32 count, int flags);
-/* From the kernel, any context: adds n, wakes readers. */
-void eventfd_signal(struct file *f, u64 n);
 
 /* clock: CLOCK_REALTIME, MONOTONIC, BOOTTIME or an _ALARM one; flags: TFD_NONBLOCK.
  * ERR_PTR(-EINVAL, -ENOMEM). */

@@ -26,7 +26,6 @@ void seq_escape(struct seq *s, const char *str, const char *esc);
 void seq_pad(struct seq *s, size_t line_start, size_t col);
 /* Memory for n bytes more now, so that writing them allocates nothing. false: failed. */
 bool seq_reserve(struct seq *s, size_t n);
-void seq_free(struct seq *s);
 
 /* --- open files with generated text (fs/seq.c): f->private is theirs -------------------------- */
 struct file;

@@ -169,7 +169,6 @@ enum {
 };
 /* Resolves name from dirfd (AT_FDCWD or descriptor). *out is referenced. */
 int path_lookup(int dirfd, const char *name, u32 flags, struct path *out);
-int path_lookup_user(int dirfd, const char __user *name, u32 flags, struct path *out);
 /* The absolute path as the current root sees it, built at the end of buf; ERR_PTR(-ENAMETOOLONG); "
  * (deleted)" appended. */
 char *path_to_string(const struct path *p, char *buf, size_t size);

@@ -14,7 +14,7 @@ struct task;
  * anyone. */
 #define WORK_RESCHED	BIT(0)
 #define WORK_SIGNAL	BIT(1)		/* a signal may be pending, or task must stop or die */
-#define WORK_NOTIFY	BIT(2)		/* task_work: run what is queued on the task */
+#define WORK_NOTIFY	BIT(2)		/* task/work.c has something to do for the task */
 #define WORK_FP		BIT(3)		/* user FP registers are not loaded on this CPU */
 #define WORK_REGS BIT(4) /* arch: the user frame was rewritten, the return must load all of it */
 #define WORK_SYSTRACE BIT(8) /* every system call takes the slow path (tracing, later ptrace) */

@@ -15,6 +15,4 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 /* A decimal, 0x hexadecimal or 0 octal number at s, end past it; base 0 guesses as C does. false:
  * no digit, or too large. */
 bool parse_u64(const char *s, const char **end, unsigned base, u64 *out);
-/* A size with an optional K, M, G suffix. */
-bool parse_size(const char *s, u64 *out);
 #endif

@@ -15,7 +15,6 @@ typedef i64 (*syscall_fn)(const u64 *a);
 #define NR_SYSCALLS 512		/* the table's size; the last slot stands for all numbers beyond */
 extern u64 syscall_unknown_count[NR_SYSCALLS];	/* calls that gave ENOSYS, by number; atomic */
 const char *syscall_name(u32 nr);		/* "unknown" where there is none */
-bool syscall_exists(u32 nr);			/* nr is one that does something */
 /* The user registers of the current system call: for clone, sigreturn, execve. */
 struct regs *current_regs(void);
 #endif

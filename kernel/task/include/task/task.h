@@ -47,7 +47,6 @@ struct cred {			/* immutable once published; replaced as a whole */
 struct rusage_k { u64 utime, stime, min_flt, maj_flt, nvcsw, nivcsw, maxrss; };	/* ns, pages */
 /* What read(2), write(2) and their like moved, and how often: /proc/PID/io. */
 struct io_counts { u64 rchar, wchar, syscr, syscw; };
-struct task_work { struct task_work *next; void (*fn)(struct task_work *); };
 
 struct task {
 	struct thread_core core;	/* first: hal/preempt.h */
@@ -97,7 +96,6 @@ struct task {
 	u64 timer_slack;
 	u64 cpu_next;	/* own CPU time at which a timer_create timer is due; 0: none */
 	bool cpu_due;	/* one may be due: looked at on the way to user mode; own task only */
-	struct task_work *works;	/* atomic push */
 	struct rcu_head rcu;
 };
 #define TF_KTHREAD	BIT(0)
@@ -303,6 +301,4 @@ bool task_dumpable(struct task *t);	/* prctl(PR_SET_DUMPABLE); without memory: a
 void cred_fix_caps(struct cred *c, const struct cred *old);
 extern struct cred init_cred;
 
-/* tasks on CPU-time boundaries, work before return to user mode */
-void task_work_add(struct task *t, struct task_work *w);
 #endif
