@@ -2,6 +2,15 @@
 /* Arithmetic: of numbers as scalar.c has it; of pointers only adding and subtracting numbers. */
 #include "verify_internal.h"
 
+int need_regs(struct verifier *v, u32 regs)
+{
+	int err = 0;
+
+	for (; regs && !err; regs &= regs - 1)
+		err = need_reg(v, (u32)__builtin_ctz(regs));
+	return err;
+}
+
 int need_reg(struct verifier *v, u32 r)
 {
 	if (reg(v, r)->type != V_NONE)
@@ -96,9 +105,7 @@ static int pointer_op(struct verifier *v, const struct bpf_insn *i, const struct
 
 	if (both ? op == BPF_SUB && !v->in->unprivileged
 		 : BPF_CLASS(i->code) == BPF_ALU && op == BPF_SUB && !v->in->unprivileged) {
-		set_unknown(dst);	/* a distance */
-		if (BPF_CLASS(i->code) == BPF_ALU)
-			dst->n.wide = bpf_range_unsigned(64, 0, ~0u);
+		set_sized(dst, BPF_CLASS(i->code) == BPF_ALU ? 4 : 8);	/* a distance */
 		return 0;
 	}
 	if (both) {
@@ -150,8 +157,7 @@ static int move(struct verifier *v, const struct bpf_insn *i)
 					"R%d partial copy of pointer\n", i->src_reg);
 			return -EACCES;
 		}
-		set_unknown(dst);
-		dst->n.wide = bpf_range_unsigned(64, 0, ~0u);
+		set_sized(dst, 4);
 		return 0;
 	}
 	fits = !i->off && !wide && src->n.wide.umax <= ~0u;	/* nothing is cut off */
@@ -192,9 +198,7 @@ static int unary(struct verifier *v, const struct bpf_insn *i)
 			say(v, "R%d pointer arithmetic prohibited\n", i->dst_reg);
 			return -EACCES;
 		}
-		set_unknown(dst);
-		if (BPF_CLASS(i->code) == BPF_ALU && BPF_OP(i->code) == BPF_NEG)
-			dst->n.wide = bpf_range_unsigned(64, 0, ~0u);
+		set_sized(dst, BPF_CLASS(i->code) == BPF_ALU && BPF_OP(i->code) == BPF_NEG ? 4 : 8);
 		return 0;
 	}
 	dst->n = bpf_scalar_alu(i, &dst->n, &dst->n);
@@ -230,12 +234,8 @@ static int binary(struct verifier *v, const struct bpf_insn *i)
 
 int do_alu(struct verifier *v, const struct bpf_insn *i)
 {
-	u32 reads = bpf_reads(i);
-	int err = 0;
+	int err = need_regs(v, bpf_reads(i));
 
-	for (u32 r = 0; r <= BPF_FP && !err; r++)
-		if (reads & 1u << r)
-			err = need_reg(v, r);
 	if (err)
 		return err;
 	if (BPF_OP(i->code) == BPF_END || BPF_OP(i->code) == BPF_NEG)

@@ -278,9 +278,9 @@ void stack_load(struct verifier *v, u32 pc)
 /* Registers that may be read: backwards over the program until nothing changes. */
 void find_live(struct verifier *v)
 {
-	bool changed = true;
+	bool changed;
 
-	while (changed) {
+	do {
 		changed = false;
 		for (u32 pc = v->n; pc--;) {
 			const struct bpf_insn *i = &v->insns[pc];
@@ -298,5 +298,5 @@ void find_live(struct verifier *v)
 			v->aux[pc].live = (u16)live;
 			changed = true;
 		}
-	}
+	} while (changed && v->loops);
 }

@@ -32,20 +32,27 @@ u32 insn_writes(const struct verifier *v, u32 pc)
 
 static void find_branches(struct verifier *v)
 {
+	bool any = false;
+
 	for (u32 pc = 0; pc < v->n; pc++) {
-		if (v->aux[pc].flags & I_SECOND || !bpf_is_branch(&v->insns[pc]))
+		const struct bpf_insn *i = &v->insns[pc];
+
+		if (!bpf_is_branch(i) || v->aux[pc].flags & I_SECOND)
 			continue;
-		v->pred_start[bpf_branch_target(&v->insns[pc], pc) + 1]++;
-		v->aux[bpf_branch_target(&v->insns[pc], pc)].flags |= I_PRUNE;
+		any = true;
+		v->loops |= bpf_branch_target(i, pc) <= pc;
+		v->pred_start[bpf_branch_target(i, pc) + 1]++;
+		v->aux[bpf_branch_target(i, pc)].flags |= I_PRUNE;
 	}
+	if (!any)
+		return;
 	for (u32 pc = 0; pc < v->n; pc++)
 		v->pred_start[pc + 1] += v->pred_start[pc];
 	/* Each entry of `pred_start` is moved forward while its part is filled, then back again. */
 	for (u32 pc = 0; pc < v->n; pc++)
-		if (!(v->aux[pc].flags & I_SECOND) && bpf_is_branch(&v->insns[pc]))
+		if (bpf_is_branch(&v->insns[pc]) && !(v->aux[pc].flags & I_SECOND))
 			v->pred[v->pred_start[bpf_branch_target(&v->insns[pc], pc)]++] = pc;
-	for (u32 pc = v->n; pc; pc--)
-		v->pred_start[pc] = v->pred_start[pc - 1];
+	memmove(v->pred_start + 1, v->pred_start, v->n * sizeof(*v->pred_start));
 	v->pred_start[0] = 0;
 }
 
@@ -58,9 +65,9 @@ static void find_calls(struct verifier *v)
 		struct vfunc *f = &v->funcs[v->aux[pc].func];
 		const struct proto *p;
 
-		if (v->aux[pc].flags & I_SECOND)
+		if (i->code != (BPF_JMP | BPF_CALL) && !bpf_is_wide(i))
 			continue;
-		if (bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC)) {
+		if (leads_to_func(i)) {
 			v->calls[k++] = pc;
 			f->calls = true;
 		} else if (i->code == (BPF_JMP | BPF_CALL) && !i->src_reg) {
@@ -98,7 +105,7 @@ static int check_reached(struct verifier *v, u8 *reached)
 
 		if (jumps)
 			reach(v, (u32)bpf_branch_target(i, pc), reached);
-		if (bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC))
+		if (leads_to_func(i))
 			reach(v, v->funcs[v->aux[pc].callee].start, reached);
 		if (!always && i->code != (BPF_JMP | BPF_EXIT))
 			reach(v, pc + 1 + bpf_is_wide(i), reached);

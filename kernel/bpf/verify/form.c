@@ -80,11 +80,6 @@ static int add_func(struct verifier *v, i64 start)
 	return 0;
 }
 
-static bool leads_to_func(const struct bpf_insn *i)
-{
-	return bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC);
-}
-
 /* One instruction by itself, without looking where it leads. */
 static int check_insn_form(struct verifier *v, u32 pc)
 {

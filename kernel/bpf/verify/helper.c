@@ -422,7 +422,6 @@ int do_helper(struct verifier *v, const struct bpf_insn *i)
 /* BPF_ABS and BPF_IND: like a call with the context in r6, that ends the program if it fails. */
 int do_packet_load(struct verifier *v, const struct bpf_insn *i)
 {
-	u32 bits = 8u << bpf_size_log(i->code);
 	int err;
 
 	if (v->in->prog_type != BPF_PROG_TYPE_SOCKET_FILTER) {
@@ -449,9 +448,7 @@ int do_packet_load(struct verifier *v, const struct bpf_insn *i)
 		return -EACCES;
 	}
 	clobber_caller_saved(v);
-	set_unknown(reg(v, 0));
-	reg(v, 0)->n.wide = bpf_range_unsigned(64, 0, ~0ull >> (64 - bits));
-	reg(v, 0)->n.low = bpf_range_truncate(64, 32, &reg(v, 0)->n.wide);
+	set_sized(reg(v, 0), 1u << bpf_size_log(i->code));
 	v->cur->pc++;
 	return 0;
 }

@@ -223,11 +223,7 @@ static void set_field(struct vreg *r, const struct ctx_field *f, u32 size, bool 
 		set_pointer(r, f->type);
 		return;
 	}
-	set_unknown(r);
-	if (size < 8 && !sign) {
-		r->n.wide = bpf_range_unsigned(64, 0, ~0ull >> (64 - 8 * size));
-		r->n.low = bpf_range_truncate(64, 32, &r->n.wide);
-	}
+	set_sized(r, sign ? 8 : size);
 }
 
 static u64 sign_extend(u64 value, u32 size)
@@ -389,13 +385,10 @@ static int ordered(struct verifier *v, const struct bpf_insn *i, u32 size)
 
 int do_atomic(struct verifier *v, const struct bpf_insn *i)
 {
-	u32 size = 1u << bpf_size_log(i->code), reads = bpf_reads(i);
+	u32 size = 1u << bpf_size_log(i->code);
 	u32 base = i->imm == BPF_LOAD_ACQ ? i->src_reg : i->dst_reg;
-	int err = 0, out;
+	int err = need_regs(v, bpf_reads(i)), out;
 
-	for (u32 r = 0; r <= BPF_FP && !err; r++)
-		if (reads & 1u << r)
-			err = need_reg(v, r);
 	if (!err && (reg(v, base)->type == V_CTX || is_packet(reg(v, base)))) {
 		say(v, "BPF_ATOMIC %s R%d %s is not allowed\n",
 		    i->imm == BPF_LOAD_ACQ ? "loads from" : "stores into", base,
@@ -419,13 +412,8 @@ int do_atomic(struct verifier *v, const struct bpf_insn *i)
 	if (err)
 		return err;
 	out = bpf_written(i);
-	if (out >= 0) {
-		set_unknown(reg(v, (u32)out));
-		if (size == 4) {
-			reg(v, (u32)out)->n.wide = bpf_range_unsigned(64, 0, ~0u);
-			reg(v, (u32)out)->n.low = bpf_range_unknown(32);
-		}
-	}
+	if (out >= 0)
+		set_sized(reg(v, (u32)out), size);
 	v->cur->pc++;
 	return 0;
 }

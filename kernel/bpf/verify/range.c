@@ -68,8 +68,16 @@ static bool bits_by_unsigned(struct bpf_range *r)
 	return true;
 }
 
+/* A single value, or none. */
+static struct bpf_range reduce_const(u32 width, const struct bpf_range *r)
+{
+	return bpf_range_has(width, r, r->umin) ? bpf_range_const(width, r->umin) : no_value(width);
+}
+
 struct bpf_range reduce(u32 width, struct bpf_range r)
 {
+	if (r.umin == r.umax)
+		return reduce_const(width, &r);
 	for (int round = 0; round < 3; round++) {
 		struct bpf_range before = r;
 
@@ -170,14 +178,11 @@ struct bpf_range bpf_range_either(u32 width, struct bpf_range a, struct bpf_rang
 	return reduce(width, a);
 }
 
-struct bpf_range bpf_range_truncate(u32 width, u32 to, const struct bpf_range *a)
+/* What each description by itself says of the low bits; a is not empty. */
+struct bpf_range low_bits(u32 to, const struct bpf_range *a)
 {
 	struct bpf_range r = bpf_range_unknown(to);
 
-	if (bpf_range_empty(a))
-		return no_value(to);
-	if (to == width)
-		return *a;
 	r.bits.value = a->bits.value & all_ones(to);
 	r.bits.mask = a->bits.mask & all_ones(to);
 	/* Intervals shorter than the new width stay intervals, of one kind or the other. */
@@ -189,7 +194,14 @@ struct bpf_range bpf_range_truncate(u32 width, u32 to, const struct bpf_range *a
 		r.smin = a->smin;
 		r.smax = a->smax;
 	}
-	return reduce(to, r);
+	return r;
+}
+
+struct bpf_range bpf_range_truncate(u32 width, u32 to, const struct bpf_range *a)
+{
+	if (bpf_range_empty(a))
+		return no_value(to);
+	return to == width ? *a : reduce(to, low_bits(to, a));
 }
 
 struct bpf_range bpf_range_zero_extend(u32 from, u32 width, const struct bpf_range *a)

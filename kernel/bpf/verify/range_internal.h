@@ -19,6 +19,8 @@ static inline i64 max_s(i64 a, i64 b) { return a > b ? a : b; }
 /* Lets the three descriptions tell each other what they know. */
 struct bpf_range reduce(u32 width, struct bpf_range r);
 struct bpf_range no_value(u32 width);
+/* The low `to` bits of what is not empty, not reduced. */
+struct bpf_range low_bits(u32 to, const struct bpf_range *a);
 /* Division and remainder (range_div.c). */
 struct bpf_range range_divide(u32 width, bool is_signed, bool remainder, const struct bpf_range *a,
 			      const struct bpf_range *b);

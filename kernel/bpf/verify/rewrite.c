@@ -14,11 +14,6 @@ struct rewriting {
 	struct bpf_insn buf[ROOM];
 };
 
-static bool has_target(const struct bpf_insn *i)
-{
-	return bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC);
-}
-
 /* Only one way, or none, was ever possible. */
 static u32 branch(struct rewriting *w, u32 pc)
 {
@@ -124,6 +119,24 @@ static u32 helper(struct rewriting *w, u32 pc)
 	return n ? n : 1;
 }
 
+/* It stays as it is: most do. */
+static bool stays(const struct verifier *v, u32 pc)
+{
+	const struct vinsn *a = &v->aux[pc];
+
+	switch (BPF_CLASS(v->insns[pc].code)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+		return a->flags & I_SEEN;
+	case BPF_LDX:
+	case BPF_ST:
+	case BPF_STX:
+		return a->flags & I_SEEN && a->access != V_CTX;
+	default:
+		return false;
+	}
+}
+
 /* What the instruction becomes, in w->buf; how many. */
 static u32 replace(struct rewriting *w, u32 pc)
 {
@@ -150,7 +163,7 @@ static int aim(struct rewriting *w, struct bpf_insn *i, u32 at, u32 to)
 {
 	i64 way = (i64)w->start[to] - at - 1;
 
-	if (has_target(i) || i->code == (BPF_JMP32 | BPF_JA)) {
+	if (leads_to_func(i) || i->code == (BPF_JMP32 | BPF_JA)) {
 		i->imm = (i32)way;
 	} else if (way == (i16)way) {
 		i->off = (i16)way;
@@ -166,8 +179,14 @@ static int aim(struct rewriting *w, struct bpf_insn *i, u32 at, u32 to)
 static int emit(struct rewriting *w, struct bpf_verified *out, u32 pc)
 {
 	const struct bpf_insn *i = &w->v->insns[pc];
-	u32 at = w->start[pc], n = replace(w, pc);
+	u32 at = w->start[pc], n;
 
+	if (stays(w->v, pc)) {
+		out->insns[at] = *i;
+		out->origin[at] = pc;
+		return 0;
+	}
+	n = replace(w, pc);
 	if (n != w->start[pc + 1] - at)
 		return -EINVAL;
 	memcpy(&out->insns[at], w->buf, n * sizeof(*w->buf));
@@ -177,7 +196,7 @@ static int emit(struct rewriting *w, struct bpf_verified *out, u32 pc)
 		return 0;
 	if (bpf_is_branch(i))
 		return aim(w, &out->insns[at], at, (u32)bpf_branch_target(i, pc));
-	if (has_target(&w->buf[0]))
+	if (leads_to_func(&w->buf[0]))
 		return aim(w, &out->insns[at], at, w->v->funcs[w->v->aux[pc].callee].start);
 	return 0;
 }
@@ -219,7 +238,7 @@ int rewrite(struct verifier *v, struct bpf_verified *out)
 	}
 	w->start[0] = 0;
 	for (u32 pc = 0; pc < v->n; pc++)
-		w->start[pc + 1] = w->start[pc] + replace(w, pc);
+		w->start[pc + 1] = w->start[pc] + (stays(v, pc) ? 1 : replace(w, pc));
 	err = emit_all(w, out);
 	ops->free(ops->ctx, w->start);
 	ops->free(ops->ctx, w);

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A register: what is known of all of it and of its low half, kept in step. */
+#include <bpf/interp.h>
 #include "range_internal.h"
 
 /* Each half tells the other what it knows. */
 static struct bpf_scalar settle(struct bpf_scalar s)
 {
-	struct bpf_range up = bpf_range_unknown(64);
+	struct bpf_range up = bpf_range_unknown(64), low;
 	u64 high = ~(u64)~0u;
 
-	s.low = bpf_range_both(32, s.low, bpf_range_truncate(64, 32, &s.wide));
+	if (bpf_range_empty(&s.wide))
+		return (struct bpf_scalar){ no_value(64), no_value(32) };
+	low = low_bits(32, &s.wide);
+	if (!bpf_range_covers(&low, &s.low))
+		s.low = bpf_range_both(32, s.low, low);
 	if (bpf_range_empty(&s.low))
 		return (struct bpf_scalar){ no_value(64), no_value(32) };
 	up.bits.value = s.low.bits.value;
 	up.bits.mask = s.low.bits.mask | high;
 	up.umin = (s.wide.umin & high) | s.low.umin;	/* no half is less than its least */
 	up.umax = (s.wide.umax & high) | s.low.umax;
-	s.wide = bpf_range_both(64, s.wide, up);
+	if (!bpf_range_covers(&up, &s.wide))
+		s.wide = bpf_range_both(64, s.wide, up);
 	return s;
 }
 
@@ -34,9 +40,29 @@ bool bpf_scalar_has(const struct bpf_scalar *s, u64 v)
 	return bpf_range_has(64, &s->wide, v) && bpf_range_has(32, &s->low, (u32)v);
 }
 
+/* A number below 2^32 has the same bits and bounds in both widths, and none is negative in 64. */
 static struct bpf_scalar zero_extended(struct bpf_range low)
 {
-	return (struct bpf_scalar){ bpf_range_zero_extend(32, 64, &low), low };
+	struct bpf_range wide = low;
+
+	if (bpf_range_empty(&low))
+		return (struct bpf_scalar){ no_value(64), no_value(32) };
+	wide.smin = (i64)low.umin;
+	wide.smax = (i64)low.umax;
+	return (struct bpf_scalar){ wide, low };
+}
+
+struct bpf_scalar bpf_scalar_sized(u32 size)
+{
+	struct bpf_scalar s = bpf_scalar_unknown();
+	u64 most = all_ones(8 * size);
+
+	if (size >= 8)
+		return s;
+	s.wide = (struct bpf_range){ .bits = { 0, most }, .umax = most, .smax = (i64)most };
+	if (size < 4)
+		s.low = s.wide;
+	return s;
 }
 
 static struct bpf_scalar byte_order(const struct bpf_insn *i, const struct bpf_scalar *dst)
@@ -64,8 +90,11 @@ struct bpf_scalar bpf_scalar_alu(const struct bpf_insn *i, const struct bpf_scal
 {
 	u8 op = BPF_OP(i->code);
 	bool wide = BPF_CLASS(i->code) == BPF_ALU64, is_signed = i->off == 1;
-	struct bpf_scalar s = bpf_scalar_unknown();
+	struct bpf_scalar s;
 
+	if (bpf_range_is_const(&dst->wide) && bpf_range_is_const(&src->wide))
+		return bpf_scalar_const(bpf_alu(i, dst->wide.umin, src->wide.umin));
+	s = bpf_scalar_unknown();
 	if (op == BPF_END)
 		return byte_order(i, dst);
 	if (op == BPF_MOV && i->off) {
@@ -80,6 +109,8 @@ struct bpf_scalar bpf_scalar_alu(const struct bpf_insn *i, const struct bpf_scal
 	if (!wide)
 		return zero_extended(bpf_range_op(32, op, is_signed, &dst->low, &src->low));
 	s.wide = bpf_range_op(64, op, is_signed, &dst->wide, &src->wide);
+	if (!((s.wide.umax | dst->wide.umax | src->wide.umax) >> 32))	/* nothing above */
+		return (struct bpf_scalar){ s.wide, bpf_range_truncate(64, 32, &s.wide) };
 	if (low_by_low(op))
 		s.low = bpf_range_op(32, op, is_signed, &dst->low, &src->low);
 	return settle(s);
@@ -88,7 +119,7 @@ struct bpf_scalar bpf_scalar_alu(const struct bpf_insn *i, const struct bpf_scal
 bool bpf_scalar_branch(const struct bpf_insn *i, bool taken, struct bpf_scalar *dst,
 		       struct bpf_scalar *src)
 {
-	bool may;
+	bool may, constant = bpf_range_is_const(&src->wide);
 
 	if (BPF_CLASS(i->code) == BPF_JMP)
 		may = bpf_range_branch(64, BPF_OP(i->code), taken, &dst->wide, &src->wide);
@@ -97,6 +128,7 @@ bool bpf_scalar_branch(const struct bpf_insn *i, bool taken, struct bpf_scalar *
 	if (!may)
 		return false;
 	*dst = settle(*dst);
-	*src = settle(*src);
+	if (!constant)
+		*src = settle(*src);
 	return !bpf_range_empty(&dst->wide) && !bpf_range_empty(&src->wide);
 }

@@ -73,13 +73,6 @@ static struct bpf_scalar low_part(const struct bpf_scalar *n, u32 size)
 	return out;
 }
 
-static void set_sized(struct vreg *r, u32 size)
-{
-	set_unknown(r);
-	if (size < 8)
-		r->n = low_part(&r->n, size);
-}
-
 static int load_bytes(struct verifier *v, const struct place *p, u32 size, i64 off,
 		      struct vreg *out)
 {

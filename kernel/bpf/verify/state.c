@@ -14,6 +14,13 @@ void set_unknown(struct vreg *r)
 	r->n = bpf_scalar_unknown();
 }
 
+void set_sized(struct vreg *r, u32 size)
+{
+	memset(r, 0, offsetof(struct vreg, n));
+	r->type = V_SCALAR;
+	r->n = bpf_scalar_sized(size);
+}
+
 void set_const(struct vreg *r, u64 value)
 {
 	memset(r, 0, offsetof(struct vreg, n));

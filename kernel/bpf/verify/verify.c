@@ -181,13 +181,24 @@ static void free_all(struct verifier *v)
 	ops->free(ops->ctx, v);
 }
 
+/* Functions there may be at most: one more than instructions that may name one. */
+static size_t room_for_funcs(const struct bpf_prog_load_in *in)
+{
+	size_t count = 1;
+
+	for (u32 pc = 0; pc < in->n; pc++)
+		count += leads_to_func(&in->insns[pc]);
+	return min(count, (size_t)BPF_VERIFY_FUNCS);
+}
+
 /* One block for all tables by instruction. */
 static struct verifier *verifier_new(const struct bpf_prog_load_in *in)
 {
 	const struct bpf_verify_ops *ops = in->ops;
-	size_t n = in->n, size = n * sizeof(struct vinsn) + BPF_VERIFY_FUNCS * sizeof(struct vfunc) +
-				 (4 * n + 1) * sizeof(u32);
+	size_t n = in->n, funcs = room_for_funcs(in), size;
 	struct verifier *v = ops->alloc(ops->ctx, sizeof(*v));
+
+	size = n * sizeof(struct vinsn) + funcs * sizeof(struct vfunc) + (4 * n + 1) * sizeof(u32);
 
 	if (!v)
 		return NULL;
@@ -203,7 +214,7 @@ static struct verifier *verifier_new(const struct bpf_prog_load_in *in)
 	}
 	memset(v->aux, 0, size);
 	v->funcs = (struct vfunc *)(v->aux + n);
-	v->pred_start = (u32 *)(v->funcs + BPF_VERIFY_FUNCS);
+	v->pred_start = (u32 *)(v->funcs + funcs);
 	v->pred = v->pred_start + n + 1;
 	v->work = v->pred + n;
 	v->calls = v->work + n;

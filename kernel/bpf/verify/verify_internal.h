@@ -153,6 +153,7 @@ struct verifier {
 	u32 ids, processed, since_point, jumps_since;
 	size_t kept;
 	bool want_all_slots;
+	bool loops;			/* some branch leads backwards */
 	u32 max_ctx_offset;
 	u32 points, peak_points, total_points, most_points, facts;	/* statistics */
 	bool writes_packet;
@@ -180,6 +181,7 @@ static inline struct vframe *top(struct verifier *v) { return v->cur->frame[v->c
 static inline struct vreg *reg(struct verifier *v, u32 n) { return &top(v)->r[n]; }
 void set_none(struct vreg *r);
 void set_unknown(struct vreg *r);
+void set_sized(struct vreg *r, u32 size);	/* any number of so many bytes */
 void set_const(struct vreg *r, u64 value);
 void set_pointer(struct vreg *r, enum vtype type);
 static inline bool is_const(const struct vreg *r)
@@ -205,6 +207,10 @@ int find_flow(struct verifier *v);
 u32 insn_reads(const struct verifier *v, u32 pc);
 u32 insn_writes(const struct verifier *v, u32 pc);
 int check_depth(struct verifier *v, u32 *depth);
+static inline bool leads_to_func(const struct bpf_insn *i)	/* a call of one, or its address */
+{
+	return bpf_is_local_call(i) || (bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC);
+}
 static inline bool is_packet_load(const struct bpf_insn *i)
 {
 	return BPF_CLASS(i->code) == BPF_LD &&
@@ -232,6 +238,7 @@ void widen(struct verifier *v);		/* a callback has come back: what changes may c
 /* --- instructions; each leaves v->cur->pc where it goes on: 0, PATH_ENDS, or an error --- */
 enum { PATH_ENDS = 1 };
 int need_reg(struct verifier *v, u32 r);	/* may be read? */
+int need_regs(struct verifier *v, u32 regs);	/* a mask */
 int do_alu(struct verifier *v, const struct bpf_insn *i);
 int do_branch(struct verifier *v, const struct bpf_insn *i);
 int do_load_imm(struct verifier *v, const struct bpf_insn *i);

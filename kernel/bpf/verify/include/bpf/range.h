@@ -59,6 +59,7 @@ struct bpf_scalar {
 };
 struct bpf_scalar bpf_scalar_unknown(void);
 struct bpf_scalar bpf_scalar_const(u64 v);
+struct bpf_scalar bpf_scalar_sized(u32 size);	/* any of so many bytes, zero-extended */
 bool bpf_scalar_has(const struct bpf_scalar *s, u64 v);
 /* ALU and ALU64 instructions: dst afterwards; src is the second operand (imm: as a constant,
  * sign-extended). */
