@@ -58,6 +58,7 @@ void xpipe(int *fd);
 
 int t_env(int c, char **v);
 int t_fork(int c, char **v);
+int t_bpf(int c, char **v);
 int t_storm(int c, char **v);
 int t_vmas(int c, char **v);
 int t_ptbytes(int c, char **v);

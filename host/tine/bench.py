@@ -30,6 +30,7 @@ GROUPS = {	# name: (what, lines of the suite, MiB of memory, in the default set)
               ("b fault 64k", "b fault 2m", "b mmap 4k", "b mmap 64k", "b mmap 2m", "storm 4k 64"), 2048, False),
     "protect": ("mprotect of 1 GiB with 4 KiB, 64 KiB and 2 MiB pages",
                 tuple("b mprotect %s 1024" % m for m in ("4k", "64k", "2m")), 3072, False),
+    "bpf": ("loading, running, closing and the memory of BPF programs", ("bpf",), 1024, False),
     "vmas": ("many mappings; a fork server", ("vmas 1000", "afl 4k 32 10 500"), 3072, False),
 }
 # (group, the programs' name of the figure, ours, divisor, unit, at most (None: no promise), more is better)
@@ -70,6 +71,17 @@ FIGURES = (
     ("fork", "fork.4k.1024M.fork_exit_wait", "with exit and wait, 4 KiB", 1, "us", 20000),
     ("fork", "fork.64k.1024M.fork_exit_wait", "with exit and wait, 64 KiB", 1, "us", 4000),
     ("fork", "fork.2m.1024M.fork_exit_wait", "with exit and wait, 2 MiB", 1, "us", 200),
+    ("bpf", "bpf.load2", "load of 2 instructions", 1, "us", 20),
+    ("bpf", "bpf.load20", "load of 20 instructions", 1, "us", 60),
+    ("bpf", "bpf.load_per_insn", "each instruction more", 1, "us", 2),
+    ("bpf", "bpf.close", "close", 1, "ns", 1500),
+    ("bpf", "bpf.run_empty", "run of an empty filter", 1, "ns", 50),
+    ("bpf", "bpf.run_33_tail_calls", "33 tail calls", 1, "ns", 500),
+    ("bpf", "bpf.loop_array", "loop with array lookup", 1, "ns", 10),
+    ("bpf", "bpf.loop_hash", "loop with hash lookup", 1, "ns", 80),
+    ("bpf", "bpf.loop_call", "loop with a call", 1, "ns", 12),
+    ("bpf", "bpf.image20", "code of 20 instructions", 1, "B", 192),
+    ("bpf", "bpf.mem20_all", "all memory of such a program", 1, "B", 1692),
 )	# a negative promise: at least
 HELP = """Runs the same static arm64 programs on Tine and on Debian's Linux in the same QEMU, with
 -icount: one instruction counts as one nanosecond, and runs repeat exactly. Caches, TLBs and

@@ -45,8 +45,8 @@ u32 a64_addsub_ext(enum a64_addsub op, bool x, u32 rd, u32 rn, u32 rm, enum a64_
  */
 u32 a64_bitmask(bool x, u64 imm)
 {
-	u32 size = 64, ones, rotate;
-	u64 element;
+	u32 size = 64, ones, rotate, low;
+	u64 element, run;
 
 	if (!x) {
 		if (imm >> 32)
@@ -59,17 +59,15 @@ u32 a64_bitmask(bool x, u64 imm)
 		size /= 2;
 	element = size == 64 ? imm : imm & (BIT(size) - 1);
 	ones = (u32)__builtin_popcountll(element);
-	/* Turned left until the run begins at bit 0 and nothing else is set. */
-	for (rotate = 0; rotate < size; rotate++) {
-		u64 turned = element << rotate | (rotate ? element >> (size - rotate) : 0);
-
-		if (size < 64)
-			turned &= BIT(size) - 1;
-		if (turned == BIT(ones) - 1)
-			return (size == 64) << 12 | rotate << 6 |
-			       ((~(size * 2 - 1) & 0x3f) | (ones - 1));
-	}
-	return A64_BAD;
+	/* How far left it is turned until the run begins at bit 0: past the top, or to its end if
+	 * it wraps around. */
+	low = (u32)__builtin_ctzll(~element);
+	rotate = low ? ones - low : size - (u32)__builtin_ctzll(element);
+	run = low ? (BIT(low) - 1) | (BIT(rotate) - 1) << (size - rotate - !rotate)
+		  : (BIT(ones) - 1) << (size - rotate);
+	if (element != run)
+		return A64_BAD;
+	return (size == 64) << 12 | rotate << 6 | ((~(size * 2 - 1) & 0x3f) | (ones - 1));
 }
 
 u32 a64_logic_imm(enum a64_logic op, bool x, u32 rd, u32 rn, u64 imm)

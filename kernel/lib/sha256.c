@@ -21,32 +21,41 @@ static const u32 start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
 
 static u32 ror(u32 v, u32 n) { return v >> n | v << (32 - n); }
 
-static void block(u32 h[8], const u8 *p)
+/* One round; what the standard moves from letter to letter is renamed by the caller. */
+static __always_inline void turn(u32 a, u32 b, u32 c, u32 *d, u32 e, u32 f, u32 g, u32 *h, u32 kw)
 {
-	u32 w[64], s[8];
+	u32 t = *h + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + (g ^ (e & (f ^ g))) + kw;
 
-	for (u32 i = 0; i < 16; i++, p += 4)
-		w[i] = (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
+	*d += t;
+	*h = t + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & b) | (c & (a | b)));
+}
+
+static void block(u32 s[8], const u8 *p)
+{
+	u32 a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
+	u32 w[64];
+
+	memcpy(w, p, 64);
+	for (u32 i = 0; i < 16; i++)
+		w[i] = __builtin_bswap32(w[i]);
 	for (u32 i = 16; i < 64; i++) {
-		u32 a = w[i - 15], b = w[i - 2];
+		u32 x = w[i - 15], y = w[i - 2];
 
-		w[i] = w[i - 16] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + w[i - 7] +
-		       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
+		w[i] = w[i - 16] + (ror(x, 7) ^ ror(x, 18) ^ x >> 3) + w[i - 7] +
+		       (ror(y, 17) ^ ror(y, 19) ^ y >> 10);
 	}
-	memcpy(s, h, sizeof(s));
-	for (u32 i = 0; i < 64; i++) {
-		u32 e = s[4], a = s[0];
-		u32 t1 = s[7] + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) +
-			 ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
-		u32 t2 = (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) +
-			 ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-
-		memmove(s + 1, s, 7 * sizeof(*s));
-		s[4] += t1;
-		s[0] = t1 + t2;
+	for (u32 i = 0; i < 64; i += 8) {
+		turn(a, b, c, &d, e, f, g, &h, k[i] + w[i]);
+		turn(h, a, b, &c, d, e, f, &g, k[i + 1] + w[i + 1]);
+		turn(g, h, a, &b, c, d, e, &f, k[i + 2] + w[i + 2]);
+		turn(f, g, h, &a, b, c, d, &e, k[i + 3] + w[i + 3]);
+		turn(e, f, g, &h, a, b, c, &d, k[i + 4] + w[i + 4]);
+		turn(d, e, f, &g, h, a, b, &c, k[i + 5] + w[i + 5]);
+		turn(c, d, e, &f, g, h, a, &b, k[i + 6] + w[i + 6]);
+		turn(b, c, d, &e, f, g, h, &a, k[i + 7] + w[i + 7]);
 	}
-	for (u32 i = 0; i < 8; i++)
-		h[i] += s[i];
+	s[0] += a, s[1] += b, s[2] += c, s[3] += d;
+	s[4] += e, s[5] += f, s[6] += g, s[7] += h;
 }
 
 void sha256(const void *data, size_t n, u8 out[32])

@@ -45,6 +45,45 @@ static int set_linger(struct socket *s, const void *val, u32 len)
 	return 0;
 }
 
+struct socket_filter *(*socket_filter_from_fd)(u32 fd);
+
+static int attach_filter(struct socket *s, u32 fd)
+{
+	struct socket_filter *f, *old;
+
+	if (s->filter_locked)
+		return -EPERM;
+	f = socket_filter_from_fd ? socket_filter_from_fd(fd) : ERR_PTR(-ENOPROTOOPT);
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
+	old = atomic_xchg(&s->filter, f);
+	if (old)
+		old->end(old);
+	return 0;
+}
+
+static int detach_filter(struct socket *s)
+{
+	struct socket_filter *old;
+
+	if (s->filter_locked)
+		return -EPERM;
+	old = atomic_xchg(&s->filter, NULL);
+	if (!old)
+		return -ENOENT;
+	old->end(old);
+	return 0;
+}
+
+/* For good. */
+static int lock_filter(struct socket *s, int v)
+{
+	if (s->filter_locked && !v)
+		return -EPERM;
+	s->filter_locked = v;
+	return 0;
+}
+
 int socket_setopt(struct socket *s, int opt, const void *val, u32 len)
 {
 	bool force = opt == SO_SNDBUFFORCE || opt == SO_RCVBUFFORCE;
@@ -76,6 +115,9 @@ int socket_setopt(struct socket *s, int opt, const void *val, u32 len)
 			return -EPERM;
 		s->rcvbuf = buffer_size((u32)v, force, BUF_MIN);
 		break;
+	case SO_ATTACH_BPF: return len == sizeof(v) ? attach_filter(s, (u32)v) : -EINVAL;
+	case SO_DETACH_FILTER: return detach_filter(s);
+	case SO_LOCK_FILTER: return lock_filter(s, v);
 	case SO_DEBUG: case SO_DONTROUTE: case SO_PRIORITY: case SO_NO_CHECK: case SO_TIMESTAMP_OLD:
 		break;			/* taken and without effect here */
 	case SO_TYPE:
@@ -126,6 +168,7 @@ int socket_getopt(struct socket *s, int opt, void *val, u32 *len)
 	case SO_BROADCAST: v = s->broadcast; break;
 	case SO_OOBINLINE: v = s->oobinline; break;
 	case SO_PASSCRED: v = s->passcred; break;
+	case SO_LOCK_FILTER: v = s->filter_locked; break;
 	case SO_DEBUG: case SO_DONTROUTE: case SO_PRIORITY: case SO_TIMESTAMP_OLD: v = 0; break;
 	case SO_LINGER: return put_bytes(val, len, linger, sizeof(linger));
 	case SO_RCVTIMEO_OLD: case SO_RCVTIMEO_NEW: return put_timeout(val, len, s->rcvtimeo);

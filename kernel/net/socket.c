@@ -30,6 +30,26 @@ struct socket *socket_create(int family, int type, int protocol)
 	return families[family]->create(type, protocol);
 }
 
+u32 socket_filter_run(struct socket *s, const void *data, u32 n)
+{
+	struct socket_filter *f;
+
+	if (likely(!READ_ONCE(s->filter)))
+		return n;
+	rcu_read_lock();
+	f = rcu_dereference(s->filter);
+	if (f)
+		n = min(n, f->run(f, data, n));
+	rcu_read_unlock();
+	return n;
+}
+
+void socket_end(struct socket *s)
+{
+	if (s->filter)
+		s->filter->end(s->filter);
+}
+
 u64 socket_deadline(u64 timeo)
 {
 	u64 now = timeo ? clock_ns() : 0;

@@ -160,6 +160,7 @@ void unix_put(struct unix_sock *u)
 	if (u->addr)
 		unix_addr_put(u->addr);
 	user_put(u->user);
+	socket_end(&u->s);
 	slab_free(unix_cache, u);
 }
 

@@ -141,6 +141,17 @@ static void disconnect(struct unix_sock *u, struct unix_sock *peer)
 		unix_put(peer);
 }
 
+/* What the receiver's filter leaves of the message; false: nothing, and nobody is told. */
+static bool passes(struct unix_sock *to, struct unix_msg *msg)
+{
+	u32 n = socket_filter_run(&to->s, msg->data, msg->len);
+
+	if (!n && msg->len)
+		return false;
+	msg->len = n;
+	return true;
+}
+
 static int send_to(struct unix_sock *u, struct unix_sock *to, struct unix_msg *msg, u32 flags,
 		   u64 deadline)
 {
@@ -182,6 +193,11 @@ ssize_t unix_dgram_send(struct socket *s, struct sock_msg *m)
 	msg->from = load_acquire(&u->addr);
 	if (msg->from)
 		ref_get(&msg->from->ref);
+	if (!passes(to, msg)) {
+		unix_free_msg(msg, u);
+		unix_put(to);
+		return len;
+	}
 	err = send_to(u, to, msg, m->flags, deadline);
 	if (err)
 		unix_free_msg(msg, u);
@@ -206,6 +222,10 @@ ssize_t unix_seq_send(struct socket *s, struct sock_msg *m)
 	msg = make_packet(u, m, socket_deadline(s->sndtimeo));
 	if (IS_ERR(msg))
 		return PTR_ERR(msg);
+	if (!passes(peer, msg)) {
+		unix_free_msg(msg, u);
+		return len;
+	}
 	err = READ_ONCE(u->snd_shut) ? -EPIPE : enqueue(u, peer, msg);
 	if (err)
 		unix_free_msg(msg, u);

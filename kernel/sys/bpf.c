@@ -19,18 +19,26 @@ struct bpf_ids bpf_map_ids = BPF_IDS_INIT(map_get);
 int bpf_id_new(struct bpf_ids *ids, void *object, u32 *id)
 {
 	struct radix_pool pool = { 0 };
+	u32 need, next;
 	u64 flags;
 
-	if (!radix_pool_fill(&pool, RADIX_MAX_NODES)) {
-		radix_pool_empty(&pool);
-		return -ENOMEM;
+	for (;;) {
+		flags = spin_lock_irqsave(&ids->lock);
+		next = ids->last;
+		do {
+			next = next == 0x7fffffff ? 1 : next + 1;
+		} while (radix_find(&ids->all, next));
+		need = radix_need(&ids->all, next);
+		if (pool.nr >= need)
+			break;
+		spin_unlock_irqrestore(&ids->lock, flags);
+		if (!radix_pool_fill(&pool, need)) {
+			radix_pool_empty(&pool);
+			return -ENOMEM;
+		}
 	}
-	flags = spin_lock_irqsave(&ids->lock);
-	do {
-		ids->last = ids->last == 0x7fffffff ? 1 : ids->last + 1;
-	} while (radix_find(&ids->all, ids->last));
-	*id = ids->last;
-	radix_insert(&ids->all, *id, object, &pool);
+	*id = ids->last = next;
+	radix_insert(&ids->all, next, object, &pool);
 	spin_unlock_irqrestore(&ids->lock, flags);
 	radix_pool_empty(&pool);
 	return 0;

@@ -74,9 +74,9 @@ static u64 *start_word(const struct space *s, u32 at)
 void space_take(struct space *s, u32 at, u32 n)
 {
 	*start_word(s, at) |= BIT(at % 64);
+	if (next_used(s, min(s->hint, at), at, false, false) == at)
+		s->hint = max(s->hint, at + n);
 	mark(s, at, n, true);
-	if (s->hint == at)
-		s->hint = at + n;
 }
 
 u32 space_size(const struct space *s, u32 at)
@@ -132,6 +132,7 @@ void space_bring(struct space *s, u32 i, struct space_block *b, u32 kept)
 	b->kept = kept;
 	mark(s, i * SPACE_BLOCK_GRANULES, kept, true);
 	s->hint = min(s->hint, i * SPACE_BLOCK_GRANULES);
+	s->hint = next_used(s, s->hint, end_of(s), false, false);
 }
 
 struct space_block *space_drop(struct space *s, u32 i)

@@ -5,6 +5,7 @@
 #include <linux/btf.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
 
@@ -670,6 +671,106 @@ TEST(repeat_gives_a_time)
 	CHECK_EQ(a.test.retval, 1);
 	CHECK_GE(a.test.duration, 1);
 	CHECK_LE(a.test.duration, 100000);
+}
+
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+/* What begins with 'x' is dropped, of 'y' two bytes are left. */
+static int packet_filter(void)
+{
+	struct bpf_insn p[] = {
+		MOV64_REG(6, 1),
+		INSN(BPF_LD | BPF_ABS | BPF_B, 0, 0, 0, 0),
+		JMP_IMM(BPF_JEQ, 0, 'x', 4),
+		JMP_IMM(BPF_JEQ, 0, 'y', 1),
+		JA(4),
+		MOV64_IMM(0, 2),
+		EXIT(),
+		MOV64_IMM(0, 0),
+		EXIT(),
+		MOV64_IMM(0, -1),
+		EXIT(),
+	};
+
+	return prog_load(FILTER, p);
+}
+
+static void filtered(int type)
+{
+	int s[2], fd = packet_filter(), none = -1, bad, one = 1, zero = 0;
+	struct bpf_insn xdp[] = { MOV64_IMM(0, 0), EXIT() };
+	char buf[16];
+
+	OK(socketpair(AF_UNIX, type, 0, s));
+	ERR(setsockopt(s[1], SOL_SOCKET, SO_DETACH_BPF, &zero, sizeof(zero)), ENOENT);
+	ERR(setsockopt(s[1], SOL_SOCKET, SO_ATTACH_BPF, &none, sizeof(none)), EBADF);
+	bad = prog_load(BPF_PROG_TYPE_XDP, xdp);
+	ERR(setsockopt(s[1], SOL_SOCKET, SO_ATTACH_BPF, &bad, sizeof(bad)), EINVAL);
+	OK(setsockopt(s[1], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)));
+	close(fd);	/* the socket keeps it */
+	CHECK_EQ(OK(send(s[0], "xabc", 4, 0)), 4);
+	CHECK_EQ(OK(send(s[0], "yabc", 4, 0)), 4);
+	CHECK_EQ(OK(send(s[0], "zabc", 4, 0)), 4);
+	CHECK_EQ(OK(recv(s[1], buf, sizeof(buf), MSG_DONTWAIT)), 2);
+	CHECK(!memcmp(buf, "ya", 2));
+	CHECK_EQ(OK(recv(s[1], buf, sizeof(buf), MSG_DONTWAIT)), 4);
+	CHECK(!memcmp(buf, "zabc", 4));
+	ERR(recv(s[1], buf, sizeof(buf), MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(OK(send(s[1], "xabc", 4, 0)), 4);	/* the other way there is none */
+	CHECK_EQ(OK(recv(s[0], buf, sizeof(buf), MSG_DONTWAIT)), 4);
+	fd = packet_filter();
+	OK(setsockopt(s[1], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)));
+	OK(setsockopt(s[1], SOL_SOCKET, SO_LOCK_FILTER, &one, sizeof(one)));
+	ERR(setsockopt(s[1], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)), EPERM);
+	ERR(setsockopt(s[1], SOL_SOCKET, SO_DETACH_BPF, &zero, sizeof(zero)), EPERM);
+	ERR(setsockopt(s[1], SOL_SOCKET, SO_LOCK_FILTER, &zero, sizeof(zero)), EPERM);
+	OK(setsockopt(s[0], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)));
+	OK(setsockopt(s[0], SOL_SOCKET, SO_DETACH_BPF, &zero, sizeof(zero)));
+	CHECK_EQ(OK(send(s[1], "xabc", 4, 0)), 4);
+	CHECK_EQ(OK(recv(s[0], buf, sizeof(buf), MSG_DONTWAIT)), 4);
+	close(s[0]);
+	close(s[1]);
+	close(fd);
+	close(bad);
+}
+
+TEST(sockets_filter_what_they_get)
+{
+	filtered(SOCK_DGRAM);
+	filtered(SOCK_SEQPACKET);
+}
+
+TEST(settings)
+{
+	char buf[64];
+
+	check_read_file("/proc/sys/net/core/bpf_jit_enable", buf, sizeof(buf));
+	CHECK_STR(buf, "1\n");
+	check_read_file("/proc/sys/net/core/bpf_jit_limit", buf, sizeof(buf));
+	CHECK_GE(atol(buf), 1 << 20);
+	check_read_file("/proc/sys/kernel/unprivileged_bpf_disabled", buf, sizeof(buf));
+	CHECK_NE(atoi(buf), 0);
+}
+
+/* No constant of the program appears in its code, and it computes the same. */
+TEST(hardened_programs_compute_the_same)
+{
+	struct bpf_insn p[] = {
+		MOV64_IMM(0, 0x12345678),
+		ALU64_IMM(BPF_XOR, 0, 0x0f0f0f0f),
+		JMP_IMM(BPF_JEQ, 0, 0x12345678 ^ 0x0f0f0f0f, 1),
+		MOV64_IMM(0, 1),
+		EXIT(),
+	};
+	const char *harden = "/proc/sys/net/core/bpf_jit_harden";
+	char was[16];
+	uint32_t r;
+
+	check_read_file(harden, was, sizeof(was));
+	check_write_file(harden, "2");
+	r = prog_run(prog_load(FILTER, p));
+	check_write_file(harden, was);
+	CHECK_EQ(r, 0x12345678 ^ 0x0f0f0f0f);
 }
 
 /* --- many at once ----------------------------------------------------------------------------- */

@@ -79,6 +79,19 @@ struct proto_ops { /* all may sleep; 0 or negative errno unless said otherwise; 
 	void (*buffers_changed)(struct socket *s);
 };
 
+/*
+ * What looks at each datagram before a socket gets it (SO_ATTACH_BPF). Made by who runs programs:
+ * sys/ sets socket_filter_from_fd.
+ */
+struct socket_filter {
+	/* How many of n bytes the socket is to get, 0: it gets no datagram. Does not sleep; under
+	 * RCU. */
+	u32 (*run)(struct socket_filter *f, const void *data, u32 n);
+	void (*end)(struct socket_filter *f);	/* after the last run; any context */
+};
+/* ERR_PTR(-EBADF, -EINVAL, -ENOMEM). NULL: no programs in this kernel. Sleeps. */
+extern struct socket_filter *(*socket_filter_from_fd)(u32 fd);
+
 struct socket {			/* first in the family's own structure */
 	const struct proto_ops *ops;
 	u16 family, type;
@@ -89,6 +102,8 @@ struct socket {			/* first in the family's own structure */
 	u64 sndtimeo, rcvtimeo;		/* ns, 0: for ever */
 	bool passcred, reuseaddr, reuseport, keepalive, broadcast, oobinline, linger;
 	int linger_seconds;
+	bool filter_locked;
+	struct socket_filter *filter;	/* exchanged atomically, read under RCU */
 };
 #define SOCK_BUF_DEFAULT 212992u
 
@@ -105,6 +120,10 @@ struct socket *socket_create(int family, int type, int protocol);	/* ERR_PTR */
 /* The file of a socket; takes it over, also on failure. flags: SOCK_NONBLOCK. ERR_PTR. */
 struct file *socket_file(struct socket *s, int flags);
 struct socket *socket_of(struct file *f);		/* NULL: f is none */
+/* What the socket's filter says of n bytes; n without one. */
+u32 socket_filter_run(struct socket *s, const void *data, u32 n);
+/* The socket is about to be freed. */
+void socket_end(struct socket *s);
 static inline void socket_discard(struct socket *s) { s->ops->release(s); }
 /* sendmsg and recvmsg: adds the file's O_NONBLOCK, sends SIGPIPE. */
 ssize_t socket_send(struct file *f, struct sock_msg *m);
