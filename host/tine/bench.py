@@ -56,6 +56,8 @@ FIGURES = (
     ("minmem", "boot.min_memory", "smallest -m that boots", 1, "MiB", 16),
     ("large", "fault.64k.write", "first touch of 4 KiB, 64 KiB folios", 1, "ns", 120),
     ("large", "fault.2m.write", "first touch of 4 KiB, 2 MiB folios", 1, "ns", 25),
+    ("large", "fault.64k.read_untouched", "reading untouched 4 KiB, 64 KiB folios", 1, "ns", 100),
+    ("large", "fault.2m.read_untouched", "reading untouched 4 KiB, 2 MiB folios", 1, "ns", 11),
     ("large", "cow.4k.64M.parent_storm", "copy-on-write after fork, 4 KiB", 1, "ns", 1500),
     ("large", "cow.4k.64M.parent_rewrite_after_child_storm_and_exit", "taking 4 KiB back", 1, "ns", 600),
     ("large", "mmap.4k.64MiB_munmap", "munmap of 64 MiB, 4 KiB", 1, "us", 2000),

@@ -4,7 +4,7 @@
  * mm/transhuge of Linux), and their lines of /proc/vmstat.
  *
  * A word that would have no effect is refused (EINVAL), and not shown as one that can be chosen:
- * nothing moves pages in the background (defrag: defer), there is no zero page of 2 MiB.
+ * nothing moves pages in the background (defrag: defer).
  */
 #include <base/init.h>
 #include <base/string.h>
@@ -119,18 +119,21 @@ static ssize_t store_shmem(const char *buf, size_t len, void *arg)
 	return (ssize_t)len;
 }
 
-/* --- what cannot be chosen -------------------------------------------------------------------- */
+/* --- others ----------------------------------------------------------------------------------- */
 
 static int show_zero(struct seq *s, void *arg)
 {
-	seq_puts(s, "0\n");
+	seq_printf(s, "%u\n", READ_ONCE(thp_use_zero_page));
 	return 0;
 }
 static ssize_t store_zero(const char *buf, size_t len, void *arg)
 {
 	u64 v;
 
-	return sysctl_parse(buf, &v) || v ? -EINVAL : (ssize_t)len;
+	if (sysctl_parse(buf, &v) || v > 1)
+		return -EINVAL;
+	WRITE_ONCE(thp_use_zero_page, (u8)v);
+	return (ssize_t)len;
 }
 static int show_pmd_size(struct seq *s, void *arg)
 {
@@ -230,7 +233,8 @@ void thp_show_vmstat(struct seq *s)
 		   event_count(THP_PMD_ORDER, THP_DEFERRED), apart);
 	seq_printf(s, "nr_shmem_hugepages %lu\nnr_shmem_pmdmapped %lu\nnr_file_hugepages %lu\n"
 		      "nr_file_pmdmapped %lu\nthp_file_alloc %lu\nthp_file_fallback %lu\n"
-		      "thp_file_fallback_charge %lu\nthp_file_mapped %lu\n",
+		      "thp_file_fallback_charge %lu\nthp_file_mapped %lu\n"
+		      "thp_zero_page_alloc %lu\nthp_zero_page_alloc_failed %lu\n",
 		   mem_stat_read(STAT_SHMEM_HUGE) >> THP_PMD_ORDER,
 		   mem_stat_read(STAT_SHMEM_BLOCKS) >> THP_PMD_ORDER,
 		   mem_stat_read(STAT_CACHE_HUGE) >> THP_PMD_ORDER,
@@ -238,7 +242,8 @@ void thp_show_vmstat(struct seq *s)
 		   event_count(THP_PMD_ORDER, THP_SHMEM_ALLOC),
 		   event_count(THP_PMD_ORDER, THP_SHMEM_FALLBACK),
 		   event_count(THP_PMD_ORDER, THP_SHMEM_FALLBACK_CHARGE),
-		   mem_stat_read(STAT_FILE_BLOCK));
+		   mem_stat_read(STAT_FILE_BLOCK), mem_stat_read(STAT_ZERO_BLOCK),
+		   mem_stat_read(STAT_ZERO_BLOCK_FAILED));
 	show_blocks(s, "cont_pte", STAT_CONT_MADE);
 	show_blocks(s, "pmd_block", STAT_BLOCK_MADE);
 }

@@ -66,7 +66,7 @@ static enum owner owner_of(const struct page *p)
 
 static u64 owned_pages(const struct page *p, enum owner o)
 {
-	return o == OWN_RESERVED || o == OWN_NOBODY ? 1 : 1ull << p->order;
+	return o == OWN_NOBODY ? 1 : 1ull << p->order;
 }
 
 /* Calls fn for every folio or free block; arg is passed on. Returns the number of pages stepped

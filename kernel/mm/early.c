@@ -180,7 +180,7 @@ void mm_init(void)
 	early_over = true;
 	slab_init();
 	folio_lock_init();
-	zero_folio = folio_alloc(0, ALLOC_ZERO);
+	zero_folio = folio_alloc(ZERO_ORDER, ALLOC_ZERO);
 	if (!zero_folio)
 		panic("memory: none left after start-up");
 	page_set(&zero_folio->page, PG_RESERVED);

@@ -8,8 +8,8 @@
  * sleep), and then does under the leaf table's node lock only if the entry is still what it was. If
  * not, somebody else has made progress: the fault returns and the instruction is tried again.
  *
- * - Empty entry, anonymous VMA. Reading maps the zero page (special: not counted). Writing maps a
- *   new zeroed folio, exclusive and dirty.
+ * - Empty entry, anonymous VMA. Reading maps zeros, a page or a block of them (special: not
+ *   counted). Writing maps a new zeroed folio, exclusive and dirty.
  * - Empty entry, file. The page is found or read in with the mapping's invalidate_lock held for
  *   reading until the entry is set: truncation, which holds it for writing, changes the size first
  *   and then unmaps, so no page beyond the end stays mapped. Reading maps the neighbours that are
@@ -127,15 +127,6 @@ static bool fill_empty(const struct site *s, pte_t e)
 	return ok;
 }
 
-static enum fault_result map_zero_page(const struct site *s)
-{
-	struct leaf l = vma_leaf(s->v, folio_pfn(zero_folio) << PAGE_SHIFT);
-
-	l.young = l.special = true;
-	fill_empty(s, pte_make_leaf(&l));
-	return FAULT_OK;
-}
-
 /* As map_new_anon, of memory that reclaim may take back at any time (MAP_DROPPABLE). */
 static __noinline void map_droppable(const struct site *s, struct folio *f)
 {
@@ -227,8 +218,7 @@ static bool map_block(const struct site *s)
 {
 	pte_t *t;
 
-	if (!(thp_orders(&thp_policy, s->v) & (1u << THP_PMD_ORDER)) ||
-	    !thp_fits(s->addr, THP_PMD_ORDER, s->v->start, s->v->end))
+	if (!fault_allows_block(s->v, s->addr))
 		return false;
 	t = pt_make_table(&s->mm->pt, s->addr, 2);
 	return t && map_large(s, THP_PMD_ORDER, &t[pt_index(s->addr, 2)], 1, 2);
@@ -250,12 +240,40 @@ static bool map_run(const struct site *s)
 	return false;
 }
 
+/* The contiguous block around the place lies in the VMA, and policy allows such memory there. */
+static bool allows_cont(const struct site *s)
+{
+	return (thp_orders(&thp_policy, s->v) & (1u << THP_CONT_ORDER)) &&
+	       thp_fits(s->addr, THP_CONT_ORDER, s->v->start, s->v->end);
+}
+
+/* The contiguous block of zeros that begins with e, where a write would get one of memory. */
+static __noinline bool map_zero_run(const struct site *s, pte_t e)
+{
+	pte_t *p = s->pte - pt_index(s->addr, 3) % CONT_PTES;
+
+	_Static_assert(ZERO_ORDER == THP_CONT_ORDER, "zeros fill a contiguous block");
+	return allows_cont(s) && all_none(p, CONT_PTES) && fill_run(s, p, e, CONT_PTES, 3);
+}
+
+static enum fault_result map_zeros(const struct site *s)
+{
+	struct leaf l = vma_leaf(s->v, folio_pfn(zero_folio) << PAGE_SHIFT);
+	pte_t e;
+
+	l.young = l.special = true;
+	e = pte_make_leaf(&l);
+	if (!thp_orders_anywhere(1u << THP_CONT_ORDER) || !map_zero_run(s, e))
+		fill_empty(s, e);
+	return FAULT_OK;
+}
+
 static enum fault_result anon_fault(const struct site *s)
 {
 	struct folio *f;
 
 	if (!s->write)
-		return map_zero_page(s);
+		return map_zeros(s);
 	if (s->v->end - s->v->start > PAGE_SIZE && map_run(s))
 		return FAULT_OK;
 	f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
@@ -556,39 +574,72 @@ static enum fault_result reuse(const struct site *s, struct folio *f)
 	return FAULT_OK;
 }
 
-static enum fault_result replace_zero_page(const struct site *s)
-{
-	struct folio *f;
-
-	if (s->v->vm_flags & VM_PFN)
-		return FAULT_BUS;
-	f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
-	if (!f)
-		return no_memory();
-	replace_pages(s, f, NULL);
-	return FAULT_OK;
-}
-
 /*
  * Pages that one copy takes: a contiguous block as a whole, where policy and VMA allow, so that
  * what fork shares in blocks stays in blocks; else one.
  */
 static u32 copies(const struct site *s)
 {
-	if (pte_cont(s->seen) && (thp_orders(&thp_policy, s->v) & (1u << THP_CONT_ORDER)) &&
-	    thp_fits(s->addr, THP_CONT_ORDER, s->v->start, s->v->end))
-		return CONT_PTES;
-	return 1;
+	return pte_cont(s->seen) && allows_cont(s) ? CONT_PTES : 1;
 }
 
 /* No memory for a copy of the block: it is taken apart, and the next fault copies a page. */
-static enum fault_result unfold_for_copy(const struct site *s, struct folio *old)
+static enum fault_result unfold_for_copy(const struct site *s)
 {
 	spin_lock(&s->node->lock);
 	if (same_entry(pte_load(s->pte), s->seen))
 		pt_unfold(&s->mm->pt, s->pte, s->addr, false, PT_COW);
 	spin_unlock(&s->node->lock);
-	folio_put(old);
+	return FAULT_OK;
+}
+
+/* A block of 2 MiB of zeros becomes memory, or else a table of them. */
+static enum fault_result replace_zero_block(const struct site *s)
+{
+	u64 start = align_down(s->addr, PMD_SIZE);
+	struct folio *f = NULL;
+	bool same;
+
+	if (fault_allows_block(s->v, s->addr))
+		f = large_folio(s->v, THP_PMD_ORDER);
+	if (!f)
+		return pt_split(&s->mm->pt, s->addr, PT_COW) ? no_memory() : FAULT_OK;
+	init_anon(s, f);
+	s->v->has_anon = true;
+	spin_lock(&s->node->lock);
+	same = same_entry(pte_load(s->pte), s->seen);
+	if (same) {
+		(void)get_and_clear_ptes(s->pte, 1);
+		tlb_inval_range(pt_asid(&s->mm->pt), start, start + PMD_SIZE, PMD_SIZE,
+				TLB_LAST_LEVEL);
+		set_ptes(s->pte, pte_as_block(anon_pte(s, f)), 1, 2);
+		rss_add(&s->mm->rss_anon, PT_ENTRIES);
+	}
+	spin_unlock(&s->node->lock);
+	pte_publish();
+	if (!same)
+		drop_anon(f);
+	return FAULT_OK;
+}
+
+/* Zeros are to be written: new memory needs no copy. */
+static enum fault_result replace_zeros(const struct site *s)
+{
+	struct folio *f = NULL;
+
+	if (s->v->vm_flags & VM_PFN)
+		return FAULT_BUS;
+	if (s->level < 3)
+		return replace_zero_block(s);
+	if (copies(s) > 1)
+		f = large_folio(s->v, THP_CONT_ORDER);
+	if (!f && pte_cont(s->seen))
+		return unfold_for_copy(s);
+	if (!f)
+		f = folio_alloc(0, ALLOC_ZERO | ALLOC_USER);
+	if (!f)
+		return no_memory();
+	replace_pages(s, f, NULL);
 	return FAULT_OK;
 }
 
@@ -613,9 +664,9 @@ static enum fault_result copy_on_write(const struct site *s)
 		spin_unlock(&s->node->lock);
 		return FAULT_OK;
 	}
-	if (pte_special(s->seen)) {	/* the zero page: a new one needs no copy */
+	if (pte_special(s->seen)) {
 		spin_unlock(&s->node->lock);
-		return replace_zero_page(s);
+		return replace_zeros(s);
 	}
 	p = pfn_to_page(pte_pfn(s->seen));
 	old = page_folio(p);
@@ -641,8 +692,10 @@ static enum fault_result copy_on_write(const struct site *s)
 		copy = folio_alloc(ilog2(n), ALLOC_USER | ALLOC_NORECLAIM);
 		thp_count(ilog2(n), copy ? THP_COW_COPY : THP_FALLBACK);
 	}
-	if (!copy && pte_cont(s->seen))
-		return unfold_for_copy(s, old);
+	if (!copy && pte_cont(s->seen)) {
+		folio_put(old);
+		return unfold_for_copy(s);
+	}
 	if (!copy)
 		copy = folio_alloc(0, ALLOC_USER);
 	if (copy) {
@@ -686,8 +739,9 @@ enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major)
 	if (unlikely(s.level < 3) && pte_is_none(s.seen)) {
 		pte_t *table;
 
-		if (vma_is_anon(v) ? write && map_block(&s)
-				   : fault_file_block(v, s.addr, write, major))
+		if (!vma_is_anon(v) ? fault_file_block(v, s.addr, write, major)
+		    : write	    ? map_block(&s)
+				    : fault_zero_block(v, s.addr))
 			return FAULT_OK;
 		table = pt_make_table(&v->mm->pt, addr, 3);
 		if (IS_ERR(table))	/* a block has just come: the access may pass now */

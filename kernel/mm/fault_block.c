@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Faults where nothing is mapped that a 2 MiB block answers.
+ * Faults where nothing is mapped that a 2 MiB block answers, beside those that write to private memory
+ * (mm/fault.c).
+ *
+ * Reading private memory that may have 2 MiB maps 2 MiB of zeros (mm/zero.c). The first write puts new
+ * memory in the block's place, or takes it apart.
  *
  * A block of a file is a folio of 2 MiB, if there is one or the policy lets one be made, that lies in
  * the file as a whole (nothing beyond the end may be reached) and in the VMA, at an address that is
@@ -9,6 +13,7 @@
  */
 #include "fault_block.h"
 #include "mapping_internal.h"
+#include "zero.h"
 
 /* The empty entry of level 2 for addr; NULL: there is something, or no memory for its table. */
 static pte_t *empty_entry(struct vma *v, u64 addr)
@@ -21,6 +26,38 @@ static pte_t *empty_entry(struct vma *v, u64 addr)
 	return pte_is_none(pte_load(p)) ? p : NULL;
 }
 
+/* --- of zeros -------------------------------------------------------------------------------- */
+bool fault_allows_block(const struct vma *v, u64 addr)
+{
+	return (thp_orders(&thp_policy, v) & (1u << THP_PMD_ORDER)) &&
+	       thp_fits(addr, THP_PMD_ORDER, v->start, v->end);
+}
+
+bool fault_zero_block(struct vma *v, u64 addr)
+{
+	struct folio *f;
+	struct leaf l;
+	pte_t *p;
+
+	if (!READ_ONCE(thp_use_zero_page) || !fault_allows_block(v, addr))
+		return false;
+	p = empty_entry(v, addr);
+	f = p ? huge_zero_get(v->mm) : NULL;
+	if (!f)
+		return false;
+	l = vma_leaf(v, folio_pfn(f) << PAGE_SHIFT);
+	l.young = l.special = true;
+	spin_lock(&pt_node(p)->lock);
+	if (pte_is_none(pte_load(p))) {
+		set_ptes(p, pte_as_block(pte_make_leaf(&l)), 1, 2);
+		pt_count(pt_node(p), 1);
+	}
+	spin_unlock(&pt_node(p)->lock);
+	pte_publish();
+	return true;
+}
+
+/* --- of files -------------------------------------------------------------------------------- */
 /* Page index of a file of pages lies in 2 MiB of it that v can map as a block at addr. */
 static bool may_be_block(const struct vma *v, u64 addr, u64 index, u64 pages)
 {

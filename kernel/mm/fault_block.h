@@ -10,6 +10,13 @@
  */
 bool fault_file_block(struct vma *v, u64 addr, bool write, bool *major);
 /*
+ * The same of v, private memory, that is to be read: maps the 2 MiB of zeros, if v may have 2 MiB
+ * there.
+ */
+bool fault_zero_block(struct vma *v, u64 addr);
+/* v may have 2 MiB of private memory around addr. */
+bool fault_allows_block(const struct vma *v, u64 addr);
+/*
  * The folio of page index of v's mapping m, up to date and referenced, made or read in if absent;
  * ERR_PTR. invalidate_lock held for reading. Sleeps. (mm/fault.c)
  */

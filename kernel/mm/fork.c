@@ -14,6 +14,7 @@
 #include <base/string.h>
 #include <mm/gup.h>
 #include "internal.h"
+#include "zero.h"
 
 struct fork {
 	struct mm *parent, *child;
@@ -304,6 +305,7 @@ static void copy_fields(struct mm *c, const struct mm *p)
 	c->vdso = p->vdso;
 	c->oom_score_adj = p->oom_score_adj;
 	mm_inherit(c, p);
+	huge_zero_inherit(c, p);
 	c->has_sealed = p->has_sealed;
 	c->dumpable = p->dumpable;
 	c->exe = p->exe;

@@ -19,7 +19,7 @@ static bool is_user_folio(const struct folio *f)
 {
 	u32 flags = load_acquire(&f->page.flags);
 
-	if ((flags & NOT_FOLIOS) || READ_ONCE(f->page.kind) || f == zero_folio)
+	if ((flags & NOT_FOLIOS) || READ_ONCE(f->page.kind) || folio_is_zeros(f))
 		return false;
 	/* an old owner's mapping may still be there; flags are cleared when a frame is freed */
 	return flags & (1u << PG_ANON) ||
@@ -99,8 +99,8 @@ u64 frame_flags(pfn_t pfn)
 		return w;
 	}
 	f = page_folio(p);
-	if (f == zero_folio)
-		return BIT(KPF_ZERO_PAGE);
+	if (folio_is_zeros(f))
+		return BIT(KPF_ZERO_PAGE) | (f == zero_folio ? 0 : BIT(KPF_THP));
 	if (!ref_read(&f->page.refcount))
 		return 0;
 	if (page_test(&f->page, PG_TABLE))

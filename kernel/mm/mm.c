@@ -4,6 +4,7 @@
 #include <base/init.h>
 #include <base/string.h>
 #include "internal.h"
+#include "zero.h"
 
 static struct slab_cache *mm_cache;
 
@@ -178,6 +179,7 @@ void mm_put(struct mm *mm)
 	if (!ref_put(&mm->users))
 		return;
 	unmap_all(mm);
+	huge_zero_put(mm);
 	lineage_leave(mm);
 	if (mm->exe)
 		mm->exe->ops->put(mm->exe);

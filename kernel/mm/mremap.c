@@ -34,6 +34,8 @@ static i32 move_runs(pte_t *from, pte_t *to, u32 n, int level)
 			(void)leaf_folio(e, &left);
 			run = pt_run_of(&from[i], run_limit(left, n - i, level), level,
 					pt_may_differ(PT_USE_MOVE, false)).n;
+		} else if (pt_at_block(&from[i], e, n - i)) {
+			run = CONT_PTES;
 		}
 		r = get_and_clear_ptes(&from[i], run);
 		set_ptes(&to[i], pt_run_leaf(PT_USE_MOVE, false, e, &r), run, level);

@@ -172,13 +172,29 @@ static __noinline u32 gather_blocks(struct pt_gather *g, pte_t *p, u32 n)
 	return gather_alike(g, p, n, 1, pt_pages(2));
 }
 
-/* One entry of any kind that is not of a large folio. */
+/* The special entry e at i, a block of any size or a page. Entries done. */
+static u32 zap_special(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
+{
+	u32 n = pt_at_block(&w->pte[i], e, w->n - i) ? CONT_PTES : 1;
+	u64 va = pt_walk_va(w, i);
+
+	z->cleared += (i32)n;
+	if (z->g.full) {
+		clear_full_ptes(&w->pte[i], n);
+	} else {
+		(void)get_and_clear_ptes(&w->pte[i], n);
+		pt_gather_range(&z->g, va, va + ((u64)n << pt_shift(w->level)), w->level);
+	}
+	return n;
+}
+
+/* One entry of a folio of one page. */
 static void zap_one(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i, pte_t e)
 {
 	struct folio *f = (struct folio *)pfn_to_page(pte_pfn(e));
 	u64 va = pt_walk_va(w, i);
 
-	if (!pte_special(e) && keeps(z, f))
+	if (keeps(z, f))
 		return;
 	z->cleared++;
 	if (z->g.full) {
@@ -187,8 +203,7 @@ static void zap_one(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i
 		e = pte_take(&w->pte[i], e);
 		pt_gather_range(&z->g, va, va + PAGE_SIZE, 3);
 	}
-	if (!pte_special(e))
-		settle(z, v, f, 1, pte_dirty(e), pte_young(e));
+	settle(z, v, f, 1, pte_dirty(e), pte_young(e));
 }
 
 /* Plain leaves of the size of e, the one at i. Entries done, perhaps 0. */
@@ -253,7 +268,9 @@ static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 
 		if ((n = zap_easy(z, w, i, e))) {
 			;
-		} else if (!pte_special(e) && (page_test(p, PG_TAIL) || p->order)) {
+		} else if (pte_special(e)) {
+			n = zap_special(z, w, i, e);
+		} else if (page_test(p, PG_TAIL) || p->order) {
 			n = zap_run(z, v, w, i);
 		} else {
 			zap_one(z, v, w, i, e);

@@ -536,6 +536,7 @@ static void tear_down(void)
 		mapping_destroy(&files[i].m);
 	}
 	BUG_ON(mm_committed());
+	fake_shrink(1);		/* the 2 MiB of zeros that nobody holds any more */
 	if (fake_pages_used() || fake_objects_used())
 		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
 	arch_hw_af = arch_hw_dbm = true;

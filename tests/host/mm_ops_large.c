@@ -62,6 +62,8 @@ static bool choose_file_block(struct choice *c)
 	c->obj = choose(2) ? FILE_MEMORY : FILE_DISK;
 	c->kind = choose(3) ? FILE_SHARED : FILE_PRIVATE;
 	c->off = c->n * choose(file_pages / c->n);
+	if (!choose(8))
+		c->off += choose(8);	/* no block fits */
 	if (c->off + c->n > file_pages)
 		return false;
 	c->r.backing = &files[c->obj].b;
@@ -94,9 +96,10 @@ bool op_block(struct proc *p)
 	if (choose(4) && !failed(mm_madvise(p->mm, c.r.addr, c.r.len, MADV_HUGEPAGE)))
 		for (u32 k = 0; k < c.n; k++)
 			p->page[c.i + k].flags |= VM_HUGEPAGE;
-	check_access(p, c.i + choose(c.n), file && choose(2) ? FAKE_READ : FAKE_WRITE);
+	check_access(p, c.i + choose(c.n), choose(2) ? FAKE_READ : FAKE_WRITE);
 	check_access(p, c.i + choose(c.n), choose(2) ? FAKE_WRITE : FAKE_READ);
-	return page_at(p, c.i) && folio_order(page_folio(page_at(p, c.i)));
+	return page_at(p, c.i) && !folio_is_zeros(page_folio(page_at(p, c.i))) &&
+	       folio_order(page_folio(page_at(p, c.i)));
 }
 
 /* Accesses on both sides of a block's edges, and of one page inside. */

@@ -36,6 +36,7 @@ static const struct { enum mem_stat stat; const char *name; } events[] = {
 	{ STAT_CONT_APART + PT_ADVISE, "contiguous blocks taken apart: advice" },
 	{ STAT_CONT_APART + PT_MIGRATE, "contiguous blocks taken apart: reverse map" },
 	{ STAT_BLOCK_MADE, "2 MiB blocks made" },
+	{ STAT_ZERO_BLOCK, "2 MiB of zeros made" },
 	{ STAT_FILE_BLOCK, "2 MiB blocks of files mapped" },
 	{ STAT_BLOCK_APART + PT_UNMAP, "2 MiB blocks taken apart: unmap" },
 	{ STAT_BLOCK_APART + PT_COW, "2 MiB blocks taken apart: copy on write" },

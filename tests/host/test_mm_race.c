@@ -455,6 +455,7 @@ static void one_seed(u64 seed)
 	mm_check_rmap();
 	mm_put(mm);
 	mapping_destroy(&file.m);
+	fake_shrink(1);
 	if (fake_pages_used() || fake_objects_used())
 		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
 }

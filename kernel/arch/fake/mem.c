@@ -143,7 +143,7 @@ void fake_init(u64 ram, u64 seed)
 		give(i);
 	fake_fail_rate = 0;
 	fake_fail_at = 0;
-	zero_folio = folio_alloc(0, ALLOC_ZERO);
+	zero_folio = folio_alloc(ZERO_ORDER, ALLOC_ZERO);
 	used_pages = 0;
 }
 

@@ -98,6 +98,7 @@ struct mm {
 	bool has_sealed;		/* lock; some VMA is or was sealed */
 	bool cow_tables;		/* prctl; inherited */
 	u64 cow_forks;			/* lock; forks that shared our tables */
+	bool huge_zero;			/* holds the 2 MiB of zeros (mm/zero.c), whose lock guards it */
 	bool dumpable;			/* may be looked into by its user: prctl(2), PR_SET_DUMPABLE */
 };
 

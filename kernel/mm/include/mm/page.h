@@ -230,5 +230,9 @@ struct mem_totals {	/* pages */
 		reserve, active_file, inactive_file, slab_reclaimable;
 };
 void mem_totals(struct mem_totals *t);
-extern struct folio *zero_folio; /* one page of zeros, mapped read-only wherever a hole is read */
+/* 64 KiB of zeros, mapped read-only wherever a hole is read, by pages or as a whole. */
+#define ZERO_ORDER 4u
+extern struct folio *zero_folio;
+/* f is that, or the one of 2 MiB that there may be besides (mm/zero.c). */
+bool folio_is_zeros(const struct folio *f);
 #endif

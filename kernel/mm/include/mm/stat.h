@@ -33,6 +33,8 @@ enum mem_stat {
 	STAT_FAULT,
 	STAT_MAJFAULT,
 	STAT_COW,
+	STAT_ZERO_BLOCK, /* 2 MiB of zeros: made; no memory for it */
+	STAT_ZERO_BLOCK_FAILED,
 	STAT_FILE_BLOCK, /* faults that mapped a 2 MiB block of a file */
 	STAT_OOM,
 	/* contiguous blocks, 2 MiB blocks: made; kept whole by an edit; taken apart by enum pt_cause */

@@ -41,6 +41,11 @@ static inline bool thp_compacts(const struct vma *v)
  * Pure.
  */
 u32 thp_orders(const struct thp_policy *p, const struct vma *v);
+/* Some of orders may be had, for some VMA. */
+static inline bool thp_orders_anywhere(u32 orders)
+{
+	return READ_ONCE(thp_policy.orders[1]) & orders;
+}
 /* The naturally aligned range of order around addr lies in [start, end). Pure. */
 static inline bool thp_fits(u64 addr, u32 order, u64 start, u64 end)
 {
@@ -101,6 +106,8 @@ static inline bool thp_allowed(const struct vma *v)
 	       (likely(!v->mm->thp_disable) || ((v->vm_flags & VM_HUGEPAGE) &&
 						v->mm->thp_disable == THP_DISABLE_UNADVISED));
 }
+
+extern u8 thp_use_zero_page;	/* reading untouched memory that may have 2 MiB maps 2 MiB of zeros */
 
 /*
  * Some range of v may be filled by a large folio of private memory, or of a memory file; that need
