@@ -12,7 +12,7 @@ export TINE_CACHE
 SRC     := $(TINE_CACHE)/src
 
 # --- the layers and what each may use (docs/architecture.md); base is for all ---------------
-LAYERS := base lib insn bpf/isa bpf/run bpf/jit bpf/verify pt mm text bpf/map task bpf/prog fs net drv sys
+LAYERS := base lib insn bpf/isa bpf/run bpf/jit bpf/verify bpf/btf pt mm text bpf/map task bpf/prog fs net drv sys
 uses_base := hal
 uses_hal  :=
 uses_lib  :=
@@ -20,6 +20,7 @@ uses_insn :=
 uses_bpf/isa :=
 uses_bpf/run := bpf/isa
 uses_bpf/verify := lib bpf/isa bpf/run
+uses_bpf/btf := lib bpf/isa bpf/verify
 uses_bpf/jit := bpf/isa insn
 uses_pt   := lib hal
 uses_mm   := lib hal pt

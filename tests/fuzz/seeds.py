@@ -162,6 +162,27 @@ def fuzz_fdt():
     yield "root", empty.blob()
 
 
+# --- types: a byte that steers the target, then a blob --------------------------------------------
+def btf(*types, names=b"\0a\0b\0c\0bpf_spin_lock\0"):
+    """TYPES: (name offset, kind, flag and vlen, size or type, words behind ...) each."""
+    raw = b"".join(struct.pack("<III", name, kind << 24 | info, size) + struct.pack("<%dI" % len(more), *more)
+                   for name, kind, info, size, *more in types)
+    return struct.pack("<HBBIIIII", 0xeb9f, 1, 0, 24, 0, len(raw), len(raw), len(names)) + raw + names
+
+
+def fuzz_btf():
+    integer = (1, 1, 0, 4, 32 | 1 << 24)
+    lock = (7, 4, 1, 4, 1, 1, 0)
+    for name, types in {
+            "structs": [integer, lock, (3, 4, 3, 32, 1, 1, 0, 5, 2, 32, 3, 4, 64), (0, 3, 0, 0, 1, 1, 3), (0, 2, 0, 3)],
+            "bits": [integer, (3, 4, 2 | 1 << 31, 4, 1, 1, 3 << 24, 3, 1, 29 << 24 | 3), (1, 5, 1, 4, 0, 1, 0)],
+            "functions": [integer, (0, 13, 2, 1, 1, 1, 3, 3), (0, 2, 0, 1), (3, 12, 1, 2), (5, 17, 0, 4, 0)],
+            "section": [integer, lock, (1, 14, 0, 1, 1), (3, 14, 0, 2, 1), (5, 15, 2, 16, 3, 0, 4, 4, 8, 4)],
+            "others": [(1, 6, 1, 4, 3, 7), (1, 19, 1, 8, 3, 7, 8), (1, 7, 0, 0), (1, 16, 0, 8), (5, 18, 0, 4), (3, 8, 0, 1)],
+            "modifiers": [integer, (3, 8, 0, 1), (0, 9, 0, 2), (0, 10, 0, 3), (0, 11, 0, 4), (0, 2, 0, 5)]}.items():
+        yield name, b"\x02" + btf(*types)
+
+
 # --- address spaces: choices, any bytes will do ---------------------------------------------------
 def fuzz_mm():
     for number, size in enumerate((40, 200, 800, 2000)):

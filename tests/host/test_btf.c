@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* kernel/bpf/btf: blobs that are right and wrong (btf_cases.h), questions to them, depth. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <base/errno.h>
+#include <bpf/btf.h>
+#include <cmocka.h>
+#include "../bpf/btf_cases.h"
+
+static char said[16384];
+static u8 *blob;		/* exactly as long as what is in it, so that reading beyond is seen */
+static void *index_memory;
+
+static void forget(void)
+{
+	free(blob);
+	free(index_memory);
+	blob = index_memory = NULL;
+}
+
+static int open_types(struct btf_types *b, const void *data, u32 size, bool loud)
+{
+	struct bpf_log log = { .level = loud, .buf = said, .size = sizeof(said) };
+	int n, err;
+	u32 true_size;
+
+	forget();
+	blob = malloc(size);
+	memcpy(blob, data, size);
+	n = btf_count(blob, size, &log);
+	err = min(n, 0);
+	if (!err) {
+		index_memory = malloc(btf_index_size((u32)n));
+		err = btf_check(b, blob, size, index_memory, &log);
+		assert_true(err || b->n == (u32)n);
+	}
+	bpf_log_end(&log, &true_size);
+	return err;
+}
+
+static int open_case(struct btf_types *b, const struct btf_case *k)
+{
+	u8 data[4096];
+	u32 size = btf_case_blob(k, data, sizeof(data));
+
+	assert_true(size);
+	return open_types(b, data, size, true);
+}
+
+static void cases(void **state)
+{
+	struct btf_types b;
+
+	(void)state;
+	for (u32 k = 0; k < ARRAY_SIZE(btf_cases); k++) {
+		const struct btf_case *c = &btf_cases[k];
+		int err = open_case(&b, c);
+
+		if (err != -c->err || !strstr(said, c->why))
+			fail_msg("%s: %d, not %d; the log: %s", c->name, err, -c->err, said);
+	}
+	forget();
+}
+
+/* A header that goes on with something we do not know. */
+static void longer_header(void **state)
+{
+	const struct btf_case longer = { "", GOOD, 0, "", .hdr_len = 8, .extra = 8 };
+	struct btf_types b;
+	u8 data[1024];
+	u32 size = btf_case_blob(&longer, data, sizeof(data));
+
+	(void)state;
+	data[sizeof(struct btf_header) + 7] = 1;
+	assert_int_equal(open_types(&b, data, size, true), -E2BIG);
+	assert_non_null(strstr(said, "Unsupported btf_header"));
+	forget();
+}
+
+static const struct btf_case world = { "", WORDS(
+	INT32(NAME('i')),						/* 1 */
+	TYPEDEF(NAME('t'), 1), MODIFIER(BTF_KIND_CONST, 2),		/* 2 3 */
+	ARRAY(3, 1, 7), ARRAY(4, 1, 3),					/* 4 5 */
+	STRUCT(NAME_LOCK, 1, 4), MEMBER(NAME('v'), 1, 0),		/* 6 */
+	STRUCT(NAME_TIMER, 0, 16),					/* 7 */
+	STRUCT(NAME('s'), 3, 40), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 6, 32),
+		MEMBER(NAME('c'), 7, 64),				/* 8 */
+	STRUCT(NAME('o'), 2, 48), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 8, 64), /* 9 */
+	STRUCT(NAME('p'), 2, 8), MEMBER(NAME('a'), 6, 0), MEMBER(NAME('b'), 6, 32), /* 10 */
+	ARRAY(8, 1, 2),							/* 11 */
+	STRUCT(NAME('q'), 1, 80), MEMBER(NAME('a'), 11, 0),		/* 12 */
+	STRUCT(NAME('r'), 1, 6), MEMBER(NAME('a'), 6, 16),		/* 13 */
+	VAR(NAME('x'), 1, 1), VAR(NAME('y'), 6, 1),			/* 14 15 */
+	SECTION(NAME_MAPS, 2, 16), 14, 0, 4, 15, 8, 4,			/* 16 */
+	PTR(8), TYPE(NAME('f'), BTF_KIND_FWD, 0, 0, 0), PTR(18),	/* 17 18 19 */
+	INT_OF(NAME('w'), 8, 64), INT_OF(NAME('n'), 4, 31),		/* 20 21 */
+	STRUCT(NAME_SKB, 0, 192), PTR(22),				/* 22 23 */
+	PROTO(1, 3), NAME('a'), 23, NAME('b'), 17, NAME('c'), 20, FUNC(NAME('g'), 1, 24), /* 24 25 */
+	PROTO(0, 1), NAME('a'), 19, FUNC(NAME('h'), 1, 26), FUNC(NAME('k'), 0, 26), /* 26 27 28 */
+	PROTO(17, 0), FUNC(NAME('l'), 1, 29),				/* 29 30 */
+	PROTO(0, 1), NAME('a'), 33, FUNC(NAME('m'), 1, 31),		/* 31 32 */
+	PTR(0), TYPE(NAME_ARG_CTX, BTF_KIND_DECL_TAG, 0, 0, 32), 0),	/* 33 34 */
+	0, "" };
+
+static void questions(void **state)
+{
+	struct btf_types b;
+
+	(void)state;
+	assert_int_equal(open_case(&b, &world), 0);
+	assert_int_equal(b.n, 35);
+	assert_null(btf_type(&b, 0));
+	assert_null(btf_type(&b, 35));
+	assert_string_equal(btf_type_name(&b, 2), "t");
+	assert_string_equal(btf_type_name(&b, 0), "");
+	assert_int_equal(btf_skip_modifiers(&b, 3), 1);
+	assert_int_equal(btf_find(&b, BTF_KIND_STRUCT, "o"), 9);
+	assert_int_equal(btf_find(&b, BTF_KIND_UNION, "o"), 0);
+	assert_int_equal(btf_type_size(&b, 5), 84);
+	assert_int_equal(btf_type_size(&b, 8), 40);
+	assert_int_equal(btf_type_size(&b, 17), 8);
+	assert_int_equal(btf_type_size(&b, 15), 4);
+	assert_int_equal(btf_type_size(&b, 16), 16);
+	assert_int_equal(btf_type_size(&b, 18), -EINVAL);
+	assert_int_equal(btf_type_size(&b, 0), -EINVAL);
+	assert_int_equal(btf_type_size(&b, 25), -EINVAL);
+	assert_int_equal(btf_type_size(&b, 1000000), -EINVAL);
+	assert_true(btf_is_u32(&b, 1) && btf_is_u32(&b, 3));
+	assert_false(btf_is_u32(&b, 20) || btf_is_u32(&b, 21) || btf_is_u32(&b, 8) || btf_is_u32(&b, 0));
+	forget();
+}
+
+static i64 lock_in(const struct btf_types *b, u32 id) { return btf_find_field(b, id, "bpf_spin_lock", 4, 4); }
+
+static void fields(void **state)
+{
+	struct btf_types b;
+
+	(void)state;
+	assert_int_equal(open_case(&b, &world), 0);
+	assert_int_equal(lock_in(&b, 8), 4);
+	assert_int_equal(lock_in(&b, 9), 12);		/* a struct in a struct */
+	assert_int_equal(lock_in(&b, 10), -E2BIG);	/* two */
+	assert_int_equal(lock_in(&b, 12), -E2BIG);	/* an array of two */
+	assert_int_equal(lock_in(&b, 13), -EINVAL);	/* at byte 2 */
+	assert_int_equal(lock_in(&b, 16), 8);		/* a section's variable */
+	assert_int_equal(lock_in(&b, 1), -ENOENT);
+	assert_int_equal(lock_in(&b, 17), -ENOENT);	/* behind a pointer is elsewhere */
+	assert_int_equal(lock_in(&b, 0), -ENOENT);
+	assert_int_equal(btf_find_field(&b, 9, "bpf_timer", 16, 8), 16);
+	assert_int_equal(btf_find_field(&b, 9, "bpf_timer", 24, 8), -EINVAL);
+	forget();
+}
+
+static int describe(const struct btf_types *b, u32 id, struct bpf_func_desc *d)
+{
+	d->insn = 77;
+	return btf_describe_func(b, id, BPF_PROG_TYPE_SOCKET_FILTER, d, NULL);
+}
+
+static void functions(void **state)
+{
+	struct bpf_func_desc d;
+	struct btf_types b;
+
+	(void)state;
+	assert_int_equal(open_case(&b, &world), 0);
+	assert_int_equal(describe(&b, 25, &d), 0);
+	assert_true(d.global && !d.returns_void && d.n_args == 3 && d.insn == 77);
+	assert_int_equal(d.arg[0].kind, BPF_FARG_CTX);
+	assert_int_equal(d.arg[1].kind, BPF_FARG_MEM);
+	assert_int_equal(d.arg[1].size, 40);
+	assert_int_equal(d.arg[2].kind, BPF_FARG_SCALAR);
+	assert_int_equal(describe(&b, 27, &d), -EINVAL);	/* what it points to has no size */
+	assert_int_equal(describe(&b, 28, &d), 0);		/* ... but it is static */
+	assert_true(!d.global && d.returns_void);
+	assert_int_equal(describe(&b, 30, &d), -EINVAL);	/* gives a pointer */
+	assert_int_equal(describe(&b, 32, &d), 0);		/* void *, tagged */
+	assert_int_equal(d.arg[0].kind, BPF_FARG_CTX);
+	assert_int_equal(describe(&b, 1, &d), -EINVAL);
+	assert_int_equal(describe(&b, 0, &d), -EINVAL);
+	/* Another type of program: its context is another, the skb is memory. */
+	assert_int_equal(btf_describe_func(&b, 25, BPF_PROG_TYPE_XDP, &d, NULL), 0);
+	assert_int_equal(d.arg[0].kind, BPF_FARG_MEM);
+	forget();
+}
+
+/* Structs in one another: BTF_MAX_DEPTH types are a way, one more is too long, in any order. */
+static void depth(void **state)
+{
+	u32 words[4 + 6 * 64];
+	struct btf_types b;
+
+	(void)state;
+	for (u32 n = BTF_MAX_DEPTH - 2; n < BTF_MAX_DEPTH + 3; n++)
+		for (u32 up = 0; up < 2; up++) {
+			struct btf_case c = { "", words, (4 + 6 * n) * 4, 0, "" };
+			const u32 first[] = { INT32(NAME('i')) };
+
+			memcpy(words, first, sizeof(first));
+			for (u32 k = 0; k < n; k++) {
+				u32 in = up ? (k ? k + 1 : 1) : (k + 1 < n ? k + 3 : 1);
+				const u32 s[] = { STRUCT(0, 1, 4), MEMBER(NAME('m'), in, 0) };
+
+				memcpy(words + 4 + 6 * k, s, sizeof(s));
+			}
+			/* the int is one of them */
+			assert_int_equal(open_case(&b, &c), n + 1 > BTF_MAX_DEPTH ? -E2BIG : 0);
+		}
+	forget();
+}
+
+/* Many ways to the same few types: the search for a field ends. */
+static void many_ways(void **state)
+{
+	static u32 words[14 * (3 + 3 * 200)];
+	struct btf_case c = { "", words, sizeof(words), 0, "" };
+	struct btf_types b;
+	u32 at = 0;
+
+	(void)state;
+	for (u32 k = 0; k < 14; k++) {
+		u32 n = k < 13 ? 200 : 0;
+		const u32 s[] = { STRUCT(0, n, 0) };
+
+		memcpy(words + at, s, sizeof(s));
+		at += 3;
+		for (u32 m = 0; m < n; m++, at += 3) {
+			words[at] = NAME('m');
+			words[at + 1] = k + 2;
+			words[at + 2] = 0;
+		}
+	}
+	c.types_len = at * 4;
+	u8 *data = malloc(sizeof(words) + 1024);
+	u32 size = btf_case_blob(&c, data, sizeof(words) + 1024);
+
+	assert_int_equal(open_types(&b, data, size, false), 0);
+	free(data);
+	assert_int_equal(lock_in(&b, 1), -E2BIG);
+	forget();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cases),     cmocka_unit_test(longer_header),
+		cmocka_unit_test(questions), cmocka_unit_test(fields),
+		cmocka_unit_test(functions), cmocka_unit_test(depth),
+		cmocka_unit_test(many_ways),
+	};
+
+	return cmocka_run_group_tests_name("btf", tests, NULL, NULL);
+}
