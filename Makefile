@@ -31,7 +31,7 @@ uses_bpf/prog := lib hal pt mm text task bpf/isa bpf/verify bpf/jit bpf/map
 uses_fs   := lib hal pt mm task
 uses_net  := lib hal pt mm task fs
 uses_drv  := lib hal pt mm task fs
-uses_sys  := lib hal insn pt mm text task fs net drv bpf/isa bpf/verify bpf/map bpf/prog
+uses_sys  := lib hal insn pt mm text task fs net drv bpf/isa bpf/verify bpf/btf bpf/map bpf/prog
 uses_arch := hal
 
 includes = $(foreach d,base $(1) $(uses_$(1)),-Ikernel/$(d)/include)

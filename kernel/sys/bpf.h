@@ -80,12 +80,8 @@ int bpf_btf_fd(struct btf *b);			/* takes over the reference */
 int bpf_btf_info(struct file *f, const union bpf_args *x, u64 user_attr);
 void btf_put(struct btf *b);			/* NULL is allowed; any context */
 u32 btf_object_id(const struct btf *b);
-/* Bytes of a type, -EINVAL if it has none. */
-i64 btf_type_size(const struct btf *b, u32 type);
-/* Offset of the one member struct `name` directly in struct `type`; -ENOENT; -EINVAL: several. */
-i32 btf_find_field(const struct btf *b, u32 type, const char *name);
-/* What the verifier wants to know of function `type`, but for insn; -EINVAL: it is no function. */
-int btf_describe_func(const struct btf *b, u32 type, struct bpf_func_desc *d);
+struct btf_types;
+const struct btf_types *btf_object_types(const struct btf *b);	/* for bpf/btf.h's questions */
 
 /* --- bpf_prog.c --------------------------------------------------------------------------------
  */

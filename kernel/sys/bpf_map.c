@@ -3,6 +3,7 @@
 #include "bpf.h"
 #include <base/alloc.h>
 #include <base/string.h>
+#include <bpf/btf.h>
 #include <fs/anon.h>
 #include <fs/poll.h>
 #include <fs/seq.h>
@@ -261,27 +262,31 @@ static int check_create(const union bpf_args *x)
 	return 0;
 }
 
-/* Types of key and value agree with the sizes; where the value's lock and timer are. */
+/* Types of key and value agree with the sizes and the map; where the value's lock and timer are. A
+ * value that has several has none, as on Linux. */
 static int check_types(const union bpf_attr *a, const struct btf *b, struct bpf_map_attr *m)
 {
-	bool has_key = a->key_size != 0 || a->btf_key_type_id;
+	const struct btf_types *t = btf_object_types(b);
+	u32 key = a->btf_key_type_id, kind = btf_kind(btf_type(t, btf_skip_modifiers(t, key)));
+	bool array = a->map_type == BPF_MAP_TYPE_ARRAY || a->map_type == BPF_MAP_TYPE_PERCPU_ARRAY;
 
-	if (has_key && a->btf_key_type_id &&
-	    btf_type_size(b, a->btf_key_type_id) != (i64)a->key_size)
+	if (key ? btf_type_size(t, key) != (i64)a->key_size : !array)
 		return -EINVAL;
-	if (btf_type_size(b, a->btf_value_type_id) != (i64)a->value_size)
+	/* Without a type of its key an array is a section's variables. */
+	if (array && (key ? !btf_is_u32(t, key) :
+			    a->max_entries != 1 || btf_kind(btf_type(t, a->btf_value_type_id)) != BTF_KIND_DATASEC))
 		return -EINVAL;
-	m->spin_lock = btf_find_field(b, a->btf_value_type_id, "bpf_spin_lock");
-	m->timer = btf_find_field(b, a->btf_value_type_id, "bpf_timer");
-	if (m->spin_lock == -EINVAL || m->timer == -EINVAL)
+	if (a->map_type == BPF_MAP_TYPE_LPM_TRIE && kind != BTF_KIND_STRUCT)
 		return -EINVAL;
-	m->spin_lock = max(m->spin_lock, -1);
-	m->timer = max(m->timer, -1);
+	if (btf_type_size(t, a->btf_value_type_id) != (i64)a->value_size)
+		return -EINVAL;
+	m->spin_lock = (i32)max(btf_find_field(t, a->btf_value_type_id, "bpf_spin_lock", 4, 4), (i64)-1);
+	m->timer = (i32)max(btf_find_field(t, a->btf_value_type_id, "bpf_timer", 16, 8), (i64)-1);
 	if (m->timer >= 0)
 		return -EOPNOTSUPP;
 	if (m->spin_lock >= 0 && a->map_type != BPF_MAP_TYPE_HASH &&
 	    a->map_type != BPF_MAP_TYPE_ARRAY)
-		return -EACCES;
+		return -EOPNOTSUPP;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <base/alloc.h>
 #include <base/init.h>
 #include <base/string.h>
+#include <bpf/btf.h>
 #include <bpf/prog.h>
 #include <fs/anon.h>
 #include <fs/seq.h>
@@ -239,7 +240,8 @@ static int take_funcs(struct load *l)
 		l->funcs[i].insn = f[i].insn_off;
 		if ((i && f[i].insn_off <= f[i - 1].insn_off) || (!i && f[i].insn_off) ||
 		    f[i].insn_off >= a->insn_cnt ||
-		    btf_describe_func(l->btf, f[i].type_id, &l->funcs[i]))
+		    btf_describe_func(btf_object_types(l->btf), f[i].type_id, a->prog_type,
+				      &l->funcs[i], &l->log))
 			return -EINVAL;
 	}
 	l->r.in.funcs = l->funcs;

@@ -217,6 +217,19 @@ static const struct btf_case btf_cases[] = {
 	{ "tag, -2", WORDS(STRUCT(3, 0, 0), TYPE(7, BTF_KIND_DECL_TAG, 0, 0, 1), ~1u), 22, "Invalid component_idx" },
 	{ "tag without text", WORDS(STRUCT(3, 0, 0), TYPE(0, BTF_KIND_DECL_TAG, 0, 0, 1), ~0u), 22, "Invalid value" },
 	{ "tag on an argument", WORDS(PTR(0), PROTO(0, 1), 1, 1, FUNC(3, 1, 2), TYPE(7, BTF_KIND_DECL_TAG, 0, 0, 3), 0), 0, "" },
+	/* things of the kernel's in structs */
+#define LOCK	INT32(NAME('i')), STRUCT(NAME_LOCK, 1, 4), MEMBER(NAME('v'), 1, 0)	/* types 1, 2 */
+	{ "lock", WORDS(LOCK, STRUCT(3, 1, 4), MEMBER(5, 2, 0)), 0, "" },
+	{ "two locks", WORDS(LOCK, STRUCT(3, 2, 8), MEMBER(5, 2, 0), MEMBER(7, 2, 32)), 7, "" },
+	{ "two locks, not directly", WORDS(LOCK, STRUCT(3, 1, 4), MEMBER(5, 2, 0), STRUCT(3, 2, 8), MEMBER(5, 3, 0), MEMBER(7, 3, 32)), 0, "" },
+	{ "two locks, one directly", WORDS(LOCK, STRUCT(3, 1, 4), MEMBER(5, 2, 0), STRUCT(3, 2, 8), MEMBER(5, 2, 0), MEMBER(7, 3, 32)), 7, "" },
+	{ "two locks in a union", WORDS(LOCK, UNION(3, 2, 4), MEMBER(5, 2, 0), MEMBER(7, 2, 0)), 0, "" },
+	{ "array of two locks", WORDS(LOCK, ARRAY(2, 1, 2), STRUCT(3, 1, 8), MEMBER(5, 3, 0)), 0, "" },
+	{ "array of one lock", WORDS(LOCK, ARRAY(2, 1, 1), STRUCT(3, 1, 8), MEMBER(5, 3, 0)), 0, "" },
+	{ "lock at byte 2", WORDS(LOCK, STRUCT(3, 1, 8), MEMBER(5, 2, 16)), 14, "" },
+	{ "lock of 8 bytes", WORDS(INT32(NAME('i')), STRUCT(NAME_LOCK, 1, 8), MEMBER(5, 1, 0), STRUCT(3, 1, 8), MEMBER(5, 2, 0)), 14, "" },
+	{ "lock behind const", WORDS(LOCK, MODIFIER(BTF_KIND_CONST, 2), STRUCT(3, 2, 8), MEMBER(5, 3, 0), MEMBER(7, 3, 32)), 0, "" },
+	{ "two timers", WORDS(STRUCT(NAME_TIMER, 0, 16), STRUCT(3, 2, 32), MEMBER(5, 1, 0), MEMBER(7, 1, 128)), 0, "" },
 };
 
 /* Writes the blob of a case to at most `room` bytes at `to`: its length. */

@@ -27,8 +27,6 @@ TEST(load)
 	uint8_t blob[4096];
 	int wrong = 0;
 
-	if (load(blob, 0, 0) < 0 && errno == ENOSYS)
-		SKIP("no bpf(2)");
 	for (size_t k = 0; k < sizeof(btf_cases) / sizeof(btf_cases[0]); k++) {
 		const struct btf_case *c = &btf_cases[k];
 		uint32_t size = btf_case_blob(c, blob, sizeof(blob));
@@ -47,6 +45,108 @@ TEST(load)
 		wrong++;
 		printf("# %s: %d, quietly %d, not %d; the log should have: %s\n%s\n", c->name, err,
 		       quiet, c->err, c->why, text);
+	}
+	if (wrong)
+		FAIL("%d cases", wrong);
+}
+
+/* --- types of maps ---------------------------------------------------------------------------- */
+enum { T_INT = 1, T_LOCK, T_LOCKED, T_CONST, T_DEEP, T_ONE, T_TWO, T_UNION, T_LONG, T_PAIR, T_IN_ONE, T_CONST_IN };
+static const struct btf_case values = { "", WORDS(
+	INT32(NAME('i')),							/* 1 */
+	STRUCT(NAME_LOCK, 1, 4), MEMBER(NAME('v'), 1, 0),			/* 2 */
+	STRUCT(NAME('a'), 2, 8), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 2, 32), /* 3 */
+	MODIFIER(BTF_KIND_CONST, 2),						/* 4 */
+	STRUCT(NAME('c'), 1, 8), MEMBER(NAME('a'), 3, 0),			/* 5 */
+	ARRAY(2, 1, 1),								/* 6 */
+	STRUCT(NAME('d'), 2, 16), MEMBER(NAME('a'), 3, 0), MEMBER(NAME('b'), 3, 64), /* 7 */
+	UNION(NAME('e'), 2, 8), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 2, 0), /* 8 */
+	INT_OF(NAME('l'), 8, 64),						/* 9 */
+	STRUCT(NAME('f'), 2, 8), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 1, 32), /* 10 */
+	STRUCT(NAME('g'), 2, 8), MEMBER(NAME('a'), 6, 0), MEMBER(NAME('b'), 1, 32), /* 11 */
+	STRUCT(NAME('h'), 2, 8), MEMBER(NAME('a'), 4, 0), MEMBER(NAME('b'), 1, 32)), /* 12 */
+	0, "" };
+
+static int map(int btf, uint32_t type, uint32_t key, uint32_t key_size, uint32_t value, uint32_t value_size)
+{
+	union bpf_attr a;
+	int fd;
+
+	memset(&a, 0, sizeof(a));
+	a.map_type = type;
+	a.key_size = key_size;
+	a.value_size = value_size;
+	a.max_entries = 4;
+	a.map_flags = type == BPF_MAP_TYPE_LPM_TRIE ? BPF_F_NO_PREALLOC : 0;
+	a.btf_fd = (uint32_t)btf;
+	a.btf_key_type_id = key;
+	a.btf_value_type_id = value;
+	fd = (int)syscall(SYS_bpf, BPF_MAP_CREATE, &a, sizeof(a));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Has the map a lock, as far as BPF_F_LOCK tells? */
+static bool has_lock(int fd)
+{
+	char value[64] = { 0 };
+	uint32_t key = 0;
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.map_fd = (uint32_t)fd;
+	a.key = (uintptr_t)&key;
+	a.value = (uintptr_t)value;
+	a.flags = BPF_F_LOCK;
+	return !syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &a, sizeof(a));
+}
+
+TEST(map_types)
+{
+	static const struct {
+		uint32_t type, key, key_size, value, value_size;
+		int err;
+		bool lock;
+	} cases[] = {
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_INT, 4, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_LONG, 4, EINVAL, false },
+		{ BPF_MAP_TYPE_ARRAY, T_LOCK, 4, T_INT, 4, EINVAL, false },
+		{ BPF_MAP_TYPE_ARRAY, 0, 4, T_INT, 4, EINVAL, false },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, T_LOCK, 4, T_INT, 4, EINVAL, false },
+		{ BPF_MAP_TYPE_HASH, T_LOCK, 4, T_INT, 4, 0, false },
+		{ BPF_MAP_TYPE_HASH, T_LONG, 4, T_INT, 4, EINVAL, false },
+		{ BPF_MAP_TYPE_HASH, T_LONG, 8, T_LONG, 8, 0, false },
+		{ BPF_MAP_TYPE_HASH, 77, 8, T_LONG, 8, EINVAL, false },
+		{ BPF_MAP_TYPE_HASH, T_LONG, 8, 77, 8, EINVAL, false },
+		{ BPF_MAP_TYPE_LPM_TRIE, T_LONG, 8, T_LONG, 8, EINVAL, false },
+		{ BPF_MAP_TYPE_LPM_TRIE, T_PAIR, 8, T_LONG, 8, 0, false },
+		{ BPF_MAP_TYPE_QUEUE, 0, 0, T_LONG, 8, EINVAL, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_LOCK, 4, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_LOCKED, 8, 0, true },
+		{ BPF_MAP_TYPE_HASH, T_INT, 4, T_LOCKED, 8, 0, true },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, T_INT, 4, T_LOCKED, 8, EOPNOTSUPP, false },
+		{ BPF_MAP_TYPE_LRU_HASH, T_INT, 4, T_LOCKED, 8, EOPNOTSUPP, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_DEEP, 8, 0, true },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_ONE, 4, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_TWO, 16, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_UNION, 8, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_IN_ONE, 8, 0, true },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_CONST_IN, 8, 0, false },
+	};
+	uint8_t blob[4096];
+	int btf = load(blob, btf_case_blob(&values, blob, sizeof(blob)), 0), wrong = 0;
+
+	OK(btf);
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		int fd = map(btf, cases[k].type, cases[k].key, cases[k].key_size, cases[k].value,
+			     cases[k].value_size);
+		bool lock = fd >= 0 && has_lock(fd);
+
+		if ((fd < 0 ? -fd : 0) != cases[k].err || lock != cases[k].lock) {
+			printf("# map %zu: %d, not %d; lock %d\n", k, fd < 0 ? -fd : 0, cases[k].err, lock);
+			wrong++;
+		}
+		if (fd >= 0)
+			close(fd);
 	}
 	if (wrong)
 		FAIL("%d cases", wrong);

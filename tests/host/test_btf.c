@@ -88,10 +88,10 @@ static const struct btf_case world = { "", WORDS(
 	STRUCT(NAME('s'), 3, 40), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 6, 32),
 		MEMBER(NAME('c'), 7, 64),				/* 8 */
 	STRUCT(NAME('o'), 2, 48), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 8, 64), /* 9 */
-	STRUCT(NAME('p'), 2, 8), MEMBER(NAME('a'), 6, 0), MEMBER(NAME('b'), 6, 32), /* 10 */
+	STRUCT(NAME('p'), 2, 80), MEMBER(NAME('a'), 8, 0), MEMBER(NAME('b'), 8, 320), /* 10 */
 	ARRAY(8, 1, 2),							/* 11 */
 	STRUCT(NAME('q'), 1, 80), MEMBER(NAME('a'), 11, 0),		/* 12 */
-	STRUCT(NAME('r'), 1, 6), MEMBER(NAME('a'), 6, 16),		/* 13 */
+	STRUCT(NAME('r'), 1, 46), MEMBER(NAME('a'), 8, 16),		/* 13 */
 	VAR(NAME('x'), 1, 1), VAR(NAME('y'), 6, 1),			/* 14 15 */
 	SECTION(NAME_MAPS, 2, 16), 14, 0, 4, 15, 8, 4,			/* 16 */
 	PTR(8), TYPE(NAME('f'), BTF_KIND_FWD, 0, 0, 0), PTR(18),	/* 17 18 19 */
@@ -146,6 +146,7 @@ static void fields(void **state)
 	assert_int_equal(lock_in(&b, 12), -E2BIG);	/* an array of two */
 	assert_int_equal(lock_in(&b, 13), -EINVAL);	/* at byte 2 */
 	assert_int_equal(lock_in(&b, 16), 8);		/* a section's variable */
+	assert_int_equal(lock_in(&b, 6), -ENOENT);	/* it is one, it has none */
 	assert_int_equal(lock_in(&b, 1), -ENOENT);
 	assert_int_equal(lock_in(&b, 17), -ENOENT);	/* behind a pointer is elsewhere */
 	assert_int_equal(lock_in(&b, 0), -ENOENT);

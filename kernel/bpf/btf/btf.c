@@ -164,7 +164,7 @@ size_t btf_index_size(u32 n)
 
 int btf_check(struct btf_types *b, const void *data, u32 size, void *index, struct bpf_log *log)
 {
-	struct btf_check c = { .b = b, .log = log };
+	struct btf_check c = { .b = b, .log = log, .budget = 1u << 20 };
 	int err = open_blob(b, data, size, NULL);
 	u32 at = 0, n = 1;
 

@@ -23,6 +23,7 @@ enum { WITHIN, BEHIND, N_GRAPHS };
 struct btf_check {
 	struct btf_types *b;
 	struct bpf_log *log;
+	u32 budget;		/* members of structs that are looked at for locks */
 	u8 *depth[N_GRAPHS];	/* per type: the longest way down, 0: not known yet */
 };
 
@@ -41,6 +42,9 @@ void btf_log_type(struct bpf_log *log, const struct btf_types *b, u32 id);
 int btf_check_meta(struct btf_check *c, u32 id);
 int btf_check_depth(struct btf_check *c, u32 id);
 int btf_check_sense(struct btf_check *c, u32 id);
+
+/* btf_find_field that looks at no more than *budget members, and takes off those that it did. */
+i64 btf_search(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align, u32 *budget);
 
 static inline const struct btf_array *btf_array_of(const struct btf_type *t)
 {

@@ -91,7 +91,7 @@ struct search {
 	const struct btf_types *b;
 	const char *name;
 	u32 size, align;
-	u32 budget;	/* members that may yet be looked at */
+	u32 *budget;	/* members that may yet be looked at */
 	i64 found;	/* -ENOENT so far */
 };
 
@@ -106,7 +106,7 @@ static void look_within(struct search *s, u32 id, u64 base, u32 times, u32 depth
 	for (u32 k = 0; k < btf_vlen(t); k++) {
 		const struct btf_member *m = &btf_members(t)[k];
 
-		if (!s->budget-- || depth == MOST_NESTED)
+		if (!*s->budget || depth == MOST_NESTED)
 			s->found = -E2BIG;
 		else if (btf_bit_offset(t, m) % 8 == 0)
 			look_at(s, m->type, base + btf_bit_offset(t, m) / 8, depth + 1);
@@ -114,20 +114,18 @@ static void look_within(struct search *s, u32 id, u64 base, u32 times, u32 depth
 			s->found = -E2BIG;
 		if (s->found == -E2BIG || s->found == -EINVAL)
 			return;
+		*s->budget -= 1;
 	}
 }
 
-/* A part of a value, at byte `base`: a struct, or an array of them. */
+/* A part of a value, at byte `base`: a struct, or an array of them; behind a modifier Linux does
+ * not look either. */
 static void look_at(struct search *s, u32 id, u64 base, u32 depth)
 {
-	const struct btf_type *t;
+	const struct btf_type *t = btf_type(s->b, id);
 	u64 times = 1;
 
-	for (;;) {
-		id = btf_skip_modifiers(s->b, id);
-		t = btf_type(s->b, id);
-		if (btf_kind(t) != BTF_KIND_ARRAY)
-			break;
+	for (; btf_kind(t) == BTF_KIND_ARRAY; t = btf_type(s->b, id)) {
 		times = min(times * btf_array_of(t)->nelems, (u64)~0u);
 		id = btf_array_of(t)->type;
 	}
@@ -141,19 +139,28 @@ static void look_at(struct search *s, u32 id, u64 base, u32 depth)
 		s->found = t->size != s->size || base % s->align ? -EINVAL : (i64)base;
 }
 
-i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align)
+i64 btf_search(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align, u32 *budget)
 {
-	struct search s = { b, name, size, align, MOST_MEMBERS, -ENOENT };
-	const struct btf_type *t = btf_type(b, btf_skip_modifiers(b, id));
+	struct search s = { b, name, size, align, budget, -ENOENT };
+	const struct btf_type *t;
 
-	if (btf_kind(t) != BTF_KIND_DATASEC) {
-		look_at(&s, id, 0, 0);
+	id = btf_skip_modifiers(b, id);
+	t = btf_type(b, id);
+	if (btf_kind(t) == BTF_KIND_STRUCT)
+		look_within(&s, id, 0, 1, 0);
+	if (btf_kind(t) != BTF_KIND_DATASEC)
 		return s.found;
-	}
 	for (u32 k = 0; k < btf_vlen(t) && s.found != -E2BIG && s.found != -EINVAL; k++) {
 		const struct btf_var_secinfo *v = &btf_secinfos(t)[k];
 
 		look_at(&s, btf_type(b, v->type)->type, v->offset, 0);
 	}
 	return s.found;
+}
+
+i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align)
+{
+	u32 budget = MOST_MEMBERS;
+
+	return btf_search(b, id, name, size, align, &budget);
 }

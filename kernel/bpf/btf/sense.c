@@ -3,6 +3,7 @@
  * prototypes, prototypes have values, sections have variables, tags have something to be on. */
 #include "btf_internal.h"
 #include <base/errno.h>
+#include <base/string.h>
 
 static const struct btf_type *behind(const struct btf_check *c, u32 id)
 {
@@ -60,6 +61,28 @@ static int check_member(struct btf_check *c, u32 id, u32 k)
 	if (member_end(c, s, m, t) > s->size)
 		return btf_bad_part(c, id, k, "Member exceeds struct_size");
 	return 0;
+}
+
+/* A struct with a spin lock has no second one, and has it where programs can take it. Linux's errno,
+ * for which it has no words. */
+static int check_lock(struct btf_check *c, u32 id)
+{
+	const struct btf_type *s = btf_type(c->b, id), *t;
+	bool some = false;
+	i64 at;
+
+	for (u32 k = 0; k < btf_vlen(s) && !some; k++) {
+		t = btf_type(c->b, btf_members(s)[k].type);
+		some = btf_kind(t) == BTF_KIND_STRUCT &&
+		       !strcmp(btf_type_name(c->b, btf_members(s)[k].type), "bpf_spin_lock");
+	}
+	if (!some)
+		return 0;
+	at = btf_search(c->b, id, "bpf_spin_lock", 4, 4, &c->budget);
+	if (at >= 0)
+		return 0;
+	btf_bad(c, id, "Invalid bpf_spin_lock");
+	return at == -E2BIG ? -E2BIG : -EFAULT;
 }
 
 static int check_array(struct btf_check *c, u32 id)
@@ -164,7 +187,7 @@ int btf_check_sense(struct btf_check *c, u32 id)
 	case BTF_KIND_UNION:
 		for (u32 k = 0; k < btf_vlen(t) && !err; k++)
 			err = check_member(c, id, k);
-		return err;
+		return err || btf_kind(t) == BTF_KIND_UNION ? err : check_lock(c, id);
 	case BTF_KIND_ARRAY:
 		return check_array(c, id);
 	case BTF_KIND_FUNC_PROTO:
