@@ -102,7 +102,7 @@ static void visit(struct walk *k, struct vma *v, u64 va, u32 page, u32 n)
 			r.n = 0;
 			if (at >= 0 && at < folio_nr_pages(k->f))
 				find_run(k, &w, i, (u32)at, &r);
-			if (!r.n || (k->again && (k->flags & RMAP_LOOK)))
+			if (!r.n || (k->again && (k->flags & (RMAP_LOOK | RMAP_WAYS)) == RMAP_LOOK))
 				continue;
 			if (!(k->flags & RMAP_REMOVES) && k->first)
 				k->found += r.pages;
@@ -150,8 +150,9 @@ static void visit_mm(struct walk *k, struct mm *mm)
  */
 static bool all_found(const struct walk *k)
 {
-	return k->stop || (!(k->flags & RMAP_ALL) &&
-			   atomic_read(&k->f->page.mapcount) <= (i64)k->found);
+	if (k->stop || (k->flags & RMAP_ALL) || (k->nr_seen && (k->flags & RMAP_WAYS)))
+		return k->stop;
+	return atomic_read(&k->f->page.mapcount) <= (i64)k->found;
 }
 
 static bool walk_anon(struct walk *k)

@@ -35,6 +35,8 @@ enum rmap_flag {
 	RMAP_REMOVES = 4,	/* fn takes leaves away: done when none is left */
 	/* also leaves whose number others make up for that were found and have gone since */
 	RMAP_ALL = 8,
+	/* with RMAP_LOOK: leaves in a table that several have, once by the way of each */
+	RMAP_WAYS = 16,
 };
 /*
  * Calls fn for the leaves of f; sleeps unless RMAP_TRY. false: not done, for RMAP_TRY. Locks that

@@ -194,3 +194,35 @@ BOTH(locked_parts_of, lock)
 BOTH(advised_parts_of, advise)
 BOTH(given_up_parts_of, give_up)
 BOTH(dropped_beside_a_child_parts_of, drop_beside_child)
+
+/* smaps divides each page among those who have it, whatever folio it is a part of. */
+TEST(shares_of_parts)
+{
+	char *p = (char *)filled(1);
+	int ready[2], done[2];
+	char c = 0;
+	pid_t pid;
+	int st;
+
+	OK(pipe(ready));
+	OK(pipe(done));
+	pid = OK(fork());
+	if (!pid) {
+		for (size_t i = 0; i < LEN; i += 16 * PAGE)
+			OK(munmap(p + i, 8 * PAGE));
+		memset(p + LEN - 4 * PAGE, 1, 4 * PAGE);
+		OK(write(ready[1], &c, 1));
+		OK(read(done[0], &c, 1));
+		_exit(0);
+	}
+	OK(read(ready[0], &c, 1));
+	CHECK_EQ(check_smaps(p, LEN, "Rss"), LEN >> 10);
+	CHECK_EQ(check_smaps(p, LEN, "Private_Dirty"), (LEN / 2 + 4 * PAGE) >> 10);
+	CHECK_EQ(check_smaps(p, LEN, "Shared_Dirty"), (LEN / 2 - 4 * PAGE) >> 10);
+	CHECK_EQ(check_smaps(p, LEN, "Pss"), (LEN * 3 / 4 + 2 * PAGE) >> 10);
+	OK(write(done[1], &c, 1));
+	OK(waitpid(pid, &st, 0));
+	CHECK_EQ(st, 0);
+	CHECK_EQ(check_smaps(p, LEN, "Pss"), LEN >> 10);
+	CHECK_EQ(check_smaps(p, LEN, "Private_Dirty"), LEN >> 10);
+}

@@ -134,14 +134,56 @@ static void count_users(struct users *u, struct mm *mm)
 	free(own_seen);
 }
 
+static bool shares_tables(struct mm *mm)
+{
+	struct pt_walk w;
+	bool any = false;
+
+	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
+	while (pt_walk_next(&w))
+		any |= w.shared;
+	return any;
+}
+
+/* smaps divides each page among its leaves, of large folios, too. No table has several owners. */
+static void check_shares(struct mm *mm, const struct users *u)
+{
+	u64 pss = 0, private = 0, seen = 0, alone = 0;
+	struct pt_walk w;
+
+	for (struct vma *v = mm_first_vma_from(mm, 0); v; v = mm_next_vma(v)) {
+		struct vma_usage s;
+
+		mm_vma_usage(v, &s);
+		seen += s.pss;
+		alone += s.private_clean + s.private_dirty;
+	}
+	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
+	while (pt_walk_next(&w))
+		for (u32 i = 0; i < w.n; i++) {
+			pte_t e = *(pte_t *)&w.pte[i];
+
+			for (u32 k = 0; pte_present(e) && !pte_special(e) && k < pt_pages(w.level); k++) {
+				pss += PAGE_SIZE / u[frame(e) + k].all;
+				private += u[frame(e) + k].all == 1 ? PAGE_SIZE : 0;
+			}
+		}
+	if (pss != seen || private != alone)
+		panic("smaps says that %lu is its share and %lu its own, not %lu and %lu", seen, alone, pss,
+		      private);
+}
+
 void mm_check_sharing(struct mm **mm, u32 n)
 {
+	bool shared = false;
 	u64 pages = fake_ram_size >> PAGE_SHIFT;
 	struct users *u = calloc(pages, sizeof(*u));
 	u64 shmem = 0, file = 0;
 
 	for (u32 i = 0; i < n; i++)
-		count_users(u, mm[i]);
+		count_users(u, mm[i]), shared |= shares_tables(mm[i]);
+	for (u32 i = 0; i < n && !shared; i++)
+		check_shares(mm[i], u);
 	for (u64 i = 0; i < pages; i++) {
 		struct page *p = pfn_to_page((FAKE_RAM_BASE >> PAGE_SHIFT) + i);
 		struct folio *f = page_folio(p);

@@ -102,6 +102,7 @@ MUTATIONS = (	# name, file, what, instead
     ("move_of_a_block_to_where_it_does_not_fit", "kernel/mm/mremap.c", "	if (!is_aligned(old | new, PMD_SIZE) || len < PMD_SIZE)",
      "	if (!is_aligned(old, PMD_SIZE) || len < PMD_SIZE)"),
     ("fork_of_a_block_counts_entries", "kernel/mm/fork.c", "	folio_map(f, r.n * pt_pages(level));", "	folio_map(f, r.n);"),
+    ("smaps_divides_by_the_average", "kernel/mm/usage.c", "	if (maps > p.n && folio_order(p.f)) {", "	if (0) {"),
     # pins, splitting
     ("fork_shares_what_is_pinned", "kernel/mm/fork.c", "	return !pte_special(e) && pte_exclusive(e) &&", "	return 0 &&"),
     ("pin_of_a_shared_page", "kernel/mm/gup.c", "		if (!pte_exclusive(e))\n			return FAULT_WRITE;\n", ""),

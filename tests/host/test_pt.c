@@ -435,7 +435,7 @@ static void edit_unfold(u32 i)
 	}
 	spin_lock(&pt_node(p)->lock);
 	if (pte_cont(pte_load(p)))
-		pt_unfold(&pt, p, va_of(i), PT_COW);
+		pt_unfold(&pt, p, va_of(i), false, PT_COW);
 	spin_unlock(&pt_node(p)->lock);
 }
 
