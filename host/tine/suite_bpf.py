@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """BPF on this machine: programs with known results in the interpreter and in the JIT's code under
 qemu-aarch64, and both on random programs. `--seconds` says how long for the latter."""
+import glob
 import os
 import subprocess
 import sys
@@ -81,6 +82,9 @@ def suite_bpf(o, report):
     cases = load_cases()
     known_results(report, {name: list(make_cases()) for name, make_cases in cases.GROUPS.items()})
     image_sizes(report, cases.IMAGE_SIZES)
+    objects = sorted(glob.glob(os.path.join(TOP, "build/host/bpf/*.o")))
+    follow(subprocess.Popen([os.path.join(TOP, "build/host/test_bpf_clang"), *objects], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"), report, "bpf")
     seed = str(int(time.time()))
     follow(subprocess.Popen(["qemu-aarch64", os.path.join(TOP, "build/host/bpf_jit.arm64"), str(o.seconds or 2), seed],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -47,6 +47,7 @@ struct machine {
 	struct oracle_result result;
 };
 static struct machine *now;
+u32 oracle_limit = 20000;
 
 /* The verifier's log of the program, all of it. */
 static const char *explain(const struct machine *o)
@@ -61,6 +62,7 @@ static const char *explain(const struct machine *o)
 	u32 size;
 
 	test_ops.observe = NULL;
+	test_ops.interrupted = NULL;
 	if (!bpf_verify(&in, &out))
 		bpf_verified_free(&test_ops, &out);
 	bpf_log_end(&log, &size);
@@ -596,7 +598,7 @@ static void run(struct machine *o)
 	free_run(o);
 }
 
-static int too_long(void *ctx) { return (now->steps += 1024) > 20000 ? -EINTR : 0; }
+static int too_long(void *ctx) { return (now->steps += 1024) > oracle_limit ? -EINTR : 0; }
 
 static void verify_and_run(struct machine *o)
 {
@@ -610,6 +612,7 @@ static void verify_and_run(struct machine *o)
 	o->result.err = bpf_verify(&in, &o->out);
 	test_ops.observe = NULL;
 	if (!o->result.err) {
+		o->result.processed = o->out.processed;
 		for (u32 k = 0; k < ROUNDS; k++)
 			run(o);
 		bpf_verified_free(&test_ops, &o->out);

@@ -11,10 +11,11 @@
 
 struct oracle_result {
 	int err;		/* the verifier's */
-	u32 insns;
+	u32 insns, processed;
 	u32 ended;		/* runs that came to the program's end */
 	u64 compared;		/* instructions that were run and compared with states */
 };
+extern u32 oracle_limit;	/* instructions that may be simulated, about; more is EINTR */
 struct oracle_result oracle(const u8 *data, size_t size);
 /* The same for a program that is there; how: 0 socket filter, 1 XDP, 2 syscall; + 4: not privileged. */
 struct oracle_result oracle_program(const struct bpf_insn *p, u32 n, u32 how, u64 seed);

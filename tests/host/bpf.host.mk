@@ -45,3 +45,15 @@ $(HB)/o/tests/host/test_bpf_oracle.o $(HB)/o/tests/bpf/oracle.o $(HB)/o/tests/bp
 $(eval $(call host_test,test_bpf_oracle,tests/host/test_bpf_oracle.c $(BPF_ORACLE)))
 $(patsubst %.c,$(HB)/f/%.o,tests/fuzz/fuzz_verify.c $(BPF_ORACLE)): HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
 $(eval $(call fuzz_target,fuzz_verify,tests/fuzz/fuzz_verify.c $(BPF_ORACLE)))
+
+# Programs that clang compiles; run by ./tine test bpf.
+BPF_CLANG_OBJ := $(foreach m,v1 v2 v3,$(HB)/bpf/$(m).o)
+$(HB)/bpf/%.o: tests/bpf/clang/progs.c
+	@mkdir -p $(dir $@)
+	$(call say,BPF,$@)
+	$(Q)clang -O2 -target bpf -mcpu=$* -Wall -Werror -Wno-unused -isystem /usr/include/$(shell $(HOSTCC) -dumpmachine) -c -o $@ $<
+$(HB)/o/tests/host/test_bpf_clang.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
+$(HB)/test_bpf_clang: $(patsubst %.c,$(HB)/o/%.o,tests/host/test_bpf_clang.c $(BPF_ORACLE))
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) $(HOST_SAN) -o $@ $^
+bpf-tools: $(HB)/test_bpf_clang $(BPF_CLANG_OBJ)

@@ -334,6 +334,75 @@ static void intervals_of_8_bits(void **unused)
 	}
 }
 
+/* The numbers of the left interval that some number of the right one sends this way, and those of
+ * the right one. */
+struct sent {
+	struct hull a, b;
+	bool any;
+};
+
+static void send(struct sent *s, const struct sent *more)
+{
+	if (!more->any)
+		return;
+	if (!s->any) {
+		*s = *more;
+		return;
+	}
+	into_hull(&s->a, &more->a);
+	into_hull(&s->b, &more->b);
+}
+
+static void one_left_branch(u8 op, bool taken, u32 base, u32 low, u32 high, u32 right_base)
+{
+	struct sent column[256];
+
+	for (u32 y = 0; y < 256; y++) {
+		u8 right = (u8)(y - right_base);
+
+		column[y].any = false;
+		for (u32 x = low; x <= high; x++) {
+			u8 left = (u8)(x - base);
+			struct sent one = { hull_of(left), hull_of(right), true };
+
+			if (holds(8, op, left, right) == taken)
+				send(&column[y], &one);
+		}
+	}
+	for (u32 from = 0; from < 256; from++) {
+		struct sent sum = { .any = false };
+
+		for (u32 to = from; to < 256; to++) {
+			struct bpf_range a = interval(base, low, high), b = interval(right_base, from, to);
+			bool may = bpf_range_branch(8, op, taken, &a, &b);
+
+			send(&sum, &column[to]);
+			if (sum.any && (!may || !covers_hull(&a, &sum.a) || !covers_hull(&b, &sum.b)))
+				fail_msg("branch %02x (%d) on [%u, %u] - %u and [%u, %u] - %u", op, taken,
+					 low, high, base, from, to, right_base);
+		}
+	}
+}
+
+static void branches_of_8_bits(void **unused)
+{
+	for (u32 k = 0; k < 2 * sizeof(conditions); k++) {
+		u8 op = conditions[k / 2];
+
+		for (int n = 0; n < 4 && !all_lefts; n++) {
+			u32 a = rnd() % 256, b = rnd() % 256;
+
+			one_left_branch(op, k & 1, n & 1 ? 128 : 0, min(a, b), max(a, b),
+					n & 2 ? 128 : 0);
+		}
+		for (u32 low = 0; low < 256 && all_lefts; low++)
+			for (u32 high = low; high < 256; high++)
+				for (u32 bases = 0; bases < 4; bases++)
+					one_left_branch(op, k & 1, bases & 1 ? 128 : 0, low, high,
+							bases & 2 ? 128 : 0);
+	}
+}
+
 /* Every set of 8 bits, made narrower and wider. */
 static void check_widths(const struct bpf_range *r)
 {
@@ -508,6 +577,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(combining),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(intervals_of_8_bits),
+		cmocka_unit_test(branches_of_8_bits),
 		cmocka_unit_test(instructions),
 		cmocka_unit_test(branches),
 		cmocka_unit_test(what_checks_teach),

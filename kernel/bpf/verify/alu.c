@@ -116,9 +116,12 @@ static int pointer_op(struct verifier *v, const struct bpf_insn *i, const struct
 		say(v, "R%d 32-bit pointer arithmetic prohibited\n", regno);
 		return -EACCES;
 	}
+	if (BPF_SRC(i->code) == BPF_X) {	/* the one of them that is a number */
+		want_scalar(v, i->src_reg);
+		want_scalar(v, i->dst_reg);
+	}
 	switch (op) {
 	case BPF_ADD:
-		want_scalar(v, is_pointer(dst) ? i->src_reg : i->dst_reg);
 		return is_pointer(dst) ? move_pointer(v, i, *dst, src, i->dst_reg)
 				       : move_pointer(v, i, *src, dst, i->src_reg);
 	case BPF_SUB:
@@ -126,7 +129,6 @@ static int pointer_op(struct verifier *v, const struct bpf_insn *i, const struct
 			say(v, "R%d tried to subtract pointer from scalar\n", i->dst_reg);
 			return -EACCES;
 		}
-		want_scalar(v, i->src_reg);
 		return move_pointer(v, i, *dst, src, i->dst_reg);
 	case BPF_AND:
 	case BPF_OR:

@@ -61,17 +61,22 @@ static void before_load(struct verifier *v, u32 pc, const struct bpf_insn *i, st
 	f->want &= (u16)~(1u << i->dst_reg);
 	if (i->src_reg == BPF_FP)
 		f->want_slots |= direct_slots(i, &whole);
-	else if (v->aux[pc].flags & I_STACK_LOAD)
+	else
+		f->want_slots |= v->aux[pc].link_slots;
+	if (v->aux[pc].flags & I_OTHER_FRAME)
 		want_all_slots(v);
 }
 
-static void before_store(const struct bpf_insn *i, struct facts *f)
+static void before_store(const struct vinsn *a, const struct bpf_insn *i, struct facts *f)
 {
 	bool whole;
 	u64 slots;
 
-	if (i->dst_reg != BPF_FP)	/* the value is wanted when it is stored (stack.c) */
+	if (i->dst_reg != BPF_FP) {	/* what goes to other frames is wanted when it does */
+		if (BPF_CLASS(i->code) == BPF_STX && f->want_slots & a->link_slots)
+			f->want |= (u16)(1u << i->src_reg);
 		return;
+	}
 	slots = direct_slots(i, &whole);
 	if (BPF_CLASS(i->code) == BPF_STX && f->want_slots & slots)
 		f->want |= (u16)(1u << i->src_reg);
@@ -132,13 +137,13 @@ static struct facts before(struct verifier *v, u32 pc, struct facts f)
 		before_load(v, pc, i, &f);
 		break;
 	case BPF_ST:
-		before_store(i, &f);
+		before_store(&v->aux[pc], i, &f);
 		break;
 	case BPF_STX:
 		if (bpf_is_atomic(i))	/* what is fetched is unknown */
 			f.want &= (u16)~insn_writes(v, pc);
 		else
-			before_store(i, &f);
+			before_store(&v->aux[pc], i, &f);
 		break;
 	case BPF_LD:
 		f.want &= (u16)~insn_writes(v, pc);
@@ -263,15 +268,20 @@ void set_callback(struct verifier *v, u32 func)
 	spread(v);
 }
 
-void stack_load(struct verifier *v, u32 pc)
+/* A load or store, not by r10, has reached these slots of its own frame, or another frame. What
+ * matters behind it may matter before it in a new way. */
+void stack_access(struct verifier *v, bool own, u32 slot)
 {
+	u32 pc = v->cur->pc;
 	struct vinsn *a = &v->aux[pc];
+	u8 flag = own ? 0 : I_OTHER_FRAME;
+	u64 slots = own ? BIT(slot) : 0;
 
-	if (a->flags & I_STACK_LOAD)
+	if (!(slots & ~a->link_slots) && !(flag & ~a->flags))
 		return;
-	a->flags |= I_STACK_LOAD;
-	if (v->aux[pc + 1].want & 1u << v->insns[pc].dst_reg)
-		want_all_slots(v);
+	a->link_slots |= slots;
+	a->flags |= flag;
+	add(v, pc, before(v, pc, facts_at(v, pc + 1)));
 	spread(v);
 }
 

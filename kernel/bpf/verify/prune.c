@@ -282,27 +282,43 @@ static int compare(struct verifier *v, const struct point *p)
 		       p->state->frame[cur->top]->invocation == top(v)->invocation &&
 		       state_covers(v, p->state, cur, true);
 	}
+	for (u32 k = 0; k <= cur->top; k++)	/* left and called again: that may end */
+		if (p->state->top != cur->top || p->state->frame[k]->serial != cur->frame[k]->serial)
+			return 0;
 	if (!state_covers(v, p->state, cur, true) || !state_covers(v, cur, p->state, true))
 		return 0;
 	say(v, "infinite loop detected at insn %d\n", cur->pc);
 	return -EINVAL;
 }
 
+/* Points on the current path are of use when it has come back to them, the latest first: a loop
+ * leaves one per round. Only the latest are looked at for rounds that change nothing. */
+enum { NEAR = 8, FAR = 1024 };
+
+static bool useless(struct point *p, u32 open)
+{
+	if (p->open)
+		return open > FAR;
+	return ++p->misses > 3 * p->hits + 3;
+}
+
 int arrive(struct verifier *v)
 {
 	struct vinsn *at = &v->aux[v->cur->pc];
 	bool callback = at->flags & I_CALLBACK;
+	u32 open = 0;
 	int err;
 
 	if (callback && !top(v)->again)
 		top(v)->invocation = ++v->ids;
 	for (struct point **p = &at->points; *p;) {
-		err = compare(v, *p);
+		open += (*p)->open != 0;
+		err = (*p)->open && !callback && open > NEAR ? 0 : compare(v, *p);
 		if (err) {
 			(*p)->hits++;
 			return err;
 		}
-		if (++(*p)->misses > 3 * (*p)->hits + 3 && !callback)
+		if (!callback && useless(*p, open))
 			give_up(v, p);
 		else
 			p = &(*p)->next;

@@ -136,11 +136,11 @@ int stack_load_reg(struct verifier *v, u32 regno, i32 off, u32 size, struct vreg
 
 	if (err)
 		return err;
-	if (regno != BPF_FP)
-		stack_load(v, v->cur->pc);
 	if (hi - lo != size)
 		return load_anywhere(v, regno, lo, hi, size, out);
 	p = place_of(v, regno, lo);
+	if (regno != BPF_FP)
+		stack_access(v, reg(v, regno)->frame == v->cur->top, p.slot);
 	read_slots(v, reg(v, regno)->frame, p.slot, p.slot);
 	if (p.s && p.s->kind[0] == S_SPILL)
 		return load_spilled(v, &p, size, lo, out);
@@ -246,8 +246,10 @@ int stack_store_reg(struct verifier *v, u32 regno, i32 off, u32 size, const stru
 		read_slots(v, reg(v, regno)->frame, p.slot, p.slot);
 	if (leaks(v, p.s, size))
 		return corrupts(v);
-	if (from >= 0 && regno != BPF_FP)
+	if (from >= 0 && reg(v, regno)->frame != v->cur->top)
 		want_scalar(v, (u32)from);
+	else if (from >= 0 && regno != BPF_FP)
+		stack_access(v, true, p.slot);
 	if (size == 8 || (size == 4 && !p.byte))
 		put_reg(v, p.s, size, value);
 	else

@@ -51,6 +51,7 @@ struct vframe *frame_new(struct verifier *v, u32 func, u32 callsite)
 	f->n_slots = 0;
 	f->func = func;
 	f->callsite = callsite;
+	f->serial = ++v->ids;
 	set_pointer(&f->r[BPF_FP], V_STACK);
 	return f;
 }

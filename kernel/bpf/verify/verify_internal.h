@@ -61,6 +61,7 @@ struct vframe {
 	struct vreg r[11];
 	u32 callsite;		/* the call in the frame below */
 	u32 func;
+	u32 serial;		/* of the call that made it */
 	u32 invocation;		/* of the helper that called back from this frame last */
 	bool again;		/* a callback has just returned to its call here */
 	bool callback;		/* called by a helper, and goes back to it */
@@ -107,14 +108,15 @@ struct later {
 
 enum {	I_SEEN = 1, I_FALLS = 2, I_JUMPS = 4,	/* simulated; which ways it went */
 	I_PRUNE = 8, I_CALLBACK = 16,		/* a helper calls back from here */
-	I_STACK_LOAD = 32,	/* has read the stack, not by r10 */
+	I_OTHER_FRAME = 32,	/* has reached into the stack of another frame */
 	I_SECOND = 64, I_MANY_MAPS = 128 };
 struct vinsn {
 	u8 flags;
 	u8 access;		/* a load or store: enum vtype of its base */
 	u16 live, want, link;
 	bool queued;		/* in the verifier's `work` */
-	u64 read_slots, want_slots, link_slots;	/* of this function's frame */
+	u64 read_slots, want_slots;	/* of this function's frame */
+	u64 link_slots;		/* with `link`, of a branch; reached, of a load or store */
 	u32 func;		/* the function it is in */
 	u32 callee;		/* of a local call or function address */
 	const struct bpf_map_desc *map;	/* named by it, or its call's argument */
@@ -226,7 +228,7 @@ void read_slots(struct verifier *v, u32 frame, u32 lo, u32 hi);	/* slots lo..hi 
 void link_at(struct verifier *v, u32 pc, u32 regs, u64 slots);
 void want_return(struct verifier *v, u32 func);
 void set_callback(struct verifier *v, u32 func);
-void stack_load(struct verifier *v, u32 pc);
+void stack_access(struct verifier *v, bool own, u32 slot);	/* by the current instruction */
 
 /* --- pruning (prune.c) --- */
 /* 1: covered by what is known; 0: go on; negative: error. */
