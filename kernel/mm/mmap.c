@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* mmap(2), munmap(2), brk(2): errno values as mmap(2) and Linux's behaviour have them. */
-#include <linux/mman.h>
+#include <base/newer.h>
 #include <linux/resource.h>
 #include <linux/capability.h>
 #include "internal.h"
 #include "mapping_internal.h"
-
-#ifndef MAP_DROPPABLE
-#define MAP_DROPPABLE 0x08	/* Linux 6.11 */
-#endif
 
 u32 mm_max_map_count = 65530, mm_min_addr = 4096;
 

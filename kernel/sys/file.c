@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* System calls on descriptors: opening, closing, duplicating, reading, writing, seeking. */
+#include <base/newer.h>
 #include <base/string.h>
 #include <fs/fd.h>
 #include <fs/name.h>
@@ -9,7 +10,6 @@
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
 #include <linux/openat2.h>
-#include <linux/fs.h>
 #include <sys/syscall.h>
 #include <task/task.h>
 #include "rw.h"
@@ -269,18 +269,17 @@ SYSCALL(pwritev)
 			     : rw_vec((int)a[0], (const void __user *)a[1], a[2], &a[3], true, 0);
 }
 
-#define RWF_NOAPPEND_ 0x20u	/* since Linux 6.9; older headers lack it */
 /* RWF_HIPRI, DSYNC, SYNC are true by themselves of memory. */
 static i64 rw_vec2(const u64 *a, bool write)
 {
 	u32 flags = (u32)a[5];
 	u8 how = (flags & RWF_NOWAIT ? UIO_NOWAIT : 0) | (flags & RWF_APPEND ? UIO_APPEND : 0) |
-		 (flags & RWF_NOAPPEND_ ? UIO_NOAPPEND : 0);
+		 (flags & RWF_NOAPPEND ? UIO_NOAPPEND : 0);
 
 	if (flags & ~(u32)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND |
-			   RWF_NOAPPEND_))
+			   RWF_NOAPPEND))
 		return -EOPNOTSUPP;
-	if ((flags & RWF_APPEND) && (flags & RWF_NOAPPEND_))
+	if ((flags & RWF_APPEND) && (flags & RWF_NOAPPEND))
 		return -EINVAL;
 	if ((i64)a[3] == -1)
 		return rw_vec((int)a[0], (const void __user *)a[1], a[2], NULL, write, how);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Process descriptors: pidfd_open(2), CLONE_PIDFD, and what poll sees of them. */
+#include <base/newer.h>
 #include <base/alloc.h>
 #include <base/init.h>
 #include <fs/poll.h>
@@ -19,7 +20,6 @@ struct pidfd {
 	i32 tid;
 	u64 start_time;
 };
-#define PIDFD_THREAD O_EXCL
 
 /* The thread, referenced; NULL: it has died. */
 static struct task *pidfd_thread(const struct pidfd *p)

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* prctl(2). What is not known, or belongs to hardware that is not there, is EINVAL as on Linux. */
+#include <base/newer.h>
 #include <base/string.h>
 #include <hal/uaccess.h>
-#include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <sys/syscall.h>
 #include <sys/tine.h>
 #include <task/task.h>
-
-#ifndef PR_THP_DISABLE_EXCEPT_ADVISED
-#define PR_THP_DISABLE_EXCEPT_ADVISED (1 << 1)	/* Linux 6.18 */
-#endif
-
-#ifndef PR_SET_MDWE
-#define PR_SET_MDWE 65	/* Linux 6.3 */
-#define PR_GET_MDWE 66
-#endif
 
 static bool none_of(const u64 *a, u32 from)
 {
@@ -163,6 +154,67 @@ static i64 get_thp(void)
 	return how;
 }
 
+/* Options about the address space. */
+static i64 of_memory(const u64 *a)
+{
+	struct mm *mm = current_mm();
+
+	switch ((int)a[0]) {
+	case PR_GET_DUMPABLE:
+		return mm->dumpable;
+	case PR_SET_DUMPABLE:
+		if (a[1] > 1)
+			return -EINVAL;
+		WRITE_ONCE(mm->dumpable, a[1]);
+		return 0;
+	case PR_SET_THP_DISABLE:
+		return set_thp(a);
+	case PR_GET_THP_DISABLE:
+		return none_of(a, 1) ? get_thp() : -EINVAL;
+	case PR_SET_COW_PAGE_TABLES:
+		if (a[1] > 1 || !none_of(a, 2))
+			return -EINVAL;
+		WRITE_ONCE(mm->cow_tables, a[1]);
+		return 0;
+	case PR_GET_COW_PAGE_TABLES:
+		return none_of(a, 1) ? mm->cow_tables : -EINVAL;
+	case PR_SET_MDWE:
+		return none_of(a, 2) ? mm_set_mdwe(mm, a[1]) : -EINVAL;
+	case PR_GET_MDWE:
+		return none_of(a, 1) ? mm->mdwe : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+/* Options about credentials, or about the address space. */
+static i64 of_cred(const u64 *a)
+{
+	const struct cred *c = current_cred();
+
+	switch ((int)a[0]) {
+	case PR_GET_KEEPCAPS:
+		return !!(c->securebits & SECBIT_KEEP_CAPS);
+	case PR_SET_KEEPCAPS:
+		return set_keepcaps(a[1]);
+	case PR_GET_SECUREBITS:
+		return c->securebits;
+	case PR_SET_SECUREBITS:
+		return set_securebits(a[1]);
+	case PR_CAPBSET_READ:
+		return a[1] > CAP_LAST_CAP ? -EINVAL : !!(c->cap_bounding & BIT(a[1]));
+	case PR_CAPBSET_DROP:
+		return drop_bounding(a[1]);
+	case PR_CAP_AMBIENT:
+		return ambient(a);
+	case PR_SET_NO_NEW_PRIVS:
+		return a[1] == 1 && none_of(a, 2) ? set_no_new_privs() : -EINVAL;
+	case PR_GET_NO_NEW_PRIVS:
+		return none_of(a, 1) ? c->no_new_privs : -EINVAL;
+	default:
+		return of_memory(a);
+	}
+}
+
 SYSCALL(prctl)
 {
 	struct task *t = current;
@@ -180,31 +232,6 @@ SYSCALL(prctl)
 		return 0;
 	case PR_GET_PDEATHSIG:
 		return put_user(t->pdeath_signal, (int __user *)a[1]);
-	case PR_GET_DUMPABLE:
-		return current_mm()->dumpable;
-	case PR_SET_DUMPABLE:
-		if (a[1] > 1)
-			return -EINVAL;
-		WRITE_ONCE(current_mm()->dumpable, a[1]);
-		return 0;
-	case PR_GET_KEEPCAPS:
-		return !!(current_cred()->securebits & SECBIT_KEEP_CAPS);
-	case PR_SET_KEEPCAPS:
-		return set_keepcaps(a[1]);
-	case PR_GET_SECUREBITS:
-		return current_cred()->securebits;
-	case PR_SET_SECUREBITS:
-		return set_securebits(a[1]);
-	case PR_CAPBSET_READ:
-		return a[1] > CAP_LAST_CAP ? -EINVAL : !!(current_cred()->cap_bounding & BIT(a[1]));
-	case PR_CAPBSET_DROP:
-		return drop_bounding(a[1]);
-	case PR_CAP_AMBIENT:
-		return ambient(a);
-	case PR_SET_NO_NEW_PRIVS:
-		return a[1] == 1 && none_of(a, 2) ? set_no_new_privs() : -EINVAL;
-	case PR_GET_NO_NEW_PRIVS:
-		return none_of(a, 1) ? current_cred()->no_new_privs : -EINVAL;
 	case PR_SET_CHILD_SUBREAPER:
 		p->child_subreaper = a[1];
 		return 0;
@@ -215,21 +242,6 @@ SYSCALL(prctl)
 		return 0;
 	case PR_GET_TIMERSLACK:
 		return (i64)min(t->timer_slack, (u64)INT64_MAX);
-	case PR_SET_THP_DISABLE:
-		return set_thp(a);
-	case PR_GET_THP_DISABLE:
-		return none_of(a, 1) ? get_thp() : -EINVAL;
-	case PR_SET_COW_PAGE_TABLES:
-		if (a[1] > 1 || !none_of(a, 2))
-			return -EINVAL;
-		WRITE_ONCE(current_mm()->cow_tables, a[1]);
-		return 0;
-	case PR_GET_COW_PAGE_TABLES:
-		return none_of(a, 1) ? current_mm()->cow_tables : -EINVAL;
-	case PR_SET_MDWE:
-		return none_of(a, 2) ? mm_set_mdwe(current_mm(), a[1]) : -EINVAL;
-	case PR_GET_MDWE:
-		return none_of(a, 1) ? current_mm()->mdwe : -EINVAL;
 	case PR_GET_TID_ADDRESS:
 		return put_user((u64)t->clear_child_tid, (u64 __user *)a[1]);
 	case PR_GET_TIMING:
@@ -241,9 +253,9 @@ SYSCALL(prctl)
 	case PR_MCE_KILL_GET:
 		return none_of(a, 1) ? PR_MCE_KILL_DEFAULT : -EINVAL;
 	case PR_SET_TAGGED_ADDR_CTRL:
-		return none_of(a, 1) ? 0 : -EINVAL;
 	case PR_GET_TAGGED_ADDR_CTRL:
 		return none_of(a, 1) ? 0 : -EINVAL;
+	default:
+		return of_cred(a);
 	}
-	return -EINVAL;
 }

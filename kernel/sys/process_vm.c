@@ -4,8 +4,8 @@
  * buffer of ours, so that neither side's memory has to be held while the other's is faulted in.
  * process_madvise(2).
  */
+#include <base/newer.h>
 #include <linux/capability.h>
-#include <linux/mman.h>
 #include <mm/mm.h>
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
@@ -111,9 +111,6 @@ SYSCALL(process_vm_readv) { return process_vm(a, false); }
 SYSCALL(process_vm_writev) { return process_vm(a, true); }
 
 /* --- process_madvise -------------------------------------------------------------------------- */
-#define PIDFD_SELF_THREAD	(-10000)	/* Linux 6.14 */
-#define PIDFD_SELF_PROCESS	(-10001)
-
 /* The address space that a pidfd is about: mm_drop. ERR_PTR. */
 static struct mm *mm_of_pidfd(int fd)
 {
