@@ -110,18 +110,6 @@ void folio_deactivate(struct folio *f)
 		mem_stat_add(STAT_PGDEACTIVATE, folio_nr_pages(f));
 }
 
-/* One more reference, unless the last one is gone. */
-static bool get_unless_zero(struct folio *f)
-{
-	i32 n = ref_read(&f->page.refcount);
-
-	while (n > 0)
-		if (__atomic_compare_exchange_n(&f->page.refcount.v, &n, n + 1, true,
-						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-			return true;
-	return false;
-}
-
 u32 lru_isolate(enum lru_list from, u32 n, struct folio **out, u64 *looked)
 {
 	u32 got = 0;
@@ -130,7 +118,7 @@ u32 lru_isolate(enum lru_list from, u32 n, struct folio **out, u64 *looked)
 	for (; n && !list_empty(&lists[from]); n--) {
 		struct folio *f = (struct folio *)list_last(&lists[from], struct page, lru);
 
-		if (!get_unless_zero(f)) {	/* folio_free waits for our lock to take it off */
+		if (!ref_get_unless_zero(&f->page.refcount)) {	/* folio_free waits for our lock to take it off */
 			list_del(&f->page.lru);
 			list_add(&lists[from], &f->page.lru);
 			continue;

@@ -38,12 +38,10 @@ static bool split_file_folio(struct mapping *m, struct folio *f)
 			 1u << PG_ACTIVE | 1u << PG_WORKINGSET;
 	u32 n = folio_nr_pages(f), flags;
 	bool listed = lru_del(f);
-	i32 refs = 2;
 	bool ok;
 
 	spin_lock(&m->lock);
-	ok = __atomic_compare_exchange_n(&f->page.refcount.v, &refs, 0, false, __ATOMIC_ACQ_REL,
-					 __ATOMIC_RELAXED);
+	ok = ref_freeze(&f->page.refcount, 2);
 	flags = f->page.flags;
 	for (u32 i = n - 1; ok && i; i--) {
 		make_page_folio(f, i, flags & stay, 1);

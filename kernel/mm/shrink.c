@@ -21,13 +21,10 @@
 static bool take_out(struct folio *f)
 {
 	struct mapping *m = f->page.mapping;
-	i32 refs = 2;
 	bool mine;
 
 	spin_lock(&m->lock);
-	mine = !page_test(&f->page, PG_DIRTY) &&
-	       __atomic_compare_exchange_n(&f->page.refcount.v, &refs, 0, false, __ATOMIC_ACQ_REL,
-					   __ATOMIC_RELAXED);
+	mine = !page_test(&f->page, PG_DIRTY) && ref_freeze(&f->page.refcount, 2);
 	if (mine) {
 		mapping_forget(m, f);
 		mapping_count(m, folio_order(f), -1);

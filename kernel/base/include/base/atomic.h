@@ -51,4 +51,10 @@ static inline bool ref_get_unless_zero(ref_t *r)
 			return true;
 	return false;
 }
+/* A count of n, all of them the caller's, becomes zero: nobody takes a reference any more. false: it
+ * is not n. */
+static inline bool ref_freeze(ref_t *r, i32 n)
+{
+	return __atomic_compare_exchange_n(&r->v, &n, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
 #endif
