@@ -41,7 +41,9 @@ WARN    := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wund
 KFLAGS  := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
 	-isystem $(B)/uapi -mgeneral-regs-only -march=armv8-a -mno-outline-atomics -fno-pic -fno-pie -fno-common \
 	-fno-strict-aliasing -fno-stack-protector -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
-	-fno-delete-null-pointer-checks -fno-ipa-sra -ffunction-sections -fdata-sections -DTINE_KERNEL
+	-fno-delete-null-pointer-checks -ffunction-sections -fdata-sections -DTINE_KERNEL
+# A function is called as it is declared, for who attaches to it by its types: no copies of it with fewer arguments.
+KFLAGS  += -fno-ipa-sra -fno-ipa-cp -fno-partial-inlining
 # Code from Debian source packages: built as it is, warnings are theirs.
 EXTFLAGS := $(filter-out $(WARN),$(KFLAGS)) -w -Ikernel/lib/ext/include -Ikernel/base/include
 
@@ -73,12 +75,18 @@ $(B)/uapi:
 	@mkdir -p $@
 	@for d in linux asm asm-generic; do ln -sfn /usr/aarch64-linux-gnu/include/$$d $@/$$d; done
 
+# Changes when the flags do.
+$(B)/k/flags: FORCE
+	@mkdir -p $(dir $@)
+	@echo '$(CC) $(KFLAGS)' | cmp -s - $@ || echo '$(CC) $(KFLAGS)' >$@
+.PHONY: FORCE
+
 define layer_rules
-$(B)/k/$(1)/%.c.o: kernel/$(1)/%.c | $(B)/uapi $(SRC)/.done
+$(B)/k/$(1)/%.c.o: kernel/$(1)/%.c $(B)/k/flags | $(B)/uapi $(SRC)/.done
 	@mkdir -p $$(dir $$@)
 	$$(call say,CC,$$<)
 	$$(Q)$$(CC) $$(KFLAGS) $$(call includes,$(2)) $$(ARCHINC) $$(EXTRA_$(1)) -MMD -MP -c -o $$@ $$<
-$(B)/k/$(1)/%.S.o: kernel/$(1)/%.S | $(B)/uapi
+$(B)/k/$(1)/%.S.o: kernel/$(1)/%.S $(B)/k/flags | $(B)/uapi
 	@mkdir -p $$(dir $$@)
 	$$(call say,AS,$$<)
 	$$(Q)$$(CC) $$(KFLAGS) -D__ASSEMBLY__ $$(call includes,$(2)) $$(ARCHINC) -Ikernel/arch/arm64 -MMD -MP -c -o $$@ $$<

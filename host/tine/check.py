@@ -179,6 +179,14 @@ def symbols(built):
                 yield "%s: %s may not call %s, which %s defines" % (where.split(":")[-1], layer, name, owner)
 
 
+def clones(built):
+    """No function of the kernel is a copy with other arguments than its types say (kernel's BTF)."""
+    listed = subprocess.run(["aarch64-linux-gnu-nm", os.path.join(built, "tine.elf")], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True, check=False).stdout
+    for name in re.findall(r"^[0-9a-f]+ [tTwW] (\S+\.(?:isra|constprop|part|cold|clone)\b\S*)$", listed, re.M):
+        yield "%s: the compiler's copy of a function" % name
+
+
 def everything(built=None):
     """[(name of the check, its problems)]"""
     yield "licence lines", spdx()
@@ -189,3 +197,4 @@ def everything(built=None):
     built = built or os.path.join(TOP, "build")
     if glob.glob(os.path.join(built, "k", "*.a")):
         yield "layers' symbols", list(symbols(built))
+        yield "functions are as declared", list(clones(built))

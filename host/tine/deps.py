@@ -14,7 +14,7 @@ FETCH = [("apt-get", "apt"), ("dpkg-deb", "dpkg"),
          ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring")]
 CROSS = [("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
          ("/usr/aarch64-linux-gnu/include/stdio.h", "libc6-dev-arm64-cross")]
-BUILD = [("make", "make"), ("xz", "xz-utils")] + CROSS + FETCH
+BUILD = [("make", "make"), ("xz", "xz-utils"), ("pahole", "dwarves")] + CROSS + FETCH
 HOST = [("gcc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")]
 GUEST_TEST = QEMU + CROSS + [("make", "make"), ("cpio", "cpio")]
 # What each suite of `tine test` needs, so that all is asked for at once.

@@ -48,8 +48,8 @@ static const struct file_ops count_fops = { .read = count_read };
 
 static int kpage_files(void)
 {
-	pseudo_special(proc_root, "kpageflags", 0400, &flags_fops, NULL);
-	pseudo_special(proc_root, "kpagecount", 0400, &count_fops, NULL);
+	pseudo_special(proc_root, "kpageflags", 0400, &flags_fops, NULL, 0);
+	pseudo_special(proc_root, "kpagecount", 0400, &count_fops, NULL, 0);
 	return 0;
 }
 INITCALL(late, kpage_files);

@@ -63,7 +63,7 @@ static const struct pseudo_ops reads_ops = { .show = show_reads };
 
 static int pattern_init(void)
 {
-	pseudo_special(debugfs_root, "tine/pattern/data", 0600, &pattern_fops, NULL);
+	pseudo_special(debugfs_root, "tine/pattern/data", 0600, &pattern_fops, NULL, 0);
 	pseudo_file(debugfs_root, "tine/pattern/reads", 0400, &reads_ops, NULL);
 	return 0;
 }

@@ -108,12 +108,13 @@ struct pseudo_node *pseudo_link(struct pseudo_node *parent, const char *path, co
 }
 
 struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode,
-				   const struct file_ops *ops, void *arg)
+				   const struct file_ops *ops, void *arg, u64 size)
 {
 	struct pseudo_node *n = make(parent, path, S_IFREG | mode);
 
 	if (n) {
 		n->arg = arg;
+		n->size = size;
 		store_release(&n->fops, ops);
 	}
 	return n;
@@ -270,6 +271,7 @@ static struct inode *pseudo_inode(struct super *sb, struct pseudo_node *n)
 	} else {
 		i->ops = &pseudo_file_iops;
 		i->fops = n->fops ? n->fops : &pseudo_text_fops;
+		i->mapping.size = n->size;
 	}
 	return i;
 }

@@ -17,6 +17,7 @@ struct pseudo_node {
 	const struct pseudo_ops *ops;	/* text files */
 	const struct file_ops *fops;	/* special files */
 	void *arg;
+	u64 size;			/* special files: as stat has it */
 	char *target;			/* symlinks */
 };
 #define PSEUDO_ROOT(n)                                                                             \

@@ -3,7 +3,10 @@
 #include "check.h"
 #include "../bpf/btf_cases.h"
 
+#include <fcntl.h>
 #include <linux/bpf.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 static char text[16384];
@@ -150,4 +153,74 @@ TEST(map_types)
 	}
 	if (wrong)
 		FAIL("%d cases", wrong);
+}
+
+/* --- the kernel's own ------------------------------------------------------------------------- */
+static const char vmlinux[] = "/sys/kernel/btf/vmlinux";
+
+static char *read_all(int fd, size_t *size)
+{
+	struct stat st;
+	char *data;
+	size_t done = 0;
+
+	OK(fstat(fd, &st));
+	CHECK(S_ISREG(st.st_mode) && (st.st_mode & 07777) == 0444);
+	*size = (size_t)st.st_size;
+	CHECK(*size > 10000);
+	data = malloc(*size + 1);
+	while (done <= *size) {
+		ssize_t n = read(fd, data + done, *size + 1 - done);
+
+		CHECK(n >= 0);
+		if (!n)
+			break;
+		done += (size_t)n;
+	}
+	CHECK_EQ(done, *size);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), (off_t)*size);
+	CHECK_EQ(pread(fd, data, 8, (off_t)*size - 4), 4);
+	CHECK_EQ(pread(fd, data, 8, (off_t)*size), 0);
+	CHECK_EQ(pread(fd, data, 8, 0), 8);
+	return data;
+}
+
+TEST(of_the_kernel)
+{
+	int fd = (int)OK(open(vmlinux, O_RDONLY));
+	size_t size, pages;
+	char *data = read_all(fd, &size), *map;
+	struct btf_header h;
+
+	memcpy(&h, data, sizeof(h));
+	CHECK_EQ(h.magic, BTF_MAGIC);
+	CHECK_EQ(h.version, BTF_VERSION);
+	pages = (size + PAGE - 1) & ~(PAGE - 1);
+	map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK(!memcmp(map, data, size));
+	for (size_t k = size; k < pages; k++)
+		CHECK_EQ(map[k], 0);
+	ERR(mprotect(map, PAGE, PROT_READ | PROT_WRITE), EACCES);
+	ERR(mprotect(map, PAGE, PROT_READ | PROT_EXEC), EACCES);
+	OK(munmap(map, size));
+	CHECK(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EACCES);
+	CHECK(mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED);
+	CHECK(mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE) == MAP_FAILED && errno == EINVAL);
+	CHECK(mmap(NULL, pages + PAGE, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EINVAL);
+	close(fd);
+}
+
+/* What the kernel says of itself passes as what a program says of itself. */
+TEST(of_the_kernel_is_good)
+{
+	int fd = (int)OK(open(vmlinux, O_RDONLY)), btf;
+	size_t size;
+	char *data = read_all(fd, &size);
+
+	btf = load(data, (uint32_t)size, 0);
+	if (btf < 0 && load(data, (uint32_t)size, 1) < 0)
+		FAIL("%s: %s", strerror(errno), text + (strlen(text) > 500 ? strlen(text) - 500 : 0));
+	close(btf);
 }

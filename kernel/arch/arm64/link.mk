@@ -32,7 +32,13 @@ $(B)/k/tine0.elf: $(B)/k/missing.S $(B)/k/kallsyms0.S $(LDS)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S $(B)/k/kallsyms0.S -lgcc
 $(B)/k/kallsyms.S: $(B)/k/tine0.elf host/gen-kallsyms
 	$(Q)$(NM) -n $< | host/gen-kallsyms >$@
-$(B)/tine.elf: $(B)/k/missing.S $(B)/k/kallsyms.S $(LDS)
-	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S $(B)/k/kallsyms.S -lgcc
+# So are the types; pahole takes half a second. The kernel's data move, but no type says where they are.
+$(B)/k/btf.bin: $(B)/k/tine0.elf host/gen-btf
+	$(call say,BTF,$@)
+	$(Q)host/gen-btf $< $@
+$(B)/k/btf.S: $(B)/k/btf.bin
+	@printf '.section .btf, "a"\n.incbin "$<"\n' >$@
+$(B)/tine.elf: $(B)/k/missing.S $(B)/k/kallsyms.S $(B)/k/btf.S $(LDS)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(LINK_IN) $(B)/k/missing.S $(B)/k/kallsyms.S $(B)/k/btf.S -lgcc
 $(B)/Image: $(B)/tine.elf
 	$(Q)$(OBJCOPY) -O binary $< $@

@@ -20,7 +20,12 @@ struct pseudo_node *pseudo_file(struct pseudo_node *parent, const char *path, u3
 				const struct pseudo_ops *ops, void *arg);
 struct pseudo_node *pseudo_link(struct pseudo_node *parent, const char *path, const char *target);
 struct file_ops;
+/* size: what stat says; 0 if it is made anew for each reader. */
 struct pseudo_node *pseudo_special(struct pseudo_node *parent, const char *path, u32 mode,
-				   const struct file_ops *ops, void *arg);
+				   const struct file_ops *ops, void *arg, u64 size);
+/* A file of `size` bytes at data, which is page-aligned and in the kernel's image: can be read, and
+ * mapped privately for reading (fs/blob.c). */
+struct pseudo_node *pseudo_blob(struct pseudo_node *parent, const char *path, u32 mode,
+				const void *data, size_t size);
 void pseudo_remove(struct pseudo_node *n);
 #endif

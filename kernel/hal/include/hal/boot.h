@@ -40,6 +40,9 @@ void arch_set_mpidr(u32 cpu, u64 mpidr);
 const char *arch_symbol(u64 addr, u64 *offset);
 /* The n-th symbol of the kernel's text, by address; NULL: there are not so many. */
 const char *arch_symbol_nth(u32 n, u64 *addr);
+/* The BTF blob of this kernel, page-aligned, constant, the rest of its last page zeros; NULL and
+ * *size 0 in an image without. */
+const void *arch_btf(u32 *size);
 /* What panic does at its end, Linux's panic= word: 0 powers off, n restarts after n seconds,
  * negative at once. */
 extern i32 panic_timeout;
