@@ -100,6 +100,30 @@ static __noinline u32 copy_conts(pte_t *from, pte_t *to, u32 n, bool *any_write)
 	mem_stat_add(STAT_CONT_MADE, i / CONT_PTES);
 	return i;
 }
+/* Leaves of one file's single pages. Entries done, perhaps 0. */
+static __noinline u32 copy_files(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n)
+{
+	const struct mapping *m = NULL;
+	enum rss_kind kind = RSS_FILE;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		pte_t e = pte_load(&from[i]);
+		struct folio *f = pte_is_none(e) ? NULL : small_file_folio(e);
+
+		if (!f || (i && READ_ONCE(f->page.mapping) != m))
+			break;
+		if (!i) {
+			m = READ_ONCE(f->page.mapping);
+			kind = rss_kind(f);
+		}
+		folio_map(f, 1);
+		pte_store(&to[i], pte_mkclean(e));
+	}
+	c->n[kind] += i;
+	return i;
+}
+
 /* What of the above fits the entry at from. */
 static inline u32 copy_easy(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, int level, pte_t e)
 {
@@ -114,7 +138,7 @@ static inline u32 copy_easy(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, 
 		done = copy_plain(from, to, n, &c->wrprotected);
 	}
 	c->n[RSS_ANON] += (i64)done * pages;
-	return done;
+	return done || level == 2 ? done : copy_files(c, from, to, n);
 }
 
 /* Any one page that is a folio. */
@@ -140,6 +164,8 @@ u32 copy_leaves(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, int level, i
 	const i32 all = *set + pt_node(from)->mapcount.v;	/* no more are there */
 	u32 i, run;
 
+	if (level < 3)
+		pt_uses(pt_node(to), (u32)((u64)to / sizeof(*to) % PT_ENTRIES));
 	for (i = pt_skip_none(from, 0, n); i < n; i = pt_skip_none(from, i + run, n)) {
 		pte_t e = pte_load(&from[i]);
 		struct page *p;

@@ -7,6 +7,7 @@
  * or links tables of one address space, on the range, before it does. Faults find out on their way
  * to the leaf. Who works on all owners of a table at once (the reverse map) does not.
  */
+#include <base/string.h>
 #include "internal.h"
 
 struct owner { struct mm *mm; u32 copied; struct zap z; };
@@ -46,10 +47,106 @@ static void count_gone(const u16 n[NR_RSS], u32 pages, void *arg)
 			rss_add(&o->mm->rss[i], -(i64)n[i] * pages);
 }
 
+/* --- fork ------------------------------------------------------------------------------------ */
+/*
+ * What parent and child both write to at once after every fork (the stack, the C library's data)
+ * would be copied twice, with two faults; so fork copies such leaf tables in the first place: a few,
+ * whatever the size of the process. They are the first two that the parent's writes made its own
+ * after two forks in a row; and to begin with, the stack's and the data segment's. One that nobody
+ * wrote to between two forks is hot no longer.
+ */
+#define HOT_LEAVES 192	/* a table with more is not worth it */
+
+struct sharing {
+	struct mm *parent, *child;
+	pte_t *from[COW_HOT], *to[COW_HOT];
+	u32 slot[COW_HOT], nr;
+	i64 *passed;
+};
+
+static u32 table_number(u64 va) { return (u32)(va >> pt_shift(2)); }
+
+static bool is_hot(const struct mm *mm, u32 n)
+{
+	for (u32 i = 0; i < COW_HOT; i++)
+		if (mm->hot[i] == n)
+			return true;
+	return false;
+}
+
+static void make_hot(struct mm *mm, u32 n)
+{
+	if (n && !is_hot(mm, n))
+		mm->hot[mm->next_hot++ % COW_HOT] = n;
+}
+
+void mm_note_write(struct mm *mm, u64 addr)
+{
+	u32 n = table_number(addr), i = mm->wrote[0] ? 1 : 0;
+	pte_t *table;
+
+	if (!mm->cow_forks || mm->wrote[i])	/* others made us, or there were two */
+		return;
+	mm->wrote[i] = n;
+	table = pt_leaf_table(&mm->pt, addr);
+	if ((n == mm->wrote_before[0] || n == mm->wrote_before[1]) && table &&
+	    pt_node(table)->mapcount.v <= HOT_LEAVES)
+		make_hot(mm, n);
+}
+
+/* Tables for the copies; where that cannot be, the table is shared. */
+static void prepare_hot(struct sharing *s)
+{
+	struct mm *mm = s->parent;
+
+	if (!mm->cow_forks) {
+		make_hot(mm, mm->arg_start ? table_number(mm->arg_start - 1) : 0);
+		make_hot(mm, mm->data_end ? table_number(mm->data_end - 1) : 0);
+	}
+	memcpy(mm->wrote_before, mm->wrote, sizeof(mm->wrote));
+	memset(mm->wrote, 0, sizeof(mm->wrote));
+	for (u32 i = 0; i < COW_HOT; i++) {
+		u64 va = (u64)mm->hot[i] << pt_shift(2);
+		pte_t *from = va ? pt_leaf_table(&mm->pt, va) : NULL, *to;
+
+		if (!from || !pt_is_own(&mm->pt, va) || pt_node(from)->pinned_below)
+			continue;
+		to = pt_make_table(&s->child->pt, va, 3);
+		if (!to)
+			return;
+		s->from[s->nr] = from;
+		s->slot[s->nr] = i;
+		s->to[s->nr++] = to;
+	}
+}
+
+/* path_lock of parent held. */
+static void copy_hot(struct sharing *s)
+{
+	for (u32 i = 0; i < s->nr; i++) {
+		struct page *a = pt_node(s->from[i]), *b = pt_node(s->to[i]);
+		struct leaf_copy c = { 0 };
+		i32 set = 0;
+
+		spin_lock(&a->lock);
+		spin_lock(&b->lock);
+		copy_leaves(&c, s->from[i], s->to[i], PT_ENTRIES, 3, &set);
+		pt_count(b, set);
+		spin_unlock(&b->lock);
+		spin_unlock(&a->lock);
+		if (!c.wrprotected)
+			s->parent->hot[s->slot[i]] = 0;
+	}
+}
+
 static void count_passed(pte_t *p, u32 n, int level, void *arg)
 {
-	i64 *passed = arg;
+	struct sharing *s = arg;
+	i64 *passed = s->passed;
 
+	for (u32 i = 0; i < s->nr; i++)
+		if (p == s->from[i])	/* copied whole, under path_lock as we are */
+			return;
 	spin_lock(&pt_node(p)->lock);
 	for (u32 i = 0; i < n; i++) {
 		pte_t e = pte_load(&p[i]);
@@ -62,7 +159,17 @@ static void count_passed(pte_t *p, u32 n, int level, void *arg)
 
 static const struct pt_leaf_ops own_ops = { .copy = copy_table, .drop = drop_leaves,
 					    .gone = count_gone };
-static const struct pt_leaf_ops share_ops = { .passed = count_passed };
+/* A block of 2 MiB beside a table that the child has of its own. */
+static i32 copy_block(pte_t *from, pte_t *to, u32 n, int level, void *arg)
+{
+	struct leaf_copy c = { 0 };
+	i32 set = 0;
+
+	copy_leaves(&c, from, to, n, level, &set);
+	return set;
+}
+
+static const struct pt_leaf_ops share_ops = { .copy = copy_block, .passed = count_passed };
 
 int mm_own_slow(struct mm *mm, u64 start, u64 end, enum own_cause why)
 {
@@ -112,13 +219,19 @@ int mm_lock_own(struct mm *mm, u64 start, u64 end, enum own_cause why)
 
 void mm_share(struct mm *child, struct mm *parent, i64 passed[NR_RSS])
 {
-	spin_lock(&parent->pt.path_lock);	/* nobody takes leaves away between the two */
+	struct sharing s = { .parent = parent, .child = child, .passed = passed };
+
 	mem_stat_add(STAT_COW_FORK, 1);
+	prepare_hot(&s);
 	parent->cow_forks++;
-	pt_share(&child->pt, &parent->pt, &share_ops, passed);
+	spin_lock(&parent->pt.path_lock);	/* nobody takes leaves away between these */
+	copy_hot(&s);
+	pt_share(&child->pt, &parent->pt, &share_ops, &s);
 	for (int i = 0; i < NR_RSS; i++)
 		rss_add(&child->rss[i], atomic_read(&parent->rss[i]));
 	spin_unlock(&parent->pt.path_lock);
+	memcpy(child->hot, parent->hot, sizeof(child->hot));
+	child->next_hot = parent->next_hot;
 }
 
 void mm_put_tables(struct mm *mm)

@@ -828,6 +828,8 @@ static __noinline enum fault_result own_and_fault(struct mm *mm, const struct fa
 	read_unlock(&mm->lock);
 	write_lock(&mm->lock);
 	v = mm_find_vma(mm, f->addr);
+	if (v && f->write)
+		mm_note_write(mm, f->addr);
 	if (v && mm_own(mm, f->addr & PAGE_MASK, (f->addr & PAGE_MASK) + PAGE_SIZE,
 			f->write ? OWN_WRITE : OWN_FILL))
 		r = no_memory();

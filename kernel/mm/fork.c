@@ -231,43 +231,55 @@ static int copy_marked_tables(struct fork *k, pte_t *table, int level, u64 first
 }
 
 /* --- sharing --------------------------------------------------------------------------------- */
-/* The child gives up the leaves that it has of v and is not to have. */
-static int give_up_leaves(struct fork *k, struct vma *v)
+/* The child gives up what it has of v's pages. */
+static int give_up(struct mm *child, struct vma *v)
 {
 	struct zap z;
 
-	if (mm_own(k->child, v->start, v->end, OWN_FORK))
+	if (mm_own(child, v->start, v->end, OWN_FORK))
 		return -ENOMEM;
-	zap_begin(&z, k->child, false);
+	zap_begin(&z, child, false);
 	zap_vma(&z, v, v->start, v->end);
 	zap_end(&z);
 	return 0;
 }
 
-/* The tables that only such VMAs had something in. The child has no VMA there. */
-static void give_up_tables(struct fork *k, const struct vma *v)
+/* The tables where it has no VMA any more: those between two of its own at once. */
+static void free_tables(struct mm *child, struct vma *v)
 {
-	struct vma *prev = vma_last_before(k->child, v->start);
-	struct vma *next = mm_first_vma_from(k->child, v->start);
-	struct zap z;
+	struct pt_gather g;
 
-	zap_begin(&z, k->child, false);
-	pt_free_tables(&z.g, v->start, v->end, prev ? prev->end : 0,
-		       next ? next->start : USER_VA_END);
-	zap_end(&z);
+	pt_gather_init(&g, &child->pt, false);
+	for (; v; v = mm_next_vma(v)) {
+		struct vma *prev = vma_last_before(child, v->start);
+		struct vma *next = mm_first_vma_from(child, v->start), *last = v, *n;
+
+		if (!(v->vm_flags & VM_DONTFORK))
+			continue;
+		while ((n = mm_next_vma(last)) && (n->vm_flags & VM_DONTFORK))
+			last = n;
+		pt_free_tables(&g, v->start, last->end, prev ? prev->end : 0,
+			       next ? next->start : USER_VA_END);
+		pt_gather_flush(&g);
+		v = last;
+	}
 }
 
-static int give_up(struct fork *k)
+/* What the child has got with the tables and is not to have. */
+static int give_up_all(struct fork *k)
 {
-	struct vma *v, *first = mm_first_vma_from(k->parent, 0);
+	struct vma *first = mm_first_vma_from(k->parent, 0);
+	bool tables = false;
+	int err = 0;
 
-	for (v = first; v; v = mm_next_vma(v))
-		if ((v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK)) && give_up_leaves(k, v))
-			return -ENOMEM;
-	for (v = first; v; v = mm_next_vma(v))
-		if (v->vm_flags & VM_DONTFORK)
-			give_up_tables(k, v);
-	return 0;
+	for (struct vma *v = first; v && !err; v = mm_next_vma(v))
+		if (v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK)) {
+			err = give_up(k->child, v);
+			tables |= !!(v->vm_flags & VM_DONTFORK);
+		}
+	if (!err && tables)
+		free_tables(k->child, first);
+	return err;
 }
 
 static int share_tables(struct fork *k)
@@ -283,7 +295,7 @@ static int share_tables(struct fork *k)
 	for (int i = 0; i < NR_RSS; i++)
 		rss_add(&k->child->rss[i], k->c.n[i] - passed[i]);
 	k->c.wrprotected = true;
-	return give_up(k);
+	return give_up_all(k);
 }
 
 static void copy_fields(struct mm *c, const struct mm *p)

@@ -153,10 +153,13 @@ static inline int __must_check mm_own(struct mm *mm, u64 start, u64 end, enum ow
  */
 int mm_lock_own(struct mm *mm, u64 start, u64 end, enum own_cause why) __must_check;
 /*
- * child gets all that parent maps, by reference, but for what it has tables of its own for. Lock of
- * parent held for writing; pages of parent that were not handed on are subtracted from passed.
+ * child gets all that parent maps, by reference, but for what it has tables of its own for; those
+ * that were hot at every fork it gets as copies. Lock of parent held for writing; passed: pages of
+ * parent that were not handed on.
  */
 void mm_share(struct mm *child, struct mm *parent, i64 passed[NR_RSS]);
+/* A write at addr has made its table mm's own. Lock held for writing. */
+void mm_note_write(struct mm *mm, u64 addr);
 /* All that mm maps goes; nobody can reach it any more, no TLB has it. */
 void mm_put_tables(struct mm *mm);
 
@@ -300,6 +303,15 @@ static __always_inline struct folio *plain_folio(pte_t e, u32 unit, u32 pages)
 		return likely(page_is_small_anon(page)) ? (struct folio *)page : NULL;
 	page = &page_folio(page)->page;
 	return likely(page_test(page, PG_ANON)) ? (struct folio *)page : NULL;
+}
+/* The folio of one page of a file that a leaf maps, or NULL. The leaf is not none. */
+static __always_inline struct folio *small_file_folio(pte_t e)
+{
+	struct page *page = pfn_to_page(pte_pfn(e));
+
+	if (unlikely(pte_special(e) || pte_cont(e)) || !page_is_small_file(page))
+		return NULL;
+	return (struct folio *)page;
 }
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);

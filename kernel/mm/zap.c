@@ -10,24 +10,22 @@ void zap_begin(struct zap *z, struct mm *mm, bool full)
 {
 	z->mm = mm;
 	z->keep_private = z->beside_faults = z->own_only = z->cut = false;
-	memset(z->n, 0, sizeof(z->n));
+	z->n[RSS_ANON] = z->n[RSS_FILE] = z->n[RSS_SHMEM] = 0;
 	pt_gather_init(&z->g, &mm->pt, full);
 }
 
 void zap_end(struct zap *z)
 {
-	struct mm *mm = z->mm;
-	u64 rss;
-
 	if (z->n[RSS_ANON] | z->n[RSS_FILE] | z->n[RSS_SHMEM]) {
-		rss = mm_rss(mm);
-		if (rss > mm->peak_rss)
-			mm->peak_rss = rss;
-	}
-	for (int i = 0; i < NR_RSS; i++) {
-		if (z->n[i])
-			rss_add(&mm->rss[i], -z->n[i]);
-		z->n[i] = 0;
+		u64 rss = mm_rss(z->mm);
+
+		if (rss > z->mm->peak_rss)
+			z->mm->peak_rss = rss;
+		for (int i = 0; i < NR_RSS; i++) {
+			if (z->n[i])
+				rss_add(&z->mm->rss[i], -z->n[i]);
+			z->n[i] = 0;
+		}
 	}
 	pt_gather_flush(&z->g);
 }
@@ -254,30 +252,34 @@ static u32 zap_easy(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
 	return n;
 }
 
+/* The entry at i, which is not none, and what follows like it. Entries done. */
+static __always_inline u32 drop_entry(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i)
+{
+	pte_t e = pte_load(&w->pte[i]);
+	struct page *p = pfn_to_page(pte_pfn(e));
+	u32 n = zap_easy(z, w, i, e);
+
+	if (n)
+		return n;
+	if (pte_special(e))
+		return zap_special(z, w, i, e);
+	if (page_test(p, PG_TAIL) || p->order)
+		return zap_run(z, v, w, i);
+	zap_one(z, v, w, i, e);
+	return 1;
+}
+
 static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 {
 	const i32 all = w->node->mapcount.v;
 	u32 i;
 
 	z->cleared = 0;
+	if (!all)
+		return;
 	for (i = pt_skip_none(w->pte, 0, w->n); i < w->n && z->cleared < all;
-	     i = pt_skip_none(w->pte, i, w->n)) {
-		pte_t e = pte_load(&w->pte[i]);
-		struct page *p = pfn_to_page(pte_pfn(e));
-		u32 n;
-
-		if ((n = zap_easy(z, w, i, e))) {
-			;
-		} else if (pte_special(e)) {
-			n = zap_special(z, w, i, e);
-		} else if (page_test(p, PG_TAIL) || p->order) {
-			n = zap_run(z, v, w, i);
-		} else {
-			zap_one(z, v, w, i, e);
-			n = 1;
-		}
-		i += n;
-	}
+	     i = pt_skip_none(w->pte, i, w->n))
+		i += drop_entry(z, v, w, i);
 	pt_count(w->node, -z->cleared);
 }
 
@@ -326,13 +328,51 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 	}
 }
 
+/*
+ * Leaves of single pages of files, of a table that nobody can reach any more. A private mapping's
+ * leaf of a file is never dirty. The entries stay. Entries done, perhaps 0.
+ */
+static __noinline u32 drop_files(pte_t *p, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		pte_t e = pte_load(&p[i]);
+		struct folio *f = pte_is_none(e) ? NULL : small_file_folio(e);
+		u64 both = 1ull << 32 | 1, left;
+
+		if (!f)
+			break;
+		if (pte_dirty(e))
+			page_set(&f->page, PG_DIRTY);
+		if (pte_young(e) && !page_test(&f->page, PG_REFERENCED))
+			page_set(&f->page, PG_REFERENCED);
+		left = __atomic_sub_fetch((u64 *)&f->page.refcount, both, __ATOMIC_ACQ_REL);
+		if (unlikely(!(left >> 32)))
+			mem_stat_add(STAT_MAPPED, -1);
+		if (unlikely(!(u32)left))
+			folio_free(f);
+	}
+	return i;
+}
+
 void zap_table(struct zap *z, pte_t *p, u32 n, int level)
 {
-	/* A private mapping's leaf of a file is never dirty. */
 	static const struct vma any = { .vm_flags = VM_SHARED };
 	struct pt_walk w = { .end = ~0ull, .pte = p, .n = n, .level = level, .node = pt_node(p) };
+	const i32 all = w.node->mapcount.v;
+	i32 done = 0;
 
-	zap_stretch(z, &any, &w);
+	for (u32 i = pt_skip_none(p, 0, n), run; i < n && done < all;
+	     i = pt_skip_none(p, i + run, n)) {
+		run = level == 3 ? drop_files(&p[i], n - i) : 0;
+		if (run)
+			clear_full_ptes(&p[i], run);
+		else
+			run = drop_entry(z, &any, &w, i);
+		done += (i32)run;
+	}
+	pt_count(w.node, -done);
 }
 
 void folios_unmapped(struct folio **f, const u32 *pages, u32 n)

@@ -129,6 +129,7 @@ static void set_singles(pte_t *p, pte_t first, u32 n, int level)
 		pte_store_run(p, first, n);
 		return;
 	}
+	pt_uses(pt_node(p), (u32)((u64)p / sizeof(*p) % PT_ENTRIES));
 	for (u32 i = 0; i < n; i++)
 		pte_store(&p[i], pte_advance(first, (u64)i * pt_pages(level)));
 	mem_stat_add(STAT_BLOCK_MADE, n);

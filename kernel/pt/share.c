@@ -26,31 +26,64 @@ static bool next_used(const pte_t *table, u32 *i, i32 *left)
 	return *i < PT_ENTRIES;		/* entries may come and go beside who only looks */
 }
 
+/* The first entry from i on that is not a leaf. */
+static u32 leaves_from(const pte_t *table, u32 i, int level)
+{
+	while (i < PT_ENTRIES && pte_kind(pte_load((pte_t *)&table[i]), level) == PTE_LEAF)
+		i++;
+	return i;
+}
+
+static inline struct page *node_of(pte_t entry) { return phys_to_page(pte_table(entry)); }
+
+/* n blocks. Those in a marked table were the caller's to copy. Returns how many are set now. */
+static i32 share_blocks(pte_t *to, pte_t *from, u32 n, int level, const struct pt_leaf_ops *ops,
+			void *arg)
+{
+	i32 set;
+
+	if (pt_node(from)->pinned_below) {
+		ops->passed(from, n, level, arg);
+		return 0;
+	}
+	spin_lock(&pt_node(from)->lock);
+	spin_lock(&pt_node(to)->lock);
+	set = ops->copy(from, to, n, level, arg);
+	spin_unlock(&pt_node(to)->lock);
+	spin_unlock(&pt_node(from)->lock);
+	return set;
+}
+
 static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_ops *ops, void *arg)
 {
 	struct page *node = pt_node(to);
-	i32 left = pt_node(from)->mapcount.v;
+	i32 left = pt_node(from)->mapcount.v, n = 0;
 
-	for (u32 i = 0; next_used(from, &i, &left); i++) {
+	for (u32 i = pt_node(from)->low, run; next_used(from, &i, &left); i += run) {
 		pte_t e = pte_load(&from[i]), mine = pte_load(&to[i]);
 
+		run = 1;
 		if (pte_kind(e, level) != PTE_TABLE) {
-			ops->passed(&from[i], 1, level, arg);
+			run = leaves_from(from, i, level) - i;
+			left -= (i32)run - 1;	/* next_used has counted one */
+			n += share_blocks(&to[i], &from[i], run, level, ops, arg);
 		} else if (!pte_is_none(mine)) {
 			if (level < 2)
 				share_below(pt_table_of(mine), pt_table_of(e), level + 1, ops, arg);
 			else
 				ops->passed(pt_table_of(e), PT_ENTRIES, 3, arg);
 		} else {
-			ref_get(&pt_node(pt_table_of(e))->refcount);
+			ref_get(&node_of(e)->refcount);
 			e = pte_table_set_ro(e, true);
-			pte_store(&from[i], e);
-			spin_lock(&node->lock);
-			pte_store(&to[i], e);
-			pt_count(node, 1);
-			spin_unlock(&node->lock);
+			pte_set(&from[i], e);
+			pte_set(&to[i], e);
+			pt_uses(node, i);
+			n++;
 		}
 	}
+	spin_lock(&node->lock);		/* its blocks may be somebody's business already */
+	pt_count(node, n);
+	spin_unlock(&node->lock);
 }
 
 void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_leaf_ops *ops,
@@ -63,26 +96,29 @@ void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_lea
 }
 
 /* --- a table goes ---------------------------------------------------------------------------- */
-/* One reference to the table of level; with the last one all that it refers to. */
-static void put_table(pte_t *table, int level, const struct pt_leaf_ops *ops, void *arg)
+/* The last reference to the table of level has gone: so do those that it has. */
+static void free_table(pte_t *table, int level, const struct pt_leaf_ops *ops, void *arg)
 {
 	struct page *node = pt_node(table);
-	i32 left;
+	i32 left = node->mapcount.v;
 
-	if (!ref_put(&node->refcount))
-		return;
-	left = node->mapcount.v;
 	if (level == 3 && left)
 		ops->drop(table, PT_ENTRIES, 3, arg);
-	for (u32 i = 0; level < 3 && next_used(table, &i, &left); i++) {
+	for (u32 i = node->low; level < 3 && next_used(table, &i, &left); i++) {
 		pte_t e = pte_load(&table[i]);
 
-		if (pte_kind(e, level) == PTE_TABLE)
-			put_table(pt_table_of(e), level + 1, ops, arg);
-		else
+		if (pte_kind(e, level) != PTE_TABLE)
 			ops->drop(&table[i], 1, level, arg);
+		else if (ref_put(&node_of(e)->refcount))
+			free_table(pt_table_of(e), level + 1, ops, arg);
 	}
 	pt_table_release(node);
+}
+
+static void put_table(pte_t *table, int level, const struct pt_leaf_ops *ops, void *arg)
+{
+	if (ref_put(&pt_node(table)->refcount))
+		free_table(table, level, ops, arg);
 }
 
 void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
@@ -93,24 +129,40 @@ void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
 }
 
 /* --- a path becomes ours --------------------------------------------------------------------- */
+/*
+ * The tables that follow from i on: one more reference each, read-only here and there. In a loop of
+ * its own, since there may be 512. Returns the first entry that is none of that.
+ */
+static __noinline u32 refer(pte_t *from, pte_t *to, u32 i, int level)
+{
+	for (; i < PT_ENTRIES; i++) {
+		pte_t e = pte_load(&from[i]);
+
+		if (pte_kind(e, level) != PTE_TABLE)
+			break;
+		__atomic_fetch_add(&node_of(e)->refcount.v, 1, __ATOMIC_RELAXED);
+		e = pte_table_set_ro(e, true);
+		pte_set(&from[i], e);
+		pte_set(&to[i], e);
+	}
+	return i;
+}
+
 /* Step 2 for a table of tables: the children of both are read-only and have an owner more. */
 static i32 copy_entries(pte_t *from, pte_t *to, int level, const struct pt_leaf_ops *ops, void *arg)
 {
-	i32 left = pt_node(from)->mapcount.v, set = left;
+	i32 left = pt_node(from)->mapcount.v, all = left;
 
-	for (u32 i = 0; next_used(from, &i, &left); i++) {
-		pte_t e = pte_load(&from[i]);
-
-		if (pte_kind(e, level) == PTE_LEAF) {
-			ops->copy(&from[i], &to[i], 1, level, arg);
-			continue;
+	pt_node(to)->low = pt_node(from)->low;
+	for (u32 i = pt_node(from)->low, next; next_used(from, &i, &left); i = next) {
+		next = refer(from, to, i, level);
+		if (next == i) {
+			next = leaves_from(from, i, level);
+			ops->copy(&from[i], &to[i], next - i, level, arg);
 		}
-		ref_get(&pt_node(pt_table_of(e))->refcount);
-		e = pte_table_set_ro(e, true);
-		pte_store(&from[i], e);
-		pte_store(&to[i], e);
+		left -= (i32)(next - i) - 1;	/* next_used has counted one */
 	}
-	return set;
+	return all;
 }
 
 /* --- what was taken away while it was shared --------------------------------------------------- */
@@ -136,7 +188,7 @@ static void gone_below(const pte_t *table, int level, bool shared, i64 sum[NR_RS
 
 	for (int i = 0; i < NR_RSS; i++)
 		sum[i] += (i64)READ_ONCE(node->gone[i]) * pt_pages(level);
-	for (u32 i = 0; level < 3 && next_used(table, &i, &left); i++) {
+	for (u32 i = node->low; level < 3 && next_used(table, &i, &left); i++) {
 		pte_t e = pte_load((pte_t *)&table[i]);
 
 		if (pte_kind(e, level) == PTE_TABLE && (level < 2 || shared || pte_table_ro(e)))
@@ -284,7 +336,7 @@ static void tables_below(const pte_t *table, int level, bool shared, u64 n[2])
 	i32 left = pt_node((pte_t *)table)->mapcount.v;
 
 	n[shared]++;
-	for (u32 i = 0; level < 3 && next_used(table, &i, &left); i++) {
+	for (u32 i = pt_node((pte_t *)table)->low; level < 3 && next_used(table, &i, &left); i++) {
 		pte_t e = pte_load((pte_t *)&table[i]);
 
 		if (pte_kind(e, level) == PTE_TABLE)

@@ -18,6 +18,7 @@ pte_t *pt_table_new(int level, u64 va)
 	atomic_set(&node->mapcount, 0);
 	spin_init(&node->lock);
 	node->private = 0;
+	node->low = level < 3 ? PT_ENTRIES : 0;
 	node->pinned_below = node->gone_below = 0;
 	for (int i = 0; i < NR_RSS; i++)
 		node->gone[i] = 0;
@@ -106,6 +107,7 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 				     virt_to_phys(child))); /* release: the zeros are seen first */
 		pte_publish();
 		pt_count(node, 1);
+		pt_uses(node, pt_index(va, level));
 		spin_unlock(&node->lock);
 		return child;
 	}
@@ -275,6 +277,10 @@ static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, 
 
 void pt_free_tables(struct pt_gather *g, u64 start, u64 end, u64 floor, u64 ceiling)
 {
+	u64 first = max(align_down(start, PMD_SIZE), align_up(floor, PMD_SIZE));
+
+	if (first >= end || first + PMD_SIZE > ceiling)
+		return;		/* no leaf table lies there as a whole, so no other table does */
 	free_below(g, g->pt->root, 0, start, end, floor, ceiling);
 }
 

@@ -514,6 +514,10 @@ static void set_up(const struct mm_model_config *c)
 	BUG_ON(!procs[0].mm);
 	procs[0].brk = brk_page();
 	procs[0].mm->brk_start = procs[0].mm->brk = va_of(brk_page());
+	if (fake_random(2)) {	/* the tables that fork copies to begin with */
+		procs[0].mm->arg_start = va_of(1);
+		procs[0].mm->data_end = va_of(window / 2);
+	}
 	here = procs;
 	may_fail = c->fail_rate;
 	fake_fail_rate = c->fail_rate;

@@ -439,6 +439,7 @@ static void one_seed(u64 seed)
 	file.b = (struct backing){
 		.ops = &ops, .mapping = &file.m, .may_write = true, .may_exec = true};
 	mm = mm_create();
+	mm->data_end = BASE + PAGE_SIZE;	/* fork copies its table, and shares the others */
 	for (u32 t = 0; t < THREADS; t++)
 		args[t] = (void *)(u64)t;
 	map(BASE, (u64)THREADS * OWN * stride * PAGE_SIZE);

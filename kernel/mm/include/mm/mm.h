@@ -57,6 +57,8 @@ struct vma {
 /* prctl(PR_SET_THP_DISABLE): no large folios; or only where MADV_HUGEPAGE asks. */
 enum thp_disable { THP_ENABLED, THP_DISABLE_ALL, THP_DISABLE_UNADVISED };
 
+#define COW_HOT 4u
+
 /* prctl(PR_SET_MDWE), the bits of its ABI. */
 enum mdwe { MDWE_REFUSE_EXEC_GAIN = 1, MDWE_NO_INHERIT = 2 };
 
@@ -99,6 +101,13 @@ struct mm {
 	bool cow_tables;		/* prctl; inherited */
 	u64 cow_forks;			/* lock; forks that shared our tables */
 	bool huge_zero;			/* holds the 2 MiB of zeros (mm/zero.c), whose lock guards it */
+	/*
+	 * lock; leaf tables that fork copies at once since we write there after every fork, and the
+	 * first that writes made ours after the last fork and the one before (mm/cow.c). Addresses
+	 * >> 21, 0: none.
+	 */
+	u32 hot[COW_HOT], wrote[2], wrote_before[2];
+	u8 next_hot;
 	bool dumpable;			/* may be looked into by its user: prctl(2), PR_SET_DUMPABLE */
 };
 

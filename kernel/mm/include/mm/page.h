@@ -63,6 +63,7 @@ struct page {
 			u8 pinned_below, gone_below;
 			/* leaves by kind that were taken from the shared table; its owners count them */
 			u16 gone[NR_RSS];
+			u16 low; /* not leaf tables: no entry below this one is used */
 		}; /* PG_TABLE: node lock, sticky marks (T4; pt/share.c) */
 	};
 	union {
@@ -130,6 +131,14 @@ static inline bool page_is_small_anon(const struct page *p)
 	u64 word = READ_ONCE(*(const u64 *)p);
 
 	return (word & (order | 1ull << PG_TAIL | 1ull << PG_ANON)) == 1ull << PG_ANON;
+}
+/* A folio of one page that is a file's. */
+static inline bool page_is_small_file(const struct page *p)
+{
+	const u64 order = 0xffull << 32;
+	u64 word = READ_ONCE(*(const u64 *)p);
+
+	return !(word & (order | 1ull << PG_TAIL | 1ull << PG_ANON));
 }
 /* The folio a page belongs to. */
 static inline struct folio *page_folio(struct page *p)

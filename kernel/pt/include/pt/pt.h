@@ -158,6 +158,12 @@ static inline u32 pt_skip_none(const pte_t *table, u32 i, u32 end)
 	return i;
 }
 
+/* Entry i of the table, not a leaf table, is used now. Node locked, or nobody else changes it. */
+static inline void pt_uses(struct page *node, u32 i)
+{
+	if (i < node->low)
+		node->low = (u16)i;
+}
 /* Entries in use of the table whose node is locked. */
 static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
 
@@ -186,8 +192,9 @@ struct pt_leaf_ops {
 	void (*passed)(pte_t *p, u32 n, int level, void *arg);
 };
 /*
- * child gets what parent has, all of it shared, but for what it has tables of its own for: what is
- * pinned, which the caller has copied. mm->lock of parent held for writing, its path_lock held; the
+ * child gets what parent has, all of it shared, but for the leaf tables that it has of its own: the
+ * caller has copied what the child is to have of those, and of blocks in marked tables. Other blocks
+ * beside such tables are copied. mm->lock of parent held for writing, its path_lock held; the
  * child does not run. The caller invalidates the parent's ASID before it does.
  */
 void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_leaf_ops *ops,
