@@ -79,9 +79,9 @@ FIGURES = (
     ("bpf", "bpf.close", "close", 1, "ns", 1500),
     ("bpf", "bpf.run_empty", "run of an empty filter", 1, "ns", 50),
     ("bpf", "bpf.run_33_tail_calls", "33 tail calls", 1, "ns", 500),
-    ("bpf", "bpf.loop_array", "loop with array lookup", 1, "ns", 10),
-    ("bpf", "bpf.loop_hash", "loop with hash lookup", 1, "ns", 80),
-    ("bpf", "bpf.loop_call", "loop with a call", 1, "ns", 12),
+    ("bpf", "bpf.loop_array", "loop body: array lookup", 1, "ns", 10),
+    ("bpf", "bpf.loop_hash", "loop body: hash lookup", 1, "ns", 80),
+    ("bpf", "bpf.loop_call", "loop body: call", 1, "ns", 12),
     ("bpf", "bpf.image20", "code of 20 instructions", 1, "B", 192),
     ("bpf", "bpf.mem20_all", "all memory of such a program", 1, "B", 1692),
 )	# a negative promise: at least

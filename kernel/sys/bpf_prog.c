@@ -96,7 +96,8 @@ static void *slot_prog(struct bpf_map *outer, u32 fd)
 	return ERR_PTR(-EINVAL);
 }
 static u32 slot_prog_id(void *p) { return ((struct bpf_prog *)p)->id; }
-static const struct bpf_map_refs prog_refs = { slot_prog, pin_put, slot_prog_id };
+static u64 slot_prog_code(void *p) { return ((struct bpf_prog *)p)->entry; }
+static const struct bpf_map_refs prog_refs = { slot_prog, pin_put, slot_prog_id, slot_prog_code };
 
 static void *slot_map(struct bpf_map *outer, u32 fd)
 {
@@ -109,7 +110,7 @@ static void *slot_map(struct bpf_map *outer, u32 fd)
 }
 static void slot_map_put(void *m) { bpf_map_put(m); }
 static u32 slot_map_id(void *m) { return ((struct bpf_map *)m)->id; }
-static const struct bpf_map_refs map_refs = { slot_map, slot_map_put, slot_map_id };
+static const struct bpf_map_refs map_refs = { slot_map, slot_map_put, slot_map_id, NULL };
 
 /* --- loading ---------------------------------------------------------------------------------- */
 

@@ -70,11 +70,13 @@ static u8 target(struct gen *g)	/* a register for a number */
 
 static i32 constant(struct gen *g)
 {
-	static const i32 ends[] = { 0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 39, 40, 41, 47, 48, 49, 56, 63, 64,
-				    255, 256, 4095, 65535, -1, -2, -8, -16, -32, INT32_MIN, INT32_MAX };
+	static const i32 ends[] = {0,	1,    2,     3,	 7,  8,	 15,  16,  31,	      32,
+				   39,	40,   41,    47, 48, 49, 56,  63,  64,	      255,
+				   256, 4095, 65535, -1, -2, -8, -16, -32, INT32_MIN, INT32_MAX};
 	u8 b = take(g);
 
-	return b < 200 ? ends[b % (sizeof(ends) / sizeof(*ends))] : (i32)(take(g) | take(g) << 8) - 0x8000;
+	return b < 200 ? ends[b % (sizeof(ends) / sizeof(*ends))]
+		       : (i32)(take(g) | take(g) << 8) - 0x8000;
 }
 
 static void alu(struct gen *g)
@@ -128,7 +130,11 @@ static void branch(struct gen *g)
 		put(g, class | op, number(g), 0, 0, constant(g));
 }
 
-static u8 size_code(u8 b) { static const u8 s[] = { BPF_B, BPF_H, BPF_W, BPF_DW }; return s[b % 4]; }
+static u8 size_code(u8 b)
+{
+	static const u8 s[] = {BPF_B, BPF_H, BPF_W, BPF_DW};
+	return s[b % 4];
+}
 
 /* A load, store or atomic by register base. */
 static void access(struct gen *g, u8 base, i32 off)
@@ -145,7 +151,8 @@ static void access(struct gen *g, u8 base, i32 off)
 		put(g, BPF_LDX | BPF_MEM | size, target(g), base, off, 0);
 		break;
 	case 3:
-		put(g, BPF_LDX | BPF_MEMSX | (size == BPF_DW ? BPF_W : size), target(g), base, off, 0);
+		put(g, BPF_LDX | BPF_MEMSX | (size == BPF_DW ? BPF_W : size), target(g), base, off,
+		    0);
 		break;
 	case 4:
 	case 5:
@@ -160,7 +167,9 @@ static void access(struct gen *g, u8 base, i32 off)
 		if (op == BPF_LOAD_ACQ)
 			put(g, BPF_STX | BPF_ATOMIC | size, target(g), base, off, op);
 		else
-			put(g, BPF_STX | BPF_ATOMIC | (op == BPF_STORE_REL || size == BPF_DW ? size : BPF_W),
+			put(g,
+			    BPF_STX | BPF_ATOMIC |
+				    (op == BPF_STORE_REL || size == BPF_DW ? size : BPF_W),
 			    base, r, off, op);
 	}
 }

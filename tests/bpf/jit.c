@@ -341,13 +341,15 @@ static bool compare(void)
 		dump("the interpreter fails", err, 0, m.pc);
 		return false;
 	}
-	for (int v = 0; v < 4; v++) {
+	for (int v = 0; v < 6; v++) {
 		struct bpf_jit_opts opts = { .lse = v & 1, .blind = v & 2, .bti = below(2),
 			.near = below(2), .blind_seed = rnd() | 1, .address = helper_address };
 		struct native n;
 		u64 got;
 
+		native_simplify = v >= 4;
 		err = native_make(&n, prog, len, &opts);
+		native_simplify = false;
 		if (err) {
 			dump("refused", v, (u64)-err, 0);
 			return false;
@@ -385,7 +387,13 @@ static struct {
 	u32 size, pad;
 	struct next *slot[4];
 } tail_map = { .size = 4 };
-static const struct bpf_jit_tail tail = { 0, 8, 0 };
+static const struct bpf_jit_tail tail = { .max_entries = 0, .slots = 8 };
+/* The same with addresses in place of pointers, and the size before what is pointed to. */
+static struct {
+	u32 size, pad;
+	u64 entry[4];
+} direct_map = { .size = 4 };
+static const struct bpf_jit_tail direct = { .max_entries = -8, .direct = true };
 
 /* counter[k]++, k in r7 on the way, without a register that a caller holds. */
 static void count_at(u32 k)
@@ -394,9 +402,9 @@ static void count_at(u32 k)
 	put(MOV_K, 4, 0, 0, 1);
 	put(BPF_STX | BPF_ATOMIC | BPF_DW, 5, 4, 0, BPF_ADD);
 }
-static void tail_to(u32 slot)
+static void tail_to(u32 slot, bool by_address)
 {
-	put_wide(2, (u64)&tail_map);
+	put_wide(2, by_address ? (u64)direct_map.entry : (u64)&tail_map);
 	put(MOV_K, 3, 0, 0, (i32)slot);
 	put(CALL, 0, 0, 0, BPF_TAIL_CALL);
 }
@@ -408,9 +416,11 @@ static bool tail_calls(void)
 {
 	bool ok = true;
 
-	for (int shape = 0; shape < 8; shape++) {
-		struct bpf_jit_opts opts = { .lse = shape & 4, .bti = shape & 4, .tail = &tail,
-					     .address = helper_address };
+	for (int shape = 0; shape < 16; shape++) {
+		struct bpf_jit_opts opts = {.lse = shape & 4,
+					    .bti = shape & 4,
+					    .tail = shape & 8 ? &direct : &tail,
+					    .address = helper_address};
 		struct native n;
 		struct next self;
 		u64 r0;
@@ -426,16 +436,18 @@ static bool tail_calls(void)
 		if (shape & 2)
 			put(BPF_STX | BPF_MEM | BPF_DW, 10, 1, -400, 0);
 		count_at(0);
-		tail_to(0);
+		tail_to(0, shape & 8);
 		put(MOV_X, 0, 8, 0, 0);
 		put(EXIT, 0, 0, 0, 0);
 		if (native_make(&n, prog, len, &opts))
 			return false;
 		self.entry = (u64)n.image + n.jit.tail_entry;
 		tail_map.slot[0] = &self;
+		direct_map.entry[0] = self.entry;
 		r0 = native_run(&n, 0x1234, 0);
 		ok &= counted(0) == BPF_TAIL_CALLS + 1 && r0 == 0x1234;
 		tail_map.slot[0] = NULL;
+		direct_map.entry[0] = 0;
 		r0 = native_run(&n, 0x1234, 0);
 		ok &= counted(0) == BPF_TAIL_CALLS + 2 && r0 == 0x1234;
 		native_free(&n);
@@ -461,11 +473,11 @@ static bool tail_targets(void)
 		return false;
 	memset(arena, 0, 64);
 	len = 0;
-	tail_to(4);
+	tail_to(4, false);
 	count_at(0);
-	tail_to(1);
+	tail_to(1, false);
 	count_at(1);
-	tail_to(2);
+	tail_to(2, false);
 	count_at(2);
 	put(EXIT, 0, 0, 0, 0);
 	if (native_make(&a, prog, len, &opts))
@@ -499,7 +511,7 @@ static bool tail_from_function(void)
 	put(MOV_X, 0, 6, 0, 0);
 	put(EXIT, 0, 0, 0, 0);
 	count_at(1);
-	tail_to(0);
+	tail_to(0, false);
 	put(MOV_K, 0, 0, 0, 7);
 	put(EXIT, 0, 0, 0, 0);
 	if (native_make(&n, prog, len, &opts))
@@ -511,6 +523,64 @@ static bool tail_from_function(void)
 	native_free(&n);
 	/* Every entry of main calls f twice; 33 of f's calls went on to main. */
 	return r0 == 77 && counted(0) == BPF_TAIL_CALLS + 1 && counted(1) == 2 * counted(0);
+}
+
+/* What bpf(2) makes of a lookup in an array, with both comparisons behind it, found or not. */
+static u64 lookup(u32 index, bool equal, bool simplified)
+{
+	static u64 values[8] = { 10, 11, 12, 13, 14, 15, 16, 17 };
+	struct bpf_jit_opts opts = { .lse = true };
+	struct native n;
+	u64 r0;
+
+	len = 0;
+	put(BPF_STX | BPF_MEM | BPF_W, 10, 1, -4, 0);
+	put(MOV_X, 2, 10, 0, 0);
+	put(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4);
+	put(BPF_LDX | BPF_MEM | BPF_W, 0, 2, 0, 0);
+	put(BPF_JMP | BPF_JGE | BPF_K, 0, 0, 5, 8);
+	put(BPF_ALU64 | BPF_MUL | BPF_K, 0, 0, 0, 8);
+	put_wide(1, (u64)values);
+	put(BPF_ALU64 | BPF_ADD | BPF_X, 0, 1, 0, 0);
+	put(BPF_JMP | BPF_JA, 0, 0, 1, 0);
+	put(MOV_K, 0, 0, 0, 0);
+	if (equal) {
+		put(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0);
+		put(BPF_LDX | BPF_MEM | BPF_DW, 0, 0, 0, 0);
+		put(EXIT, 0, 0, 0, 0);
+	} else {
+		put(BPF_JMP | BPF_JNE | BPF_K, 0, 0, 2, 0);
+		put(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 99);
+		put(EXIT, 0, 0, 0, 0);
+		put(BPF_LDX | BPF_MEM | BPF_DW, 0, 0, 0, 0);
+		put(EXIT, 0, 0, 0, 0);
+	}
+	if (equal) {
+		put(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 99);
+		put(EXIT, 0, 0, 0, 0);
+	}
+	native_simplify = simplified;
+	if (native_make(&n, prog, len, &opts))
+		return ~0ull;
+	/* it has to become shorter */
+	if (simplified && n.jit.n > len - 3)
+		return ~1ull;
+	native_simplify = false;
+	r0 = native_run(&n, index, 0);
+	native_free(&n);
+	return r0;
+}
+
+static bool lookups(void)
+{
+	static const u32 indexes[] = { 0, 1, 7, 8, 9, 0x80000000, 0xffffffff };
+	bool ok = true;
+
+	for (u32 i = 0; i < 7; i++)
+		for (u32 v = 0; v < 4; v++)
+			ok &= lookup(indexes[i], v & 1, v & 2) ==
+			      (indexes[i] < 8 ? 10 + indexes[i] : 99);
+	return ok;
 }
 
 /* Probe reads of bad addresses give 0, and the rest goes on. */
@@ -621,6 +691,7 @@ int main(int argc, char **argv)
 	result("jit.tail_calls", tail_calls());
 	result("jit.tail_targets", tail_targets());
 	result("jit.tail_from_function", tail_from_function());
+	result("jit.lookups", lookups());
 	result("jit.probe_reads", probe_reads());
 	result("jit.callbacks", callbacks());
 	result("jit.blinding", blinding());

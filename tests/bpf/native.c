@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <bpf/simplify.h>
 #include "native.h"
 
 #define GUARD	0x5a17c0deu	/* behind the image: the JIT must not write there */
@@ -73,6 +74,28 @@ static int build(struct native *n, struct bpf_jit_opts *opts)
 	return err;
 }
 
+bool native_simplify;
+
+static void simplify(struct native *n)
+{
+	u32 count = n->jit.n;
+	struct bpf_insn *copy = malloc((count + 1) * sizeof(*copy));
+	struct bpf_simplify_work *work = calloc(count + 1, sizeof(*work));
+	u8 *mark = n->scratch[0], *again = malloc(count + 1);
+	u32 at;
+
+	memcpy(copy, n->jit.insns, count * sizeof(*copy));
+	n->scratch[2] = copy;
+	n->jit.insns = copy;
+	n->jit.n = bpf_simplify(copy, count, mark, work);
+	if (n->jit.n > count || bpf_isa_check(copy, n->jit.n, true, again, &at)) {
+		fprintf(stderr, "simplified to something else\n");
+		exit(3);
+	}
+	free(work);
+	free(again);
+}
+
 int native_make(struct native *n, const struct bpf_insn *insns, u32 count,
 		struct bpf_jit_opts *opts)
 {
@@ -86,6 +109,8 @@ int native_make(struct native *n, const struct bpf_insn *insns, u32 count,
 	n->jit = (struct bpf_jit){ .insns = insns, .n = count, .mark = n->scratch[0], .opts = opts,
 				   .place = n->scratch[1] };
 	err = bpf_isa_check(insns, count, true, n->scratch[0], &at);
+	if (!err && native_simplify)
+		simplify(n);
 	if (!err)
 		err = build(n, opts);
 	if (err)
@@ -100,6 +125,7 @@ void native_free(struct native *n)
 	free(n->fixups);
 	free(n->scratch[0]);
 	free(n->scratch[1]);
+	free(n->scratch[2]);
 	memset(n, 0, sizeof(*n));
 }
 

@@ -10,8 +10,10 @@ struct native {
 	size_t mapped;
 	struct bpf_jit jit;
 	struct bpf_jit_fixup *fixups;
-	void *scratch[2];
+	void *scratch[3];
 };
+/* native_make makes programs shorter before it compiles them. */
+extern bool native_simplify;
 
 /* Compiles a program that has the right form; opts->base is set here. 0 or negative errno. Also
  * checks what the JIT promises of its two passes. */

@@ -71,8 +71,8 @@ static const char *explain(const struct machine *o)
 
 static void wrong(const char *what, u64 a, u64 b)
 {
-	fprintf(stderr, "%s\n%s (0x%llx 0x%llx), at %u (of the program: %u), depth %u\n", explain(now), what,
-		(unsigned long long)a, (unsigned long long)b, now->m.pc,
+	fprintf(stderr, "%s\n%s (0x%llx 0x%llx), at %u (of the program: %u), depth %u\n",
+		explain(now), what, (unsigned long long)a, (unsigned long long)b, now->m.pc,
 		now->out.origin ? now->out.origin[now->m.pc] : 0, now->depth);
 	for (u32 pc = 0; pc < now->out.n; pc++)
 		fprintf(stderr, "%u<%u: %02x %d %d %d %d\n", pc, now->out.origin[pc],
@@ -83,8 +83,9 @@ static void wrong(const char *what, u64 a, u64 b)
 
 static u64 rnd(struct machine *o)
 {
-	static const u64 ends[] = { 0, 1, 2, 7, 8, 15, 16, 39, 40, 41, 47, 48, 63, 64, 255, ~0ull, 1u << 31,
-				    ~0u, 1ull << 32, 1ull << 63 };
+	static const u64 ends[] = {0,	1,     2,	 7,   8,	  15,	     16,
+				   39,	40,    41,	 47,  48,	  63,	     64,
+				   255, ~0ull, 1u << 31, ~0u, 1ull << 32, 1ull << 63};
 
 	o->state ^= o->state << 13;
 	o->state ^= o->state >> 7;
@@ -105,7 +106,8 @@ static void fill(struct machine *o, void *p, size_t size)
 	}
 }
 
-/* --- what the verifier had ---------------------------------------------------------------------- */
+/* --- what the verifier had ----------------------------------------------------------------------
+ */
 static void observe(void *ctx, const struct verifier *v)
 {
 	struct machine *o = now;
@@ -258,8 +260,8 @@ static bool state_right(const struct machine *o, const struct seen *s, const u64
 			return false;
 	for (u32 a = 0; a < 10; a++)	/* numbers of one identity are equal */
 		for (u32 b = 0; b < a; b++)
-			if (s->live & s->want & 1u << a && s->live & s->want & 1u << b && s->r[a].id &&
-			    s->r[a].type == V_SCALAR && s->r[b].type == V_SCALAR &&
+			if (s->live & s->want & 1u << a && s->live & s->want & 1u << b &&
+			    s->r[a].id && s->r[a].type == V_SCALAR && s->r[b].type == V_SCALAR &&
 			    s->r[a].id == s->r[b].id && r[a] != r[b])
 				return false;
 	return slots_right(o, s, r[BPF_FP]);
@@ -285,7 +287,8 @@ static void trace(void *ctx, u32 pc, u32 depth, const u64 *r)
 	o->result.compared++;
 }
 
-/* --- helpers ------------------------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------------------------------
+ */
 static void add_region(struct machine *o, void *p, u64 size, bool writable)
 {
 	if (o->m.n_regions >= REGIONS)
@@ -313,8 +316,8 @@ static void must_access(struct machine *o, u64 addr, u64 size, bool write)
 	for (u32 k = 0; k < o->m.n_regions; k++) {
 		const struct bpf_region *r = &o->regions[k];
 
-		if (addr >= r->addr && addr - r->addr <= r->size && size <= r->size - (addr - r->addr) &&
-		    (!write || r->writable))
+		if (addr >= r->addr && addr - r->addr <= r->size &&
+		    size <= r->size - (addr - r->addr) && (!write || r->writable))
 			return;
 	}
 	if (size)
@@ -395,7 +398,7 @@ static int run_each(struct machine *o, const u64 *arg, u64 *r0)
 	fill(o, key, test_maps[m].key_size);
 	add_region(o, key, test_maps[m].key_size, false);
 	for (*r0 = 0; *r0 < n && !did; ++*r0)
-		did = answer(o, arg[1], (u64[5]){ arg[0], (u64)key, (u64)o->values[m][*r0], arg[2] });
+		did = answer(o, arg[1], (u64[5]){arg[0], (u64)key, (u64)o->values[m][*r0], arg[2]});
 	drop_region(o, (u64)key);
 	free(key);
 	return min(did, 0);
@@ -514,7 +517,8 @@ static int helper(void *ctx, const struct bpf_insn *i, const u64 *arg, u64 *r0)
 	}
 }
 
-/* --- a run ---------------------------------------------------------------------------------------- */
+/* --- a run
+ * ---------------------------------------------------------------------------------------- */
 static void make_ctx(struct machine *o)
 {
 	size_t size = o->how % 4 == 0 ? sizeof(struct bpf_skb) : o->how % 4 == 1 ?

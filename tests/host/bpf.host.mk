@@ -6,7 +6,7 @@ $(eval $(call host_test,test_insn,tests/host/test_insn.c $(HOST_INSN)))
 
 # BPF: the tool that runs programs, here (interpreter, under sanitizers) and as an arm64 program that qemu-aarch64
 # runs (JIT); the comparison of the two.
-BPF_CORE := $(addprefix kernel/bpf/,isa/isa.c run/alu.c run/interp.c jit/jit.c jit/frame.c jit/alu.c jit/memory.c jit/flow.c)
+BPF_CORE := $(addprefix kernel/bpf/,isa/isa.c run/alu.c run/interp.c jit/jit.c jit/frame.c jit/alu.c jit/memory.c jit/flow.c jit/simplify.c)
 BPF_INC := -Ikernel/bpf/isa/include -Ikernel/bpf/run/include -Ikernel/bpf/jit/include -Ikernel/insn/include -Itests/bpf
 $(HB)/o/kernel/bpf/%.o $(HB)/o/tests/bpf/%.o $(HB)/o/tests/host/test_bpf.o: HOST_INC += $(BPF_INC)
 $(eval $(call host_test,test_bpf,tests/host/test_bpf.c $(BPF_CORE) $(HOST_INSN)))

@@ -97,7 +97,7 @@ static int interpret(const struct bpf_insn *p, u32 n)
 	return err;
 }
 
-static const struct bpf_jit_tail tail = { 4, 16, 24 };
+static const struct bpf_jit_tail tail = { .max_entries = 4, .slots = 16, .entry = 24 };
 
 static void compile(const struct bpf_insn *p, u32 n, const u8 *mark)
 {

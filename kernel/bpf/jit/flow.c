@@ -141,20 +141,27 @@ static void tail_call(struct pass *p, u32 pc)
 	u32 counter = p->f.leaf ? TAIL_LEAF : TAIL_SAVED;
 	struct test none = { .kind = ON_ZERO }, beyond = { .kind = ON_FLAGS, .cond = A64_HS };
 
-	emit(p, a64_ldst_imm(A64_LDR, 2, T0, 1, tail->max_entries));
+	emit(p, tail->max_entries < 0
+			? a64_ldst_unscaled(A64_LDR, 2, T0, 1, tail->max_entries)
+			: a64_ldst_imm(A64_LDR, 2, T0, 1, (u32)tail->max_entries));
 	emit(p, a64_addsub_reg(A64_SUBS, false, A64_ZR, 2, T0, A64_LSL, 0));
 	branch_if(p, &beyond, pc + 1);
 	emit(p, a64_ldst_imm(A64_LDR, 2, T2, counter, 0));
 	none.reg = T2;
 	branch_if(p, &none, pc + 1);
-	emit(p, a64_addsub_ext(A64_ADD, true, T0, 1, 2, A64_UXTW, 3));
-	emit(p, a64_ldst_imm(A64_LDR, 3, T0, T0, tail->slots));
-	none.reg = T0;
+	if (tail->direct) {
+		emit(p, a64_ldst_reg(A64_LDR, 3, T1, 1, 2, A64_UXTW, true));
+	} else {
+		emit(p, a64_addsub_ext(A64_ADD, true, T0, 1, 2, A64_UXTW, 3));
+		emit(p, a64_ldst_imm(A64_LDR, 3, T0, T0, tail->slots));
+	}
+	none.reg = tail->direct ? T1 : T0;
 	none.x = true;
 	branch_if(p, &none, pc + 1);
 	emit(p, a64_addsub_imm(A64_SUB, false, T2, T2, 1));
 	emit(p, a64_ldst_imm(A64_STR, 2, T2, counter, 0));
-	emit(p, a64_ldst_imm(A64_LDR, 3, T1, T0, tail->entry));
+	if (!tail->direct)
+		emit(p, a64_ldst_imm(A64_LDR, 3, T1, T0, tail->entry));
 	move_reg(p, true, TAIL_LEAF, counter);
 	emit_teardown(p);
 	emit(p, a64_jump_reg(A64_BR, T1));	/* x16: a landing pad for calls takes it */

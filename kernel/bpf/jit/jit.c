@@ -159,6 +159,36 @@ static void jit_insn(struct pass *p, u32 pc)
 	}
 }
 
+/* Instruction pc shifts left what pc + 1 adds, and then nobody needs it: by how much, 0 if not. */
+static u32 scales(const struct pass *p, u32 pc)
+{
+	const struct bpf_insn *i = &p->jit->insns[pc], *add = i + 1;
+	u32 by;
+
+	if (!(p->jit->mark[pc + 1] & BPF_MARK_DEAD_SRC) ||
+	    p->jit->mark[pc + 1] & BPF_MARK_TARGET || p->jit->opts->blind || i->imm <= 0)
+		return 0;
+	if (i->code == (BPF_ALU64 | BPF_LSH | BPF_K) && i->imm < 64)
+		by = (u32)i->imm;
+	else if (i->code == (BPF_ALU64 | BPF_MUL | BPF_K) && !(i->imm & (i->imm - 1)))
+		by = ilog2((u64)i->imm);
+	else
+		return 0;
+	return add->src_reg == i->dst_reg && add->dst_reg != i->dst_reg ? by : 0;
+}
+
+static bool jit_scaled_add(struct pass *p, u32 pc)
+{
+	const struct bpf_insn *add = &p->jit->insns[pc + 1];
+	u32 by = scales(p, pc), rd;
+
+	if (!by)
+		return false;
+	rd = p->f.reg[add->dst_reg];
+	emit(p, a64_addsub_reg(A64_ADD, true, rd, rd, p->f.reg[add->src_reg], A64_LSL, by));
+	return true;
+}
+
 /* A place is the same in both passes, or something has changed between them. */
 static void set_place(struct pass *p, u32 *place)
 {
@@ -182,7 +212,11 @@ static int run(struct pass *p)
 		emit_entry(p);
 		for (u32 pc = start; pc < p->f.end && !p->error; pc++) {
 			set_place(p, &place[pc].code);
-			if (!(jit->mark[pc] & BPF_MARK_SECOND))
+			if (jit->mark[pc] & BPF_MARK_SECOND)
+				continue;
+			if (pc + 1 < p->f.end && jit_scaled_add(p, pc))
+				set_place(p, &place[++pc].code);
+			else
 				jit_insn(p, pc);
 		}
 		emit_epilogue(p);

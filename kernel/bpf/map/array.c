@@ -11,13 +11,15 @@ struct array {
 	u32 step; /* bytes from one value (percpu: from all CPUs' values) to the next */
 	char *values;
 };
-/* Pointers follow one another at a fixed place: generated code goes there (bpf_jit_tail). */
+/* prog_array: behind the slots lie as many addresses of code, for tail calls. */
 struct slots {
 	struct bpf_map map;
-	char room[BPF_PROG_ARRAY_SLOTS - sizeof(struct bpf_map)];
-	void *slot[];
+	void **object;		/* behind code; changed with map.control, read under RCU */
+	u32 max_entries, pad;	/* BPF_PROG_ARRAY_ENTRIES from code */
+	u64 code[];
 };
-_Static_assert(offsetof(struct slots, slot) == BPF_PROG_ARRAY_SLOTS, "where the JIT looks");
+_Static_assert(offsetof(struct slots, max_entries) - offsetof(struct slots, code) ==
+		       (size_t)BPF_PROG_ARRAY_ENTRIES, "where the JIT looks");
 
 static struct array *array_of(struct bpf_map *m) { return container_of(m, struct array, map); }
 static struct slots *slots_of(struct bpf_map *m) { return container_of(m, struct slots, map); }
@@ -200,14 +202,14 @@ static i64 check_slots(const struct bpf_map_attr *a)
 {
 	if (a->key_size != 4 || a->value_size != 4 || !a->max_entries)
 		return -EINVAL;
-	return (i64)(sizeof(struct slots) + (u64)a->max_entries * sizeof(void *));
+	return (i64)(sizeof(struct slots) + (u64)a->max_entries * (sizeof(u64) + sizeof(void *)));
 }
 
 static void *inner_map_lookup(struct bpf_map *m, const void *key)
 {
 	u32 i = *(const u32 *)key;
 
-	return i < m->desc.max_entries ? rcu_dereference(slots_of(m)->slot[i]) : NULL;
+	return i < m->desc.max_entries ? rcu_dereference(slots_of(m)->object[i]) : NULL;
 }
 static void *no_lookup(struct bpf_map *m, const void *key) { return NULL; }
 
@@ -219,7 +221,7 @@ static int slots_copy_out(struct bpf_map *m, const void *key, void *value)
 	if (i >= m->desc.max_entries)
 		return -ENOENT;
 	rcu_read_lock();
-	object = rcu_dereference(slots_of(m)->slot[i]);
+	object = rcu_dereference(slots_of(m)->object[i]);
 	if (object)
 		id = bpf_refs_of(m)->id(object);
 	rcu_read_unlock();
@@ -227,12 +229,21 @@ static int slots_copy_out(struct bpf_map *m, const void *key, void *value)
 	return object ? 0 : -ENOENT;
 }
 
-static void exchange(struct bpf_map *m, u32 i, void *object)
+/* object may be NULL. False: the slot was empty. */
+static bool exchange(struct bpf_map *m, u32 i, void *object)
 {
-	void *old = atomic_xchg(&slots_of(m)->slot[i], object);
+	const struct bpf_map_refs *refs = bpf_refs_of(m);
+	struct slots *s = slots_of(m);
+	void *old;
 
+	mutex_lock(&m->control);
+	old = atomic_xchg(&s->object[i], object);
+	if (refs->code)
+		WRITE_ONCE(s->code[i], object ? refs->code(object) : 0);
+	mutex_unlock(&m->control);
 	if (old)
-		bpf_refs_of(m)->put(old);
+		refs->put(old);
+	return old != NULL;
 }
 
 static int slots_copy_in(struct bpf_map *m, const void *key, const void *value, u64 flags)
@@ -256,14 +267,10 @@ static int slots_copy_in(struct bpf_map *m, const void *key, const void *value, 
 static long slots_remove(struct bpf_map *m, const void *key)
 {
 	u32 i = *(const u32 *)key;
-	void *old;
 
 	if (i >= m->desc.max_entries)
 		return -E2BIG;
-	old = atomic_xchg(&slots_of(m)->slot[i], NULL);
-	if (old)
-		bpf_refs_of(m)->put(old);
-	return old ? 0 : -ENOENT;
+	return exchange(m, i, NULL) ? 0 : -ENOENT;
 }
 
 static long no_update(struct bpf_map *m, const void *key, const void *value, u64 flags)
@@ -299,7 +306,14 @@ static const struct bpf_map_ops prog_array_ops = {
 
 static int slots_init(struct bpf_map *m)
 {
-	m->ops = m->desc.type == BPF_MAP_TYPE_PROG_ARRAY ? &prog_array_ops : &array_of_maps_ops;
+	struct slots *s = slots_of(m);
+	bool progs = m->desc.type == BPF_MAP_TYPE_PROG_ARRAY;
+
+	s->max_entries = m->desc.max_entries;
+	s->object = (void **)(s->code + s->max_entries);
+	m->ops = progs ? &prog_array_ops : &array_of_maps_ops;
+	if (progs)
+		m->desc.object = (u64)s->code;
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <base/string.h>
 #include <bpf/jit.h>
 #include <bpf/prog.h>
+#include <bpf/simplify.h>
 #include <hal/cpu.h>
 #include <hal/exec.h>
 #include <lib/format.h>
@@ -114,11 +115,7 @@ static u64 address_of(void *ctx, const struct bpf_insn *call)
 	return id >= BPF_FUNC_MAP ? bpf_map_function(id) : bpf_helper_address(id);
 }
 
-static const struct bpf_jit_tail tail = {
-	.max_entries = offsetof(struct bpf_map, desc.max_entries),
-	.slots = BPF_PROG_ARRAY_SLOTS,
-	.entry = offsetof(struct bpf_prog, entry),
-};
+static const struct bpf_jit_tail tail = { .max_entries = BPF_PROG_ARRAY_ENTRIES, .direct = true };
 
 static int emit(struct bpf_prog *p, struct bpf_jit *jit, struct bpf_jit_opts *opts, bool unlimited)
 {
@@ -142,6 +139,21 @@ static int emit(struct bpf_prog *p, struct bpf_jit *jit, struct bpf_jit_opts *op
 out:
 	kfree(code);
 	return err;
+}
+
+/* Maps are why there is something to be simplified: other programs are left alone. */
+static int simplify(struct bpf_verified *v, u32 n_maps)
+{
+	struct bpf_simplify_work *work;
+
+	if (!n_maps)
+		return 0;
+	work = kmalloc((v->n + 1) * sizeof(*work));
+	if (!work)
+		return -ENOMEM;
+	v->n = bpf_simplify(v->insns, v->n, v->mark, work);
+	kfree(work);
+	return 0;
 }
 
 static int compile(struct bpf_prog *p, const struct bpf_verified *v,
@@ -229,7 +241,7 @@ static struct bpf_prog *alloc_prog(const struct loading *l, const struct bpf_ver
 	return NULL;
 }
 
-static struct bpf_prog *make_prog(const struct loading *l, const struct bpf_verified *v)
+static struct bpf_prog *make_prog(const struct loading *l, struct bpf_verified *v)
 {
 	struct bpf_prog *p = alloc_prog(l, v);
 	int err;
@@ -237,6 +249,8 @@ static struct bpf_prog *make_prog(const struct loading *l, const struct bpf_veri
 	if (!p)
 		return ERR_PTR(-ENOMEM);
 	err = make_tag(&l->r->in, p->tag);
+	if (!err)
+		err = simplify(v, l->n);
 	if (!err)
 		err = compile(p, v, l->r);
 	if (err) {

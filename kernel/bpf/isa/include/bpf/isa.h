@@ -28,7 +28,9 @@
 /* What is known of each instruction of a checked program. */
 enum { BPF_MARK_SECOND = 1, /* the second half of a 16-byte instruction */
        BPF_MARK_FUNC = 2,   /* the first of a function */
-       BPF_MARK_TARGET = 4  /* a jump leads here */
+       BPF_MARK_TARGET = 4, /* a jump leads here */
+       BPF_MARK_DEAD_SRC = 8 /* by bpf_simplify, of additions: nobody reads the source register
+			      * afterwards */
 };
 
 /* The first half of a 16-byte instruction, which loads 64 bits. */

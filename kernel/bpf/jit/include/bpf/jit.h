@@ -15,9 +15,10 @@
 /* How a tail call finds the next program: byte offsets in the map (an array of pointers, 0 is
  * empty) and in what they point to, whose word `entry` is the address of the image's tail entry. */
 struct bpf_jit_tail {
-	u32 max_entries;	/* u32, a multiple of 4 up to 16380 */
+	i32 max_entries;	/* u32, a multiple of 4 up to 16380, or -256..-4 */
 	u32 slots;		/* pointers from here on, a multiple of 8 up to 32760 */
 	u32 entry;		/* u64, a multiple of 8 up to 32760 */
+	bool direct; /* slots are the addresses of tail entries; slots is 0, entry unused */
 };
 #define BPF_TAIL_CALLS	33	/* at most, from one entry from outside */
 

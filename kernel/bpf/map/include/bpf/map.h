@@ -48,6 +48,7 @@ struct bpf_map_refs {
 	void *(*get)(struct bpf_map *outer, u32 fd);	/* referenced; ERR_PTR */
 	void (*put)(void *object);			/* any context */
 	u32 (*id)(void *object);
+	u64 (*code)(void *object);	/* programs: where a tail call enters */
 };
 extern const struct bpf_map_refs *bpf_map_prog_refs, *bpf_map_map_refs;
 
@@ -100,8 +101,9 @@ u64 bpf_map_function(u32 number);	/* 0: there is none */
 /* As bpf_verify_ops.inlined: what stands for a call with this map. */
 u32 bpf_map_inlined(const struct bpf_map *m, const struct bpf_insn *call, struct bpf_insn *buf,
 		    u32 room);
-/* prog_array: offset of its slots from the map. */
-#define BPF_PROG_ARRAY_SLOTS 320
+/* prog_array: what instructions name is not the map but its slots, addresses where tail calls
+ * enter, 0: empty. The number of slots is this far from there, a u32. */
+#define BPF_PROG_ARRAY_ENTRIES (-8)
 
 /* --- ring buffers, for helpers ---------------------------------------------------------------- */
 void *bpf_ringbuf_reserve(struct bpf_map *m, u64 size);		/* NULL: no room */

@@ -12,7 +12,7 @@
 
 struct bpf_prog {
 	struct text_retired retired;	/* first (text_retire) */
-	u64 entry; /* where tail calls enter: bpf_jit_tail.entry is this word */
+	u64 entry;			/* where tail calls enter */
 	u64 (*run)(void *ctx, u64 r2);
 	ref_t ref;
 	u32 type, attach_type, flags;
