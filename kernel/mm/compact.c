@@ -154,7 +154,7 @@ static void give_back(struct vacate *r)
 		list_del(&f->page.lru);
 		folio_put(f);
 	}
-	drain_free_lists();
+	pcp_drain_local();	/* where what we moved away was freed, but for who changed CPUs */
 	irq = spin_lock_irqsave(&zone.lock);
 	while (!list_empty(&r->aside)) {
 		struct page *p = list_first(&r->aside, struct page, lru);
@@ -276,6 +276,7 @@ int compact_memory(void)
 		drain_free_lists();
 		compact_all(LARGEST);
 		compact_all(SMALLEST);
+		drain_free_lists();
 	}
 	mutex_unlock(&compact_mutex);
 	return 0;
