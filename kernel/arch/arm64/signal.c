@@ -7,7 +7,7 @@
  */
 #include <linux/signal.h>
 #include <asm/sigcontext.h>
-#include <asm/ucontext.h>	/* before base/types.h: it has a member __unused */
+#include <asm/ucontext.h>
 #include <base/errno.h>
 #include <base/string.h>
 #include <hal/signal.h>

@@ -44,7 +44,6 @@ static bool decode_abort(u64 esr, u64 far, bool user_mode, struct user_fault *f)
 		.exec = ec == EC_IABT_LOW || ec == EC_IABT_CUR,
 		.user_mode = user_mode,
 		.esr = (u32)esr,
-		.access_flag = kind == 2,
 		.permission = kind == 3,
 		.alignment = fsc == FSC_ALIGNMENT,
 	};

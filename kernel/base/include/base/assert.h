@@ -13,7 +13,6 @@ __noreturn void panic(const char *fmt, ...) __printf(1, 2);
 		panic("%s:%d: %s", __FILE__, __LINE__, #cond); \
 } while (0)
 #define BUG() panic("%s:%d", __FILE__, __LINE__)
-#define static_assert_size(type, n) _Static_assert(sizeof(type) == (n), #type)
 
 /* Says so once in the log and goes on. */
 void warn_at(const char *file, int line, const char *what);

@@ -32,7 +32,6 @@ typedef i64 off64;		/* a byte position in a file */
 #define __noinline	__attribute__((noinline))
 #define __section(s)	__attribute__((section(s)))
 #define __used		__attribute__((used))
-#define __unused	__attribute__((unused))
 #define __weak_symbol	__attribute__((weak))
 
 #define likely(x)	__builtin_expect(!!(x), 1)

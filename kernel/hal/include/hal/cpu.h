@@ -107,7 +107,7 @@ __noreturn void secondary_main(void);
 void syscall_dispatch(struct regs *r); /* from user mode, interrupts on; number in x8 */
 struct user_fault {
 	u64 addr;
-	bool write, exec, user_mode, permission, access_flag, alignment;
+	bool write, exec, user_mode, permission, alignment;
 	u32 esr;
 };
 /* A translation, permission or access-flag fault on a user address. 0: retry; else negative errno:

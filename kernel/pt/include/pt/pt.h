@@ -34,7 +34,6 @@
 #include <hal/tlb.h>
 #include <mm/page.h>
 
-#define PT_LEVELS 4
 #define PT_ENTRIES 512u
 /* Level: 0 (root) to 3 (leaf table). Address bits below its index; bytes that one entry maps. */
 static inline u32 pt_shift(int level) { return PAGE_SHIFT + 9u * (u32)(3 - level); }

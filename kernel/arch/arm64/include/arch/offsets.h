@@ -11,9 +11,7 @@
 #define REGS_SIZE	304
 
 #define CORE_WORK	0
-#define CORE_PREEMPT	8
 
-#define SWITCH_X19	0
 #define SWITCH_SP	96
 #define FP_FPSR		512
 #endif
