@@ -12,7 +12,7 @@ export TINE_CACHE
 SRC     := $(TINE_CACHE)/src
 
 # --- the layers and what each may use (docs/architecture.md); base is for all ---------------
-LAYERS := base lib insn bpf/isa bpf/run bpf/jit bpf/verify bpf/btf pt mm text bpf/map task bpf/prog fs net drv sys
+LAYERS := base lib insn bpf/isa bpf/run bpf/jit bpf/verify bpf/btf pt mm text bpf/dispatch bpf/map task bpf/prog fs net drv sys
 uses_base := hal
 uses_hal  :=
 uses_lib  :=
@@ -27,11 +27,12 @@ uses_mm   := lib hal pt
 uses_text := lib hal insn mm
 uses_bpf/map := lib hal mm bpf/isa bpf/verify
 uses_task := lib hal pt mm
-uses_bpf/prog := lib hal pt mm text task bpf/isa bpf/verify bpf/jit bpf/map
+uses_bpf/dispatch := lib hal insn text
+uses_bpf/prog := lib hal pt mm text task bpf/isa bpf/verify bpf/jit bpf/dispatch bpf/map
 uses_fs   := lib hal pt mm task
 uses_net  := lib hal pt mm task fs
 uses_drv  := lib hal pt mm task fs
-uses_sys  := lib hal insn pt mm text task fs net drv bpf/isa bpf/verify bpf/btf bpf/map bpf/prog
+uses_sys  := lib hal insn pt mm text task fs net drv bpf/isa bpf/verify bpf/btf bpf/dispatch bpf/map bpf/prog
 uses_arch := hal
 
 includes = $(foreach d,base $(1) $(uses_$(1)),-Ikernel/$(d)/include)

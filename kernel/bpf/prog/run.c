@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Running programs. */
 #include <base/errno.h>
+#include <bpf/dispatch.h>
 #include <bpf/prog.h>
 #include <hal/cpu.h>
 #include <hal/sync.h>
@@ -25,22 +26,33 @@ static int let_others(u64 *away)
 	return sleep_interrupted(SLEEP_INTERRUPTIBLE) ? -EINTR : 0;
 }
 
+/* Of XDP programs, which are called at each packet: the most frequent calls there are. */
+static struct bpf_dispatcher xdp_dispatcher = {
+	.name = "bpf_dispatcher_xdp", .change = MUTEX_INIT(xdp_dispatcher.change)};
+
 int bpf_prog_repeat(const struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns)
 {
-	u64 (*run)(void *, u64) = p->run;
+	/* Without a dispatcher the program itself is called, to which a third argument is nothing. */
+	u64 (*enter)(void *, u64, bpf_dispatch_run) = (void *)p->run;
+	bool dispatched = p->type == BPF_PROG_TYPE_XDP && repeat > 1 &&
+			  !bpf_dispatch_add(&xdp_dispatcher, p->run);
 	u64 start, away = 0, result = 0;
 	int err = 0;
 
+	if (dispatched)
+		enter = xdp_dispatcher.enter;
 	repeat = max(repeat, 1u);
 	preempt_disable();
 	start = clock_ns();
 	for (u32 i = 0; i < repeat && !err; i++) {
-		result = run(ctx, 0);
+		result = enter(ctx, 0, p->run);
 		if (unlikely(READ_ONCE(current_core()->work) & WORK_ON_EXIT))
 			err = let_others(&away);
 	}
 	*ns = (u32)min((clock_ns() - start - away) / repeat, (u64)~0u);
 	preempt_enable();
+	if (dispatched)
+		bpf_dispatch_remove(&xdp_dispatcher, p->run);
 	*r0 = (u32)result;
 	return err;
 }
