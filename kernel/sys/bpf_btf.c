@@ -5,10 +5,12 @@
  */
 #include "bpf.h"
 #include <base/alloc.h>
+#include <base/init.h>
 #include <base/string.h>
 #include <bpf/btf.h>
 #include <fs/anon.h>
 #include <fs/seq.h>
+#include <hal/boot.h>
 #include <linux/fcntl.h>
 
 struct btf {
@@ -17,8 +19,11 @@ struct btf {
 	struct btf_types types;	/* constant */
 	void *index;		/* what types wants */
 	struct rcu_head rcu;
+	/* The kernel's own: not in data, nothing is asked of it here, it stays for ever. */
+	const void *kernel;
 	char data[];
 };
+static const void *blob_of(const struct btf *b) { return b->kernel ? b->kernel : b->data; }
 
 static bool btf_get(void *b) { return ref_get_unless_zero(&((struct btf *)b)->ref); }
 struct bpf_ids bpf_btf_ids = BPF_IDS_INIT(btf_get);
@@ -157,29 +162,60 @@ struct btf *bpf_btf_from_fd(u32 fd)
 	if (IS_ERR(f))
 		return (struct btf *)f;
 	b = f->private;
-	ref_get(&b->ref);
+	if (b->kernel)		/* maps and programs describe themselves by types of their own */
+		b = ERR_PTR(-EACCES);
+	else
+		ref_get(&b->ref);
 	fd_put(f);
 	return b;
+}
+
+/* Name and its length; -ENOSPC: as much of it as there is room for. */
+static int give_name(const struct btf *b, struct bpf_btf_info *i)
+{
+	const char *name = b->kernel ? "vmlinux" : "";
+	u32 len = (u32)strlen(name), room = i->name_len;
+	char end = 0;
+
+	i->name_len = len;
+	if (!i->name)
+		return 0;
+	if (bpf_copy_out(i->name, name, min(len, room - 1)) ||
+	    bpf_copy_out(i->name + min(len, room - 1), &end, 1))
+		return -EFAULT;
+	return room > len ? 0 : -ENOSPC;
 }
 
 int bpf_btf_info(struct file *f, const union bpf_args *x, u64 user_attr)
 {
 	const struct btf *b = f->private;
 	struct bpf_btf_info i;
-	int err = bpf_take_info(x, &i, sizeof(i));
-	u64 empty = 0;
+	int err = bpf_take_info(x, &i, sizeof(i)), full;
 
 	if (err)
 		return err;
-	if (bpf_copy_out(i.btf, b->data, min(i.btf_size, b->size)))
+	if (bpf_copy_out(i.btf, blob_of(b), min(i.btf_size, b->size)))
 		return -EFAULT;
 	if (!i.name != !i.name_len)
 		return -EINVAL;
-	if (i.name && bpf_copy_out(i.name, &empty, 1))
-		return -EFAULT;
+	full = give_name(b, &i);
+	if (full == -EFAULT)
+		return full;
 	i.btf_size = b->size;
 	i.id = b->id;
-	i.name_len = 0;
-	i.kernel_btf = 0;
-	return bpf_give_info(x, user_attr, &i, sizeof(i));
+	i.kernel_btf = b->kernel != NULL;
+	return bpf_give_info(x, user_attr, &i, sizeof(i)) ?: full;
 }
+
+/* As number 1, the first. */
+static int kernel_btf_start(void)
+{
+	static struct btf own;
+
+	own.kernel = arch_btf(&own.size);
+	if (!own.kernel)
+		return 0;
+	ref_init(&own.ref);
+	return bpf_id_new(&bpf_btf_ids, &own, &own.id);
+}
+INITCALL(late, kernel_btf_start);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
 
@@ -771,6 +772,41 @@ TEST(hardened_programs_compute_the_same)
 	r = prog_run(prog_load(FILTER, p));
 	check_write_file(harden, was);
 	CHECK_EQ(r, 0x12345678 ^ 0x0f0f0f0f);
+}
+
+TEST(the_kernels_types_have_a_number)
+{
+	union bpf_attr a = { .btf_id = 1 };
+	struct bpf_btf_info info = { 0 };
+	char name[16] = "", small[4] = "";
+	uint32_t len = sizeof(info);
+	struct stat st;
+	int fd;
+
+	if (stat("/sys/kernel/btf/vmlinux", &st))
+		SKIP("no types in this kernel");
+	fd = (int)OK(bpf(BPF_BTF_GET_FD_BY_ID, &a));
+	info.name = U64(name);
+	info.name_len = sizeof(name);
+	OK(obj_info(fd, &info, &len));
+	CHECK_STR(name, "vmlinux");
+	CHECK_EQ(info.name_len, 7);
+	CHECK_EQ(info.kernel_btf, 1);
+	CHECK_EQ(info.id, 1);
+	CHECK_EQ(info.btf_size, st.st_size);
+	memset(&info, 0, sizeof(info));
+	len = sizeof(info);
+	info.name = U64(small);
+	info.name_len = sizeof(small);
+	ERR(obj_info(fd, &info, &len), ENOSPC);
+	CHECK_STR(small, "vml");
+	memset(&a, 0, sizeof(a));
+	a.map_type = BPF_MAP_TYPE_ARRAY;
+	a.key_size = a.value_size = 4;
+	a.max_entries = 1;
+	a.btf_fd = (uint32_t)fd;
+	a.btf_key_type_id = a.btf_value_type_id = 1;
+	ERR(bpf(BPF_MAP_CREATE, &a), EACCES);
 }
 
 /* --- many at once ----------------------------------------------------------------------------- */
