@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Compaction: a large free block is made where little is in the way. Of an aligned range of frames
- * the free blocks are set aside, so that nothing new comes there; what is private memory moves to
- * other frames (migrate.c), page cache that is not in much use is dropped, and when all has gone the
- * buddy lists join the pieces. Any other owner of a frame makes the range useless, which a look
- * beforehand finds out: kernel memory is not kept apart from the rest. Nothing is promised: somebody
- * may take what has just become free.
+ * the free blocks are set aside, so that nothing new comes there; private memory and page cache move
+ * to other frames (migrate.c, migrate_cache.c; cache that is not in much use is dropped if it cannot
+ * be moved), and when all has gone the buddy lists join the pieces. Any other owner of a frame makes
+ * the range useless, which a look beforehand finds out: kernel memory is not kept apart from the
+ * rest. Nothing is promised: somebody may take what has just become free.
  *
  * New frames come from the smallest free blocks there are, so moving fills holes elsewhere. Once no
  * free block smaller than what is wanted is left, moving gains nothing.
@@ -37,8 +37,15 @@ static bool can_go(const struct folio *f)
 {
 	if (page_test(&f->page, PG_ANON))
 		return !folio_pinned(f);
-	return page_test(&f->page, PG_LRU) && !page_test(&f->page, PG_ACTIVE) &&
-	       !page_test(&f->page, PG_DIRTY);
+	/* leaves, the file's tree and the caller have references, others seldom */
+	return ref_read(&f->page.refcount) <= atomic_read(&f->page.mapcount) + 2;
+}
+
+/* It need not be anywhere: page cache that is not in much use, and can be read in again. */
+static bool can_be_dropped(const struct folio *f)
+{
+	return !page_test(&f->page, PG_ANON) && page_test(&f->page, PG_LRU) &&
+	       !page_test(&f->page, PG_ACTIVE) && !page_test(&f->page, PG_DIRTY);
 }
 
 /* Frames from pfn on that are free or can be (at least 1); *used counts the latter. 0: neither. */
@@ -109,7 +116,8 @@ static bool move_away(struct vacate *r, struct folio *f)
 
 	if (!to)
 		return false;
-	ok = folio_order(f) == order && folio_migrate(f, &to, order);
+	ok = folio_order(f) == order &&
+	     (page_test(&f->page, PG_ANON) ? folio_migrate(f, &to, order) : folio_move_cache(f, to));
 	folio_put(to);
 	return ok;
 }
@@ -123,12 +131,11 @@ static bool empty(struct vacate *r)
 
 		if (!f)
 			continue;
-		if (can_go(f) && !page_test(&f->page, PG_ANON)) {
-			gone = lru_drop(f, true);
-		} else {
-			gone = can_go(f) && move_away(r, f);
+		gone = can_go(f) && move_away(r, f);
+		if (gone || !can_be_dropped(f))
 			folio_put(f);
-		}
+		else
+			gone = lru_drop(f, true);
 		if (!gone)
 			return false;
 		cond_resched();

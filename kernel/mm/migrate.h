@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Moving private memory to other frames (mm/migrate.c). */
+/* Moving memory to other frames: private memory (mm/migrate.c), page cache (mm/migrate_cache.c). */
 #ifndef MM_MIGRATE_H
 #define MM_MIGRATE_H
 #include <mm/page.h>
@@ -19,4 +19,10 @@ bool folio_migrate(struct folio *f, struct folio **to, u32 order) __must_check;
  * their locks are free. 0, -EBUSY, -ENOMEM.
  */
 int folio_move_out(struct folio *f, u32 order, struct mm *held) __must_check;
+/*
+ * The same of a folio of a file, whose place in it the new folio to, of the same size, takes; whoever
+ * maps it faults again. The caller has one reference to each and keeps it. false: somebody uses f,
+ * mlock holds it, or it is no file's. Does not sleep.
+ */
+bool folio_move_cache(struct folio *f, struct folio *to) __must_check;
 #endif

@@ -124,7 +124,7 @@ void read_unlock(struct rwsem *s)
 		release_slow(s);
 }
 
-static bool write_trylock(struct rwsem *s)
+bool write_trylock(struct rwsem *s)
 {
 	if (!atomic_cas(&s->count, 0, WRITER))
 		return false;

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -78,6 +79,49 @@ TEST_TIMEOUT(makes_blocks, 120)
 		CHECK_EQ(*(size_t *)(m + i * PAGE), i + 1);
 }
 
+/* A file of so many pages, mapped at *m, of which one in four is there; each begins with its number. */
+static int scattered_file(size_t pages, char **m)
+{
+	int fd = OK(memfd_create("scattered", 0));
+
+	OK(ftruncate(fd, (off_t)(pages * PAGE)));
+	*m = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(*m != MAP_FAILED);
+	madvise(*m, pages * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < pages; i += 64)	/* what the kernel keeps about it, together */
+		(*m)[i * PAGE] = 1;
+	for (size_t i = 0; i < pages; i++)
+		*(size_t *)(*m + i * PAGE) = i;
+	for (size_t i = 0; i + 4 <= pages; i += 4)
+		OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)((i + 1) * PAGE),
+			     3 * PAGE));
+	return fd;
+}
+
+/* The pages of files in memory move, too, mapped or not. */
+TEST_TIMEOUT(makes_blocks_of_what_files_leave, 120)
+{
+	size_t free_kb, pages, n, word;
+	char *m;
+	int fd;
+
+	need_compaction();
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		SKIP("no large folios here");
+	free_kb = (size_t)check_number("/proc/meminfo", "MemFree");
+	pages = (free_kb - free_kb / 8) / 4;
+	n = free_kb / 4096;
+	fd = scattered_file(pages, &m);
+	OK(madvise(m, pages / 2 * PAGE, MADV_DONTNEED));	/* half of it is not mapped */
+	compact();
+	CHECK_GE(get_blocks(n), n - n / 4);
+	for (size_t i = 0; i + 4 <= pages; i += 4) {
+		CHECK_EQ(OK(pread(fd, &word, sizeof word, (off_t)(i * PAGE))), sizeof word);
+		CHECK_EQ(word, i);
+	}
+	check_scattered(m, pages);
+}
+
 /* Nobody has asked for it but the program that wants large pages (MADV_HUGEPAGE). */
 TEST_TIMEOUT(makes_blocks_at_a_fault, 120)
 {
@@ -122,13 +166,14 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-TEST_TIMEOUT(beside_writers, 120)
+/* how: MAP_PRIVATE or MAP_SHARED. */
+static void disturb_writers(int how)
 {
 	pthread_t t[2];
 	char *other;
 
 	need_compaction();
-	shared = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, how | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED);
 	madvise(shared, PAGES * PAGE, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 2; i++)
@@ -144,3 +189,6 @@ TEST_TIMEOUT(beside_writers, 120)
 	for (size_t i = 0; i < 2; i++)
 		CHECK_EQ(pthread_join(t[i], NULL), 0);
 }
+
+TEST_TIMEOUT(beside_writers, 120) { disturb_writers(MAP_PRIVATE); }
+TEST_TIMEOUT(beside_writers_of_a_file, 120) { disturb_writers(MAP_SHARED); }

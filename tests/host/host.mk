@@ -12,7 +12,7 @@ HOST_RENAME := --rename-section .percpu=percpu --rename-section .initcall.core=i
 
 # Linked into every test that needs address spaces.
 HOST_MM := $(addprefix kernel/,base/ports.c pt/asid.c pt/gather.c pt/repaint.c pt/rule.c pt/run.c pt/share.c pt/walk.c mm/vma.c mm/vma_edit.c mm/mm.c mm/mmap.c mm/commit.c \
-	mm/fault.c mm/fault_block.c mm/zero.c mm/thp.c mm/fork.c mm/copy.c mm/cow.c mm/zap.c mm/rmap.c mm/lineage.c mm/gup.c mm/split.c mm/migrate.c mm/populate.c mm/mprotect.c mm/seal.c mm/mremap.c mm/madvise.c mm/advise_age.c mm/mlock.c mm/msync.c \
+	mm/fault.c mm/fault_block.c mm/zero.c mm/thp.c mm/fork.c mm/copy.c mm/cow.c mm/zap.c mm/rmap.c mm/lineage.c mm/gup.c mm/split.c mm/migrate.c mm/migrate_cache.c mm/populate.c mm/mprotect.c mm/seal.c mm/mremap.c mm/madvise.c mm/advise_age.c mm/mlock.c mm/msync.c \
 	mm/access.c mm/usage.c mm/oom.c mm/shanon.c arch/fake/sched.c arch/fake/mmu.c arch/fake/mem.c mm/mapping.c mm/lru.c mm/lru_plan.c \
 	mm/workingset.c mm/shrink.c mm/age.c mm/mapping_rw.c mm/mapping_part.c mm/readahead.c mm/readahead_plan.c mm/folio_lock.c mm/uio.c lib/radix.c)
 HOST_MM += kernel/arch/fake/mmu_rules.c

@@ -71,7 +71,8 @@ static void migrate(struct folio *f)
 
 	if (!to)
 		return;
-	if (folio_order(f) == was && folio_migrate(f, &to, was))
+	if (folio_order(f) == was &&
+	    (page_test(&f->page, PG_ANON) ? folio_migrate(f, &to, was) : folio_move_cache(f, to)))
 		BUG_ON(atomic_read(&f->page.mapcount));
 	folio_put(to);
 }

@@ -111,6 +111,8 @@ MUTATIONS = (	# name, file, what, instead
     ("protects_what_is_pinned", "kernel/mm/rmap.c", "k->refused = folio_pinned(r->f) || ", "k->refused = "),
     ("split_leaves_blocks", "kernel/mm/split.c", "	if (s->order >= 0 && s->order < (int)ilog2(CONT_PTES))\n", "	if (0)\n"),
     # migration
+    ("cache_moved_without_contents", "kernel/mm/migrate_cache.c", "	copy_pages(folio_address(to), folio_address(f), n);\n", ""),
+    ("cache_moved_and_clean", "kernel/mm/migrate_cache.c", "1u << PG_UPTODATE | 1u << PG_DIRTY", "1u << PG_UPTODATE"),
     ("moved_while_it_is_written", "kernel/mm/rmap.c", "	wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON));\n", ""),
     ("moved_while_a_tlb_may_write", "kernel/mm/rmap.c",
      "PG_ANON));\n	invalidate_user(r->v->mm, r->va, r->va + ((u64)r->pages << PAGE_SHIFT));\n", "PG_ANON));\n"),

@@ -261,6 +261,14 @@ bool read_trylock(struct rwsem *s)
 	return true;
 }
 
+bool write_trylock(struct rwsem *s)
+{
+	if (s->writer || s->count)
+		return false;
+	s->writer = current;
+	return true;
+}
+
 void read_unlock(struct rwsem *s)
 {
 	BUG_ON(s->count <= 0 || s->writer);

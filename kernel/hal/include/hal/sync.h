@@ -110,6 +110,7 @@ void read_lock(struct rwsem *s);
 bool read_trylock(struct rwsem *s);
 void read_unlock(struct rwsem *s);
 void write_lock(struct rwsem *s);
+bool write_trylock(struct rwsem *s);
 int write_lock_killable(struct rwsem *s) __must_check;	/* 0 or -EINTR */
 void write_unlock(struct rwsem *s);
 /* From writing to reading, without a writer in between. */
