@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TESTS = ("test_pt_rule", "test_pt", "test_mm", "test_mm_race")
+TESTS = ("test_pt_rule", "test_pt", "test_mm", "test_block_race", "test_mm_race")
 MUTATIONS = (	# name, file, what, instead
     ("cow_break_without_invalidation", "kernel/mm/fault.c",
      "	tlb_inval_range(pt_asid(&s->mm->pt), va, va + ((u64)n << PAGE_SHIFT), PAGE_SIZE,\n			TLB_LAST_LEVEL);\n	set_ptes(",
@@ -93,6 +93,8 @@ MUTATIONS = (	# name, file, what, instead
      "		tlb_inval_range(pt_asid(&s->mm->pt), start, start + PMD_SIZE, PMD_SIZE,\n				TLB_LAST_LEVEL);\n", ""),
     ("block_beyond_the_end_of_the_file", "kernel/mm/fault_block.c", "	       align_down(index, PT_ENTRIES) + PT_ENTRIES <= pages &&\n", ""),
     ("block_of_another_part_of_the_file", "kernel/mm/fault_block.c", "!((addr >> PAGE_SHIFT ^ index) & (PT_ENTRIES - 1)) &&", "1 &&"),
+    ("block_does_not_look_again", "kernel/mm/fault_block.c", "	ok = pte_is_none(pte_load(p));\n", "	ok = true;\n"),
+    ("zero_block_does_not_look_again", "kernel/mm/fault_block.c", "	if (pte_is_none(pte_load(p))) {\n", "	if (1) {\n"),
     ("block_of_a_file_split_and_counted_still", "kernel/pt/repaint.c", "		count_out(pte_load(e));\n", ""),
     ("one_page_of_a_block_copied_into_all", "kernel/mm/fault.c", "(u64)n * PAGE_SIZE), n);", "(u64)n * PAGE_SIZE), 1);"),
     ("unmapped_block_takes_its_neighbours", "kernel/mm/zap.c",
