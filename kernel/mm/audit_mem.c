@@ -9,6 +9,7 @@
 #include <hal/cpu.h>
 #include <hal/sync.h>
 #include <mm/audit.h>
+#include <mm/thp.h>
 #include "slab.h"
 
 #define TRIES		10
@@ -89,9 +90,16 @@ static u64 walk_pages(void (*fn)(struct page *p, enum owner o, u64 n, void *arg)
 	return all;
 }
 
+/* Pages by owner; large folios of private memory by order. */
+struct tally { u64 pages[NR_OWNERS], large[THP_PMD_ORDER + 1]; };
+
 static void count_page(struct page *p, enum owner o, u64 n, void *arg)
 {
-	((u64 *)arg)[o] += n;
+	struct tally *t = arg;
+
+	t->pages[o] += n;
+	if (o == OWN_ANON && p->order && p->order <= THP_PMD_ORDER)
+		t->large[p->order]++;
 }
 
 static void pause_a_little(void)
@@ -133,36 +141,56 @@ static bool expected(enum owner o, u64 *n)
 	return true;
 }
 
+static u64 large_counted(u32 order) { return (u64)atomic_read(&thp_events[order][THP_NR_ANON]); }
+
 /* Both sides are taken together: saying so allocates, and would change what is said. */
-static bool take_counts(u64 *count, u64 *want, u64 *all)
+static bool take_counts(struct tally *count, struct tally *want, u64 *all)
 {
 	bool same = true;
 
-	memset(count, 0, NR_OWNERS * sizeof(*count));
+	memset(count, 0, sizeof(*count));
 	*all = walk_pages(count_page, count);
 	for (u32 o = 0; o < NR_OWNERS; o++)
-		if (!expected(o, &want[o]))
-			want[o] = ~0ull;
+		if (!expected(o, &want->pages[o]))
+			want->pages[o] = ~0ull;
 		else
-			same &= count[o] == want[o];
+			same &= count->pages[o] == want->pages[o];
+	for (u32 i = 0; i <= THP_PMD_ORDER; i++) {
+		want->large[i] = large_counted(i);
+		same &= count->large[i] == want->large[i];
+	}
 	return same;
+}
+
+static void say_large(struct audit_report *r, const struct tally *count, const struct tally *want)
+{
+	unsigned long long found = 0, counted = 0;
+	bool ok = true;
+
+	for (u32 i = 0; i <= THP_PMD_ORDER; i++) {
+		found += count->large[i];
+		counted += want->large[i];
+		ok &= count->large[i] == want->large[i];
+	}
+	audit_say(r, ok, "large_anonymous", "%llu folios, counted %llu by order", found, counted);
 }
 
 static int audit_pages(struct audit_report *r)
 {
-	u64 count[NR_OWNERS], want[NR_OWNERS], all = 0;
+	struct tally count, want;
+	u64 all = 0;
 
-	for (u32 i = 0; i < TRIES && !take_counts(count, want, &all); i++)
+	for (u32 i = 0; i < TRIES && !take_counts(&count, &want, &all); i++)
 		pause_a_little();
 	for (u32 o = 0; o < NR_OWNERS; o++) {
-		unsigned long long n = count[o];
+		unsigned long long n = count.pages[o], must = want.pages[o];
 
-		if (want[o] == ~0ull)
+		if (want.pages[o] == ~0ull)
 			audit_say(r, true, owner_name[o], "%llu pages", n);
 		else
-			audit_say(r, count[o] == want[o], owner_name[o], "%llu pages, counted %llu",
-				  n, (unsigned long long)want[o]);
+			audit_say(r, n == must, owner_name[o], "%llu pages, counted %llu", n, must);
 	}
+	say_large(r, &count, &want);
 	audit_say(r, true, "pages", "%llu with a descriptor, %llu deferred",
 		  (unsigned long long)all, (unsigned long long)vmemmap_deferred());
 	return 0;

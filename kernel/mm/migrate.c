@@ -90,8 +90,6 @@ static void fill_parts(const struct migration *m)
 		copy_pages(folio_address(to),
 			   page_address(folio_page(m->f, i << m->order)), 1ull << m->order);
 		anon_folio_init(to, f->owner, f->index + ((u64)i << m->order), 0);
-		if (m->order)
-			thp_count(m->order, THP_NR_ANON);
 		__atomic_fetch_or(&to->page.flags, READ_ONCE(f->flags) & same, __ATOMIC_RELAXED);
 	}
 }

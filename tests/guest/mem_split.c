@@ -206,6 +206,33 @@ TEST(split_shared)
 	check_pages(m, 0, 1024, 1);
 }
 
+/* Folios of 16 KiB that come in place of larger ones are counted once, and no more when they go. */
+TEST(split_shared_is_counted)
+{
+	const char *nr = "/sys/kernel/mm/transparent_hugepage/hugepages-16kB/stats/nr_anon";
+	long before;
+
+	need_debugfs();
+	if (access(nr, R_OK))
+		SKIP("no large folios here");
+	before = check_number(nr, NULL);
+	CHILD_OK(
+		char *m = check_aligned(BLOCK, BLOCK);
+
+		for (size_t i = 0; i < 512; i++)
+			*page_of(m, i) = 1 + i;
+		CHILD_OK(
+			*page_of(m, 0) = 7;	/* a table of its own from here on */
+			split_range(m, BLOCK, 2);
+			check_pages(m, 1, 511, 1);
+		);
+		check_pages(m, 0, 512, 1);
+	);
+	for (int i = 0; i < 100 && check_number(nr, NULL) > before + 16; i++)
+		check_sleep_ms(20);
+	CHECK_LE(check_number(nr, NULL), before + 16);
+}
+
 TEST(split_all)
 {
 	char *m = blocks(2, 1);
