@@ -271,15 +271,11 @@ int mount_write_begin(struct mount *m)
 	return -EROFS;
 }
 
-/* mount_mutex held. */
-static int set_flags(struct mount *m, u32 flags)
+/* flags have MS_RDONLY, m has not. mount_mutex held. -EBUSY: somebody writes. */
+static int make_readonly(struct mount *m, u32 flags)
 {
 	int err = 0;
 
-	if (!(flags & MS_RDONLY) || mount_readonly(m)) {
-		WRITE_ONCE(m->flags, flags);
-		return 0;
-	}
 	preempt_disable();
 	WRITE_ONCE(m->hold, true);
 	smp_mb();
@@ -292,25 +288,37 @@ static int set_flags(struct mount *m, u32 flags)
 	return err;
 }
 
-int vfs_remount(const struct path *p, u32 flags, const char *data)
+/* Times are kept as they were where flags say nothing of them. */
+static u32 new_flags(const struct mount *m, u32 flags)
 {
 	const u32 times = MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME;
-	bool super = data && !(flags & MS_BIND);
+
+	flags &= MOUNT_FLAGS;
+	if (!(flags & times))
+		flags |= m->flags & times;
+	else if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
+		flags |= MS_RELATIME;
+	return flags;
+}
+
+int vfs_remount(const struct path *p, u32 flags, const char *data)
+{
 	struct mount *m = p->mnt;
-	int err = 0;
+	const struct super_ops *ops = data && !(flags & MS_BIND) ? m->sb->ops : NULL;
+	bool shut;
+	u32 old;
+	int err;
 
 	if (p->dentry != m->root)
 		return -EINVAL;
 	mutex_lock(&mount_mutex);
-	if (super && m->sb->ops && m->sb->ops->remount)
-		err = m->sb->ops->remount(m->sb, data);
-	flags &= MOUNT_FLAGS;
-	if (!(flags & times))		/* as they are */
-		flags |= m->flags & times;
-	else if (!(flags & (MS_NOATIME | MS_STRICTATIME)))
-		flags |= MS_RELATIME;
-	if (!err)
-		err = set_flags(m, flags);
+	old = m->flags;
+	flags = new_flags(m, flags);
+	shut = flags & MS_RDONLY && !mount_readonly(m);
+	err = shut ? make_readonly(m, flags) : 0;	/* before what could not be undone */
+	if (!err && ops && ops->remount)
+		err = ops->remount(m->sb, data);
+	WRITE_ONCE(m->flags, err ? old : flags);
 	mutex_unlock(&mount_mutex);
 	return err;
 }

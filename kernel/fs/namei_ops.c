@@ -75,26 +75,35 @@ static int want_absent(struct walk *w, bool dir)
 	return err;
 }
 
-static int do_create(struct inode *di, struct dentry *d, u32 mode, u32 rdev, const char *target,
-		     struct inode **out)
-{
-	const struct inode_ops *ops = di->ops;
+/* What is to be made. */
+struct node {
+	u32 mode;		/* with its type */
+	u32 rdev;
+	const char *target;	/* of a symlink */
+	void *pin;		/* of vfs_pin, else NULL */
+};
 
-	switch (mode & S_IFMT) {
+static int do_create(struct inode *di, struct dentry *d, const struct node *n, struct inode **out)
+{
+	static const struct inode_ops none;
+	const struct inode_ops *ops = di->ops ?: &none;
+
+	if (n->pin)
+		return ops->pin ? ops->pin(di, d, n->mode, n->pin, out) : -EPERM;
+	switch (n->mode & S_IFMT) {
 	case S_IFREG:
-		return ops && ops->create ? ops->create(di, d, mode, out) : -EACCES;
+		return ops->create ? ops->create(di, d, n->mode, out) : -EACCES;
 	case S_IFDIR:
-		return ops && ops->mkdir ? ops->mkdir(di, d, mode, out) : -EPERM;
+		return ops->mkdir ? ops->mkdir(di, d, n->mode, out) : -EPERM;
 	case S_IFLNK:
-		return ops && ops->symlink ? ops->symlink(di, d, target, out) : -EPERM;
+		return ops->symlink ? ops->symlink(di, d, n->target, out) : -EPERM;
 	default:
-		return ops && ops->mknod ? ops->mknod(di, d, mode, rdev, out) : -EPERM;
+		return ops->mknod ? ops->mknod(di, d, n->mode, n->rdev, out) : -EPERM;
 	}
 }
 
-/* pin: of vfs_pin, or NULL. */
-static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev,
-				  const char *target, void *pin)
+static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len,
+				  const struct node *n)
 {
 	struct dentry *d = dentry_new(dir, name, len);
 	struct inode *i = NULL;
@@ -102,12 +111,7 @@ static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len,
 
 	if (!d)
 		return ERR_PTR(-ENOMEM);
-	if (!pin)
-		err = do_create(dir->inode, d, mode, rdev, target, &i);
-	else if (dir->inode->ops && dir->inode->ops->pin)
-		err = dir->inode->ops->pin(dir->inode, d, mode, pin, &i);
-	else
-		err = -EPERM;
+	err = do_create(dir->inode, d, n, &i);
 	if (err) {
 		dput(d);
 		return ERR_PTR(err);
@@ -118,12 +122,11 @@ static struct dentry *make_locked(struct dentry *dir, const char *name, u32 len,
 
 struct dentry *create_locked(struct dentry *dir, const char *name, u32 len, u32 mode, u32 rdev)
 {
-	return make_locked(dir, name, len, mode, rdev, NULL, NULL);
+	return make_locked(dir, name, len, &(struct node){ mode, rdev, NULL, NULL });
 }
 
 /* made: where it is, referenced; may be NULL. */
-static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *target, void *pin,
-		struct path *made)
+static int make(int dirfd, const char *name, const struct node *n, struct path *made)
 {
 	struct walk w;
 	struct dentry *d;
@@ -131,10 +134,9 @@ static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *tar
 
 	if (err)
 		return err;
-	err = want_absent(&w, S_ISDIR(mode));
+	err = want_absent(&w, S_ISDIR(n->mode));
 	if (!err) {
-		d = make_locked(w.cur.dentry, w.last, w.last_len, mode, rdev, target,
-				pin);
+		d = make_locked(w.cur.dentry, w.last, w.last_len, n);
 		if (IS_ERR(d)) {
 			err = (int)PTR_ERR(d);
 		} else if (made) {
@@ -150,19 +152,19 @@ static int make(int dirfd, const char *name, u32 mode, u32 rdev, const char *tar
 
 int vfs_mkdir(int dirfd, const char *name, u32 mode)
 {
-	return make(dirfd, name, S_IFDIR | (mode & 01777), 0, NULL, NULL, NULL);
+	return make(dirfd, name, &(struct node){ .mode = S_IFDIR | (mode & 01777) }, NULL);
 }
 
 int vfs_pin(int dirfd, const char *name, u32 mode, void *pin)
 {
-	return make(dirfd, name, S_IFREG | (mode & 0777), 0, NULL, pin, NULL);
+	return make(dirfd, name, &(struct node){ .mode = S_IFREG | (mode & 0777), .pin = pin }, NULL);
 }
 
 int vfs_symlink(const char *target, int dirfd, const char *name)
 {
 	if (!*target)
 		return -ENOENT;
-	return make(dirfd, name, S_IFLNK | 0777, 0, target, NULL, NULL);
+	return make(dirfd, name, &(struct node){ .mode = S_IFLNK | 0777, .target = target }, NULL);
 }
 
 int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
@@ -182,12 +184,12 @@ int vfs_mknod(int dirfd, const char *name, u32 mode, u32 rdev)
 	default:
 		return -EINVAL;
 	}
-	return make(dirfd, name, mode & (S_IFMT | 07777), rdev, NULL, NULL, NULL);
+	return make(dirfd, name, &(struct node){ .mode = mode & (S_IFMT | 07777), .rdev = rdev }, NULL);
 }
 
 int vfs_make_socket(const char *name, u32 mode, struct path *made)
 {
-	return make(AT_FDCWD, name, S_IFSOCK | (mode & 07777), 0, NULL, NULL, made);
+	return make(AT_FDCWD, name, &(struct node){ .mode = S_IFSOCK | (mode & 07777) }, made);
 }
 
 /* --- link

@@ -73,6 +73,7 @@ TEST(mount_readonly)
 /* What is open for writing keeps a mount writable. */
 TEST(remount_readonly_busy)
 {
+	struct statfs before, after;
 	char *p;
 	int fd;
 
@@ -88,7 +89,13 @@ TEST(remount_readonly_busy)
 	close(fd);
 	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
 	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), EBUSY);
+	OK(statfs("m", &before));
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, "size=64k"), EBUSY);
+	OK(statfs("m", &after));
+	CHECK_EQ(after.f_blocks, before.f_blocks);	/* all or nothing */
 	OK(munmap(p, PAGE));
+	ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, "nonsense=1"), EINVAL);
+	close(OK(open("m/f", O_RDWR)));
 	fd = OK(open("m/f", O_RDONLY));
 	OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
 	ERR(open("m/f", O_RDWR), EROFS);

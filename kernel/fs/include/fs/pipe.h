@@ -23,8 +23,9 @@ i64 pipe_fcntl(struct file *f, int cmd, u64 arg);
  */
 ssize_t pipe_vmsplice(struct file *f, struct uio *u, bool nonblock);
 /* /proc/sys/fs/pipe-max-size: what one without CAP_SYS_RESOURCE may set, bytes. */
-extern u32 pipe_user_pages_soft, pipe_user_pages_hard;
 extern u32 pipe_max_size;
+/* pipe-user-pages-soft, -hard (pipe(7)): slots of all pipes of one user; 0: no limit. */
+extern u32 pipe_user_pages_soft, pipe_user_pages_hard;
 /* SIGPIPE for the current thread, as a write to nobody gives it. */
 void send_sigpipe(void);
 #endif

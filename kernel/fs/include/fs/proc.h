@@ -5,10 +5,10 @@
 #include <base/types.h>
 
 struct process;
+struct seq;
 /* Device number of the controlling terminal (0: none) and its foreground group (-1). Set by sys;
  * NULL until then. */
-struct seq;
 extern void (*proc_tty_info)(struct process *p, u32 *dev, i32 *pgid);
-/* /proc/stat's line of interrupts: their sum, then each number's (from above: sys/procfs.c). */
+/* /proc/stat's line of interrupts: their sum, then each number's. As above. */
 extern void (*proc_intr_line)(struct seq *s);
 #endif

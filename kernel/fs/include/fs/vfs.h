@@ -241,7 +241,7 @@ enum {
 	FMODE_PATH = 8,
 	FMODE_STREAM = 16,
 	FMODE_EXEC = 32,
-	FMODE_LOCKED_POS = 64 /* regular files, directories */,
+	FMODE_LOCKED_POS = 64,	/* regular files, directories */
 	FMODE_NOWAIT = 128	/* looks at UIO_NOWAIT */
 };
 
