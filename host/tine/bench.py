@@ -31,6 +31,9 @@ GROUPS = {	# name: (what, lines of the suite, MiB of memory, in the default set)
     "protect": ("mprotect of 1 GiB with 4 KiB, 64 KiB and 2 MiB pages",
                 tuple("b mprotect %s 1024" % m for m in ("4k", "64k", "2m")), 3072, False),
     "bpf": ("loading, running, closing and the memory of BPF programs", ("bpf",), 1024, False),
+    "cow": ("shared page tables: fork of 1 MiB, 1 and 8 GiB, 20 children of 1 GiB, fork servers, 30,000 mappings",
+            ("fork 4k 1", "fork 4k 1024", "fork 4k 8192", "fork 64k 8192", "fork 2m 8192", "storm 4k 64", "ptbytes 4k 1024 20",
+             "afl 4k 32 10 500", "afl 64k 32 10 500", "afl 2m 32 10 500", "vmas 30000"), 11264, False),
     "vmas": ("many mappings; a fork server", ("vmas 1000", "afl 4k 32 10 500"), 3072, False),
 }
 # (group, the programs' name of the figure, ours, divisor, unit, at most (None: no promise), more is better)
@@ -84,6 +87,21 @@ FIGURES = (
     ("bpf", "bpf.loop_call", "loop body: call", 1, "ns", 12),
     ("bpf", "bpf.image20", "code of 20 instructions", 1, "B", 192),
     ("bpf", "bpf.mem20_all", "all memory of such a program", 1, "B", 1692),
+    ("cow", "fork.4k.1M.latency", "fork of 1 MiB, 4 KiB", 1, "us", 15),
+    ("cow", "fork.4k.1024M.latency", "fork of 1 GiB, 4 KiB", 1, "us", 15),
+    ("cow", "fork.4k.8192M.latency", "fork of 8 GiB, 4 KiB", 1, "us", 15),
+    ("cow", "fork.64k.8192M.latency", "fork of 8 GiB, 64 KiB", 1, "us", 15),
+    ("cow", "fork.2m.8192M.latency", "fork of 8 GiB, 2 MiB", 1, "us", 15),
+    ("cow", "fork.4k.1M.fork_exit_wait", "fork+exit+wait of 1 MiB", 1, "us", 50),
+    ("cow", "fork.4k.8192M.fork_exit_wait", "fork+exit+wait of 8 GiB", 1, "us", 50),
+    ("cow", "fork.4k.8192M.first_write", "first write after it, 4 KiB", 1, "ns", 12000),
+    ("cow", "fork.64k.8192M.first_write", "first write after it, 64 KiB", 1, "ns", 7000),
+    ("cow", "cow.4k.64M.parent_storm", "a write to every page of 64 MiB", 1, "ns", 1500),
+    ("cow", "pt.4k.1024M.x20.meminfo_PageTables_delta", "tables of 20 children of 1 GiB", 1, "KiB", 800),
+    ("cow", "afl.4k.32M.w10.iteration", "fork server, 4 KiB", 1, "us", 250),
+    ("cow", "afl.64k.32M.w10.iteration", "fork server, 64 KiB", 1, "us", 250),
+    ("cow", "afl.2m.32M.w10.iteration", "fork server, 2 MiB", 1, "us", 250),
+    ("cow", "vmas.30000.fork_latency", "fork of 30,000 mappings", 1000, "ms", 6),
 )	# a negative promise: at least
 HELP = """Runs the same static arm64 programs on Tine and on Debian's Linux in the same QEMU, with
 -icount: one instruction counts as one nanosecond, and runs repeat exactly. Caches, TLBs and
@@ -107,6 +125,7 @@ def parser():
           "the promises were made with (default: an older one is replaced by Debian's backport, in the cache)")
     p.add("--cpu", metavar="MODEL", default="max", help="measure on another CPU, say neoverse-n1, which has no FEAT_MOPS to "
           "clear and copy pages with (default: max, which the promises were made with)")
+    p.add("--append", metavar="WORDS", default="", help="more words for Tine's command line, say cow_tables=off")
     p.add("--kernel", metavar="PATH", secret=True)
     p.add("names", nargs="*", metavar="NAME")
     return p
@@ -166,12 +185,13 @@ def smallest_memory(kernel, binary, cpu):
     return {"boot.min_memory": (str(high), "MiB")}
 
 
-def measure(group, kernel, binary, name, cpu):
+def measure(group, kernel, binary, name, cpu, append=""):
     what, lines, memory, _ = GROUPS[group]
     with base.Progress("measuring %s: %s" % (name, what)):
         if group == "minmem":
             return smallest_memory(kernel, binary, cpu)
-        figures, done, outcome = run(kernel, binary, "bench" if lines else "boot", lines, memory, cpu=cpu)
+        figures, done, outcome = run(kernel, binary, "bench" if lines else "boot", lines, memory, cpu=cpu,
+                                     append=append)
         if group == "boot":
             figures["boot.image_size"] = (str(os.path.getsize(os.path.realpath(kernel))), "B")
         if not done:
@@ -285,7 +305,7 @@ def main(args):
     tine, linux = {}, {}
     for group in groups:
         linux.update(linux_figures(group, o, binary))
-        tine.update(measure(group, kernel, binary, "Tine", o.cpu))
+        tine.update(measure(group, kernel, binary, "Tine", o.cpu, o.append))
     report(groups, tine, linux, o.all or bool(o.names))
     keep(tine, linux, binary)
     return 0

@@ -28,6 +28,7 @@ SUITES = {
     "run": BUILD + QEMU,
     "stress": BUILD + GUEST_TEST,
     "mm": BUILD + GUEST_TEST,
+    "cow": BUILD + HOST + GUEST_TEST + [("/usr/include/cmocka.h", "libcmocka-dev")],
     "mm-selftests": BUILD + QEMU,
     "fuzz": BUILD + [("clang", "clang"), ("llvm-symbolizer", "llvm")],
 }

@@ -16,6 +16,7 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "guest": ("suite_guest", "the programs of tests/guest, in several machines", True),
     "run": ("suite_run", "./tine itself: status, streams, terminal, options", True),
     "mm": ("suite_guest", "memory torture: processes and threads against their model of it, for --seconds each", True),
+    "cow": ("suite_cow", "shared page tables: host and guest tests of them, with sharing and without; torture for --seconds", False),
     "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds each: 2 CPUs, 4 CPUs, too little memory", False),
     "mm-selftests": ("suite_mm_selftests", "the Linux kernel's own memory selftests, here and on Debian's Linux", False),
     "fuzz": ("suite_fuzz", "the libFuzzer targets of tests/fuzz, for --seconds each, and a tally of all runs", False),

@@ -264,8 +264,8 @@ static int copy_table(struct pt_tree *pt, pte_t *e, int level, u64 va, const str
 	pte_store(e, pte_make_table(virt_to_phys(to)));	/* 3: under the old one's lock */
 	pte_publish();
 	spin_unlock(&old->lock);
+	forget_way(pt, level, va);	/* 4, 6: before the reverse map finds the new table */
 	spin_unlock(&pt->path_lock);
-	forget_way(pt, level, va);
 	put_table(from, level, ops, arg);
 	mem_stat_add(STAT_COW_TABLE_COPIED + level - 1, 1);
 	pt->copied[level - 1]++;
@@ -280,6 +280,7 @@ static int own_child(struct pt_tree *pt, pte_t *e, int level, u64 va, const stru
 
 	if (!pte_table_ro(now))
 		return 0;
+	/* One that goes meanwhile was worth a copy; none comes, for that needs our mm's lock. */
 	if (ref_read(&pt_node(pt_table_of(now))->refcount) > 1)
 		return copy_table(pt, e, level + 1, va, ops, arg);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after the last other owner's release */
