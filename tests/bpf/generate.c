@@ -548,7 +548,7 @@ u32 oracle_generate(const u8 *data, size_t size, struct bpf_insn *p, u32 space, 
 	u8 b = take(&g);
 	u32 start[4] = { 0 };
 
-	g.how = *how = b % 3 + (b >= 230 ? 4 : 0);
+	g.how = *how = b % 3 + (b >= 230 ? 4 : 0) + (b & 64 ? 8 : 0);
 	begin(&g, F_MAIN);
 	while (g.data + size / 4 + 8 < g.end && room(&g, 200))
 		item(&g, F_MAIN);

@@ -14,7 +14,7 @@
 #include "bpf_maps.h"
 
 #define MAX	4096
-enum { SKB, XDP, SYSCALL, UNPRIV = 16, STRICT = 32 };
+enum { SKB, XDP, SYSCALL, UNPRIV = 16, STRICT = 32, OFTEN = 64 /* points wherever paths meet */ };
 
 struct verify_case {
 	const char *name;
@@ -37,7 +37,8 @@ static int load(const struct bpf_insn *p, u32 n, u32 how, u32 level, struct bpf_
 	struct bpf_log log = { .level = level, .buf = text, .size = sizeof(text) };
 	struct bpf_prog_load_in in = { .prog_type = types[how & 3], .insns = p, .n = n,
 		.unprivileged = how & UNPRIV, .log = &log, .ops = &test_ops,
-		.prog_flags = how & STRICT ? BPF_F_STRICT_ALIGNMENT : 0,
+		.prog_flags = (how & STRICT ? BPF_F_STRICT_ALIGNMENT : 0) |
+			      (how & OFTEN ? BPF_F_TEST_STATE_FREQ : 0),
 		.funcs = descs, .n_funcs = n_descs };
 	u32 size;
 	int err = bpf_verify(&in, out);
@@ -53,7 +54,7 @@ static bool run_case(const struct verify_case *c)
 	u32 n = assemble(c->text, p, MAX, test_map_named);
 	bool good = true;
 
-	for (i32 level = 2; level >= 0; level--) {
+	for (i32 level = c->err == -E2BIG ? 0 : 2; level >= 0; level--) {
 		struct bpf_verified out;
 		u8 mark[2 * MAX];
 		u32 at;
@@ -138,6 +139,17 @@ static void global_functions(void **unused)
 	assert_int_equal(wrong, 0);
 }
 
+/* The last line of a log tells why, however much was said before. */
+static void too_large(void **unused)
+{
+	struct bpf_insn p[8];
+	struct bpf_verified out;
+	u32 n = assemble("r0 = 0; L: r0 += 1; goto L", p, 8, test_map_named);
+
+	assert_int_equal(load(p, n, SKB, 4, &out), -E2BIG);
+	assert_non_null(strstr(text, "BPF program is too large. Processed 1000001 insn"));
+}
+
 /* What is loaded is what the program was, without what never runs, and with the context's fields
  * where the kernel has them. */
 static const struct {
@@ -181,7 +193,7 @@ static void rewriting(void **unused)
 /* Every allocation fails once: nothing is lost, nothing is accepted. */
 static void out_of_memory(void **unused)
 {
-	for (u32 k = 0; k < sizeof(cases) / sizeof(*cases); k += 3) {
+	for (u32 k = 0; k < sizeof(cases) / sizeof(*cases); k += 5) {
 		struct bpf_insn p[64];
 		u32 n = assemble(cases[k].text, p, 64, test_map_named);
 		i64 at = 0;
@@ -258,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table), cmocka_unit_test(global_functions), cmocka_unit_test(rewriting),
+		cmocka_unit_test(too_large),
 		cmocka_unit_test(out_of_memory), cmocka_unit_test(logs), cmocka_unit_test(log_forgets),
 	};
 

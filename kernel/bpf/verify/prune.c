@@ -323,7 +323,7 @@ int arrive(struct verifier *v)
 		else
 			p = &(*p)->next;
 	}
-	if (!callback) {
+	if (!callback && !(v->in->prog_flags & BPF_F_TEST_STATE_FREQ)) {
 		if (v->jumps_since < 2 || v->since_point < 8 || v->kept >= MAX_KEPT)
 			return 0;
 		v->since_point = v->jumps_since = 0;
