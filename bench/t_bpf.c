@@ -4,7 +4,8 @@
 #include <linux/bpf.h>
 
 #define U64(p) ((u64)(uintptr_t)(p))
-#define INSN(c, d, s, o, i) ((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
+#define INSN(c, d, s, o, i)                                                                        \
+	((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 #define MOV_I(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
 #define MOV_R(d, s) INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
 #define ADD_I(d, i) INSN(BPF_ALU64 | BPF_ADD | BPF_K, d, 0, 0, i)
@@ -14,7 +15,8 @@
 #define JMP_I(op, d, i, o) INSN(BPF_JMP | (op) | BPF_K, d, 0, o, i)
 #define CALL(f) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, f)
 #define CALL_LOCAL(i) INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, i)
-#define LD_MAP(d, fd) INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
+#define LD_MAP(d, fd)                                                                              \
+	INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_FD, 0, fd), INSN(0, 0, 0, 0, 0)
 #define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 static long bpf(int cmd, union bpf_attr *a) { return syscall(SYS_bpf, cmd, a, sizeof *a); }
@@ -90,31 +92,34 @@ static int filter(struct bpf_insn *p, int n)
 	return k;
 }
 
+/* Medians: what is freed later is freed in the middle of some of them. */
 static double load_cost(int n, double *close_cost)
 {
-	enum { N = 50 };
+	enum { N = 51 };
+	static double loading[N], closing[N];
 	struct bpf_insn p[256];
-	u64 t0, loading = 0, closing = 0;
+	u64 t0;
 	int fd;
 
 	filter(p, n);
-	for (int i = 0; i < N + 5; i++) {
+	for (int i = -5; i < N; i++) {
 		t0 = now();
 		fd = load(p, n);
-		loading += i < 5 ? 0 : now() - t0;
+		loading[i < 0 ? 0 : i] = ns(now() - t0);
 		if (fd < 0)
 			return -1;
 		t0 = now();
 		close(fd);
-		closing += i < 5 ? 0 : now() - t0;
+		closing[i < 0 ? 0 : i] = ns(now() - t0);
 	}
-	*close_cost = ns(closing) / N;
-	return ns(loading) / N;
+	*close_cost = median(closing, N);
+	return median(loading, N);
 }
 
 static void b_load(void)
 {
-	double closing, two = load_cost(2, &closing), twenty = load_cost(20, &closing), more = load_cost(120, &closing);
+	double closing, two = load_cost(2, &closing), twenty = load_cost(20, &closing),
+			more = load_cost(120, &closing);
 
 	out(two / 1000, "us", "bpf.load2");
 	out(twenty / 1000, "us", "bpf.load20");
@@ -170,7 +175,8 @@ static void b_run(void)
 	base = run(load(empty, 2), 10000);
 	out(base, "ns", "bpf.run_empty");
 	/* What the loops below cost without their bodies is taken off. */
-	struct bpf_insn bare[] = { MOV_I(6, 0), ADD_I(6, 1), JMP_I(BPF_JLT, 6, LOOPS, -2), MOV_I(0, 0), EXIT };
+	struct bpf_insn bare[] = {MOV_I(6, 0), ADD_I(6, 1), JMP_I(BPF_JLT, 6, LOOPS, -2),
+				  MOV_I(0, 0), EXIT};
 	base = run(load(bare, 5), 20);
 	for (int h = 0; h < 2; h++) {
 		struct bpf_insn p[] = {
@@ -192,7 +198,8 @@ static void b_run(void)
 		int fd = load(p, sizeof p / sizeof *p);
 		out((run(fd, 20) - base) / LOOPS, "ns", h ? "bpf.loop_hash" : "bpf.loop_array");
 	}
-	struct bpf_insn tail[] = { LD_MAP(2, progs), MOV_I(3, 0), CALL(BPF_FUNC_tail_call), MOV_I(0, 5), EXIT };
+	struct bpf_insn tail[] = {LD_MAP(2, progs), MOV_I(3, 0), CALL(BPF_FUNC_tail_call),
+				  MOV_I(0, 5), EXIT};
 	self = load(tail, 6);
 	set(progs, 0, &self);
 	out(run(self, 1000), "ns", "bpf.run_33_tail_calls");

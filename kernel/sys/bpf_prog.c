@@ -77,20 +77,29 @@ struct bpf_prog *bpf_prog_from_fd(u32 fd, u32 type)
 
 /* --- what maps of programs and of maps hold --------------------------------------------------- */
 
-/* All programs of one array are of one type, which the first decides. */
+/*
+ * A tail call hands over the context: programs that use an array of programs and those in it are of
+ * one type, which the first of them decides. Contexts of syscall programs have no size of their
+ * own, so these are in no array.
+ */
+static bool same_type(struct bpf_map *progs, u32 type)
+{
+	const void *owner = (void *)((u64)type + 1);
+	bool same;
+
+	mutex_lock(&progs->control);
+	if (!progs->owner)
+		progs->owner = owner;
+	same = progs->owner == owner;
+	mutex_unlock(&progs->control);
+	return same;
+}
+
 static void *slot_prog(struct bpf_map *outer, u32 fd)
 {
 	struct bpf_prog *p = bpf_prog_from_fd(fd, 0);
-	bool ok;
 
-	if (IS_ERR(p))
-		return p;
-	mutex_lock(&outer->control);
-	if (!outer->owner)
-		outer->owner = (void *)(u64)(p->type + 1);
-	ok = outer->owner == (void *)(u64)(p->type + 1);
-	mutex_unlock(&outer->control);
-	if (ok)
+	if (IS_ERR(p) || (p->type != BPF_PROG_TYPE_SYSCALL && same_type(outer, p->type)))
 		return p;
 	bpf_prog_put(p);
 	return ERR_PTR(-EINVAL);
@@ -128,11 +137,17 @@ static struct bpf_map *take_map(void *ctx, bool by_index, u32 fd)
 {
 	const struct load *l = ctx;
 	u64 at = l->x->a.fd_array + (u64)fd * sizeof(u32);
+	struct bpf_map *m;
 
 	if (by_index && (!l->x->a.fd_array ||
 			 copy_from_user(&fd, (void __user *)at, sizeof(fd))))
 		return ERR_PTR(-EFAULT);
-	return bpf_map_from_fd(fd);
+	m = bpf_map_from_fd(fd);
+	if (IS_ERR(m) || m->desc.type != BPF_MAP_TYPE_PROG_ARRAY ||
+	    same_type(m, l->x->a.prog_type))
+		return m;
+	bpf_map_put(m);
+	return ERR_PTR(-EINVAL);
 }
 
 static int check_load(const union bpf_args *x)
@@ -605,7 +620,7 @@ static int give_maps(struct bpf_prog *p, struct bpf_prog_info *i)
 }
 
 /* The instructions, if user space has room for any. */
-static int give_insns(const struct bpf_prog *p, struct bpf_prog_info *i)
+static int give_insns(struct bpf_prog *p, struct bpf_prog_info *i)
 {
 	u32 room = i->xlated_prog_len, size = p->n * (u32)sizeof(struct bpf_insn);
 	struct bpf_insn *insns;

@@ -442,6 +442,8 @@ TEST(tail_calls_end_after_33)
 	CHECK_EQ(n, 1 + 34);
 	ERR(map_update(progs, &key, &other, BPF_ANY), EINVAL);
 	ERR(map_update(progs, &key, &progs, BPF_ANY), EINVAL);
+	/* nor may a program of another type call through it */
+	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, p, sizeof(p) / sizeof(*p), 0), EINVAL);
 	OK(map_delete(progs, &key));
 	ERR(map_delete(progs, &key), ENOENT);
 	/* A program in an array that it uses itself: ends when the last descriptor does. */

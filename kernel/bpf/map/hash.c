@@ -222,15 +222,17 @@ static void give_back(struct htab *h, struct elem *e)
 	spin_unlock(&h->lru.lock);
 }
 
+#define LOOKS 128	/* for a victim, with interrupts off */
+
 /* The least recently used: its list's tail, but for those that were used since they were looked at
- * last. lru.lock held. */
+ * last; after some looks just the tail. lru.lock held. */
 static struct elem *choose_victim(struct htab *h)
 {
-	for (u32 i = 0; i < 2 * h->n_elems && !list_empty(&h->lru.list); i++) {
+	for (u32 i = 0; !list_empty(&h->lru.list); i++) {
 		struct elem *e = list_last(&h->lru.list, struct elem, lru);
 
 		list_del(&e->lru);
-		if (!READ_ONCE(e->used))
+		if (!READ_ONCE(e->used) || i == LOOKS)
 			return e;
 		WRITE_ONCE(e->used, 0);
 		list_add(&h->lru.list, &e->lru);

@@ -340,12 +340,14 @@ static void show_address(const struct bpf_prog *p, struct bpf_insn *i)
 	}
 }
 
-void bpf_prog_show(const struct bpf_prog *p, struct bpf_insn *out)
+void bpf_prog_show(struct bpf_prog *p, struct bpf_insn *out)
 {
 	memcpy(out, p->insns, p->n * sizeof(*out));
+	mutex_lock(&p->control);
 	for (u32 i = 0; i + 1 < p->n; i++)
 		if (bpf_is_wide(&out[i]))
 			show_address(p, &out[i++]);
+	mutex_unlock(&p->control);
 }
 
 static int prog_start(void)

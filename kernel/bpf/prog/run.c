@@ -32,7 +32,8 @@ static struct bpf_dispatcher xdp_dispatcher = {
 
 int bpf_prog_repeat(const struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns)
 {
-	/* Without a dispatcher the program itself is called, to which a third argument is nothing. */
+	/* Without a dispatcher the program itself is called, to which a third argument is nothing.
+	 */
 	u64 (*enter)(void *, u64, bpf_dispatch_run) = (void *)p->run;
 	bool dispatched = p->type == BPF_PROG_TYPE_XDP && repeat > 1 &&
 			  !bpf_dispatch_add(&xdp_dispatcher, p->run);

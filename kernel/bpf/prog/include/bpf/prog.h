@@ -49,7 +49,7 @@ u64 bpf_prog_bytes(const struct bpf_prog *p);	/* of memory, beside the image */
 /* Adds a map to those that the program holds; takes over the reference, also on failure. */
 int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m);
 /* Its instructions as user space may see them: maps by their ids. out: p->n. */
-void bpf_prog_show(const struct bpf_prog *p, struct bpf_insn *out);
+void bpf_prog_show(struct bpf_prog *p, struct bpf_insn *out);
 /* Is there a helper of this number for programs of this type? */
 bool bpf_helper_exists(u32 prog_type, u32 id, bool gpl);
 
