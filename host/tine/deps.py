@@ -21,7 +21,7 @@ GUEST_TEST = QEMU + CROSS + [("make", "make"), ("cpio", "cpio")]
 SUITES = {
     "check": [],
     "host": BUILD + HOST + [("/usr/include/cmocka.h", "libcmocka-dev")],
-    "bpf": BUILD + HOST + [("qemu-aarch64", "qemu-user"), ("clang", "clang")],
+    "bpf": BUILD + HOST + QEMU + [("qemu-aarch64", "qemu-user"), ("clang", "clang")],
     "model": HOST + [("spin", "spin")],
     "boot": BUILD + QEMU,
     "guest": BUILD + GUEST_TEST,

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 
+from . import bpf_corpus
 from .base import TOP, Error
 from .suite_host import follow, make
 
 TOOL = "build/host/tine-bpf-run"
 # The options of a run, and which part of the groups with many cases it takes.
 RUNS = ((), 1), (("--jit",), 12), (("--jit", "--exclusives", "--near"), 40), (("--jit", "--blind"), 40)
+
+PROGRAMS, PROMISE = 50, 0.95	# real programs compared at least; our bytes of them to Linux's at most
 
 
 def load_cases():
@@ -63,6 +66,24 @@ def image_sizes(report, sizes):
     report.result("bpf: image sizes", "; ".join(over) if len(lines) == len(group) else repr(lines))
 
 
+def real_programs(report, show):
+    """Our code of real programs against Linux's of the same; without a network there may be none to compare."""
+    try:
+        table = bpf_corpus.compare()
+    except Error as error:
+        report.note("# bpf: no real programs compared: %s" % error)
+        return
+    for name, program, number, linux, ours in table if show else []:
+        report.note("# %-24s %-40s %5d instructions %6d bytes %6d on Linux  %.2f" % (name, program, number, ours, linux, ours / linux))
+    linux, ours = sum(line[3] for line in table), sum(line[4] for line in table)
+    report.note("# bpf: %d real programs: %d bytes, %d on Linux, %.3f; the worst %.3f" % (
+        len(table), ours, linux, ours / max(linux, 1), max((line[4] / line[3] for line in table), default=0)))
+    problems = [] if len(table) >= PROGRAMS else ["only %d programs" % len(table)]
+    if ours > PROMISE * linux:
+        problems.append("%d bytes, at most %.2f of %d" % (ours, PROMISE, linux))
+    report.result("bpf: code of real programs", "; ".join(problems))
+
+
 def plugin(report):
     """The protocol of the conformance suite: hexadecimal with blanks, memory as an argument."""
     for options in ([], ["--jit"]):
@@ -82,6 +103,7 @@ def suite_bpf(o, report):
     cases = load_cases()
     known_results(report, {name: list(make_cases()) for name, make_cases in cases.GROUPS.items()})
     image_sizes(report, cases.IMAGE_SIZES)
+    real_programs(report, o.verbose)
     objects = sorted(glob.glob(os.path.join(TOP, "build/host/bpf/*.o")))
     follow(subprocess.Popen([os.path.join(TOP, "build/host/test_bpf_clang"), *objects], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"), report, "bpf")

@@ -71,9 +71,11 @@ static int interpret(const struct bpf_insn *insns, u32 n, u8 *mem, u64 len, u64 
 #ifdef __aarch64__
 static int jit(const struct bpf_insn *insns, u32 n, u8 *mem, u64 len, u64 *r0)
 {
+	/* As far as sizes go, any offsets in a map of programs will do. */
+	static const struct bpf_jit_tail tail = { .max_entries = 48, .slots = 320, .entry = 16 };
 	struct bpf_jit_opts opts = {
 		.lse = !want.exclusives, .blind = want.blind, .blind_seed = 0x9e3779b97f4a7c15ull,
-		.near = want.near, .address = helper_address,
+		.near = want.near, .address = helper_address, .tail = want.size ? &tail : NULL,
 	};
 	struct native native;
 	int err = native_make(&native, insns, n, &opts);
