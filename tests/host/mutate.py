@@ -127,7 +127,6 @@ MUTATIONS = (	# name, file, what, instead
     ("T5_advised_for_all", "kernel/mm/madvise.c", "			err = mm_lock_own(mm, start, end, OWN_ADVISE);\n", "			read_lock(&mm->lock);\n"),
     ("T5_others_not_told", "kernel/mm/rmap.c", "	if (r->shared)\n		tlb_inval_range_all_asids", "	if (0)\n		tlb_inval_range_all_asids"),
     ("T5_others_go_on_counting", "kernel/mm/rmap.c", "	if (r->shared)\n		zap_shared(", "	if (0)\n		zap_shared("),
-    ("T5_counted_by_every_way", "kernel/mm/rmap.c", "	if (r->first)\n		k->found += (i32)r->pages;", "	k->found += (i32)r->pages;"),
     ("T5_counts_not_settled", "kernel/pt/share.c", "		ops->gone(node->gone, pt_pages(level), arg);\n		memset", "		memset"),
     ("T6_marked_tables_shared", "kernel/mm/fork.c", "	if (unlikely(refresh_marks(k->parent->pt.root, 0)))\n", "	if (0)\n"),
     ("T6_hot_table_with_pins_copied", "kernel/mm/cow.c", " || pt_node(from)->pinned_below)\n			continue;", ")\n			continue;"),
