@@ -19,6 +19,10 @@ LOADER = os.path.join(TOP, "tests/bpf/corpus.c")
 BUILDING = ("libbpf-dev", "libbpf1")
 MAP = 0xffff000004a81c40	# an address of the kernel's, where one stood in the program
 EM_BPF = 247
+# Of types that both kernels have: loaded here as well, as a program of libbpf's would.
+HERE = (("xdp-tests", "xdp_adjust_tail.o", "xdp_adjust_tail"), ("xdp-tests", "xdp_drop.o", "xdp_drop"),
+        ("xdp-tests", "xdp_dispatcher_v1.o", "xdp_dispatcher"), ("libxdp1", "xdp-dispatcher.o", "xdp_pass"))
+XDP = "6"
 
 
 def wanted():
@@ -71,12 +75,15 @@ def build_loader(tree):
     return out
 
 
-def in_guest(loader, found, *options):
-    """What the loader says in a guest: its lines."""
+def in_guest(programs, debs, tree, *options):
+    """What the loader says of PROGRAMS in a guest, a list of words each; DEBS are unpacked below TREE."""
+    for name, deb in debs.items():
+        unpack_deb(deb, os.path.join(base.ensure_dir(tree), "sys" if name in BUILDING else name))
+    loader, found = build_loader(tree + "/sys"), objects(tree)
     bundle, args = io.BytesIO(), []
     with tarfile.open(fileobj=bundle, mode="w") as tar:
         tar.add(loader, "corpus")
-        for number, (package, name, program) in enumerate(wanted()):
+        for number, (package, name, program) in enumerate(programs):
             data = found.get((package, name))
             if data is None:
                 raise Error("%s has no BPF object %s" % (package, name))
@@ -90,7 +97,7 @@ def in_guest(loader, found, *options):
                           env=dict(os.environ, TINE_CACHE=base.CACHE))
     if done.returncode:
         raise Error("loading BPF objects: status %d, %s" % (done.returncode, done.stderr.decode()[-300:]))
-    return done.stdout.decode().splitlines()
+    return [line.split() for line in done.stdout.decode().splitlines()]
 
 
 def linux():
@@ -103,11 +110,9 @@ def linux():
 
     def ask(path):
         with base.scratch(path) as tmp:
-            for name, deb in debs.items():
-                unpack_deb(deb, os.path.join(base.ensure_dir(tmp + "/x"), "sys" if name in BUILDING else name))
-            lines = in_guest(build_loader(tmp + "/x/sys"), objects(tmp + "/x"), "--linux")
+            lines = in_guest(wanted(), debs, tmp + "/x", "--linux")
             with open(tmp + "/lines", "w") as f:
-                f.write("\n".join(lines) + "\n")
+                f.writelines(" ".join(words) + "\n" for words in lines)
             os.rename(tmp + "/lines", path)
     with open(base.made(kept, "bpf-corpus", ask)) as f:
         lines = [line.split() for line in f if line.strip()]
@@ -161,3 +166,16 @@ def compare():
     theirs = linux()
     return [(name, program, len(text) // 16, size, mine)
             for (name, program, size, text), mine in zip(theirs, ours([text for _, _, _, text in theirs])) if size and mine]
+
+
+def loaded_here():
+    """What is wrong with the programs of HERE when Debian's libbpf loads them on Tine: lines."""
+    debs = packages()
+    with base.scratch(os.path.join(BUILD, "bpf-corpus")) as tmp:
+        try:
+            lines = in_guest(HERE, debs, tmp + "/x")
+        except Error as error:
+            return [str(error)]
+    problems = ["%d answers for %d programs" % (len(lines), len(HERE))] if len(lines) != len(HERE) else []
+    return problems + [" ".join(words) for (_, _, program), words in zip(HERE, lines)
+                       if words[0] == "refused" or words[1:3] != [program, XDP] or not int(words[3])]

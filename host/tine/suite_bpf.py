@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from . import bpf_corpus
+from . import bpf_corpus, build
 from .base import TOP, Error
 from .suite_host import follow, make
 
@@ -66,6 +66,14 @@ def image_sizes(report, sizes):
     report.result("bpf: image sizes", "; ".join(over) if len(lines) == len(group) else repr(lines))
 
 
+def by_libbpf(report):
+    """Debian's libbpf loads compiled objects on Tine."""
+    try:
+        report.result("bpf: objects loaded by libbpf", "; ".join(bpf_corpus.loaded_here()))
+    except Error as error:
+        report.note("# bpf: nothing loaded by libbpf: %s" % error)
+
+
 def real_programs(report, show):
     """Our code of real programs against Linux's of the same; without a network there may be none to compare."""
     try:
@@ -104,6 +112,8 @@ def suite_bpf(o, report):
     known_results(report, {name: list(make_cases()) for name, make_cases in cases.GROUPS.items()})
     image_sizes(report, cases.IMAGE_SIZES)
     real_programs(report, o.verbose)
+    build.image()
+    by_libbpf(report)
     objects = sorted(glob.glob(os.path.join(TOP, "build/host/bpf/*.o")))
     follow(subprocess.Popen([os.path.join(TOP, "build/host/test_bpf_clang"), *objects], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"), report, "bpf")
