@@ -154,29 +154,49 @@ void mm_vma_usage(struct vma *v, struct vma_usage *u)
 #define PAGEMAP_FILE		BIT(61)
 #define PAGEMAP_PRESENT		BIT(63)
 
+/*
+ * The page of f that the leaf at p maps has no other leaf: 1, 0; -1: only the reverse map could tell.
+ * The node is locked.
+ */
+static int maps_alone(pte_t *p, int level, struct folio *f)
+{
+	u32 unit, maps = (u32)atomic_read(&f->page.mapcount);
+
+	(void)pt_unit(p, &unit);
+	if (maps == unit * pt_pages(level))	/* what maps this page are all leaves there are */
+		return 1;
+	return folio_order(f) ? -1 : 0;
+}
+
 u64 mm_pagemap_entry(struct mm *mm, u64 addr)
 {
-	int level;
+	int level, alone = 0;
 	pte_t *p = pt_entry(&mm->pt, addr, &level), e;
-	struct page *node = pt_node(p);
+	struct page *node = pt_node(p), *page = NULL;
 	u64 word = 0;
 
 	spin_lock(&node->lock);
 	e = pte_load(p);
 	if (pte_kind(e, level) == PTE_LEAF) {
-		u64 page = pt_index(addr, 3) & (pt_pages(level) - 1);
+		pfn_t pfn = pte_pfn(e) + (pt_index(addr, 3) & (pt_pages(level) - 1));
 
-		word = PAGEMAP_PRESENT | (pte_pfn(e) + page);
+		word = PAGEMAP_PRESENT | pfn;
 		if (!pte_special(e)) {
-			struct folio *f = page_folio(pfn_to_page(pte_pfn(e)));
-
-			if (!page_test(&f->page, PG_ANON))
-				word |= PAGEMAP_FILE;
-			if (atomic_read(&f->page.mapcount) <= (i32)folio_nr_pages(f) &&
-			    pt_owners(&mm->pt, addr) == 1)
-				word |= PAGEMAP_EXCLUSIVE;
+			page = pfn_to_page(pfn);
+			folio_get(page_folio(page));
+			if (pt_owners(&mm->pt, addr) == 1)
+				alone = maps_alone(p, level, page_folio(page));
 		}
 	}
 	spin_unlock(&node->lock);
+	if (!page)
+		return word;
+	if (!page_test(&page_folio(page)->page, PG_ANON))
+		word |= PAGEMAP_FILE;
+	if (alone < 0)
+		alone = rmap_count_page(page) <= 1;
+	if (alone)
+		word |= PAGEMAP_EXCLUSIVE;
+	folio_put(page_folio(page));
 	return word;
 }

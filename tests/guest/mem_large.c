@@ -2,6 +2,7 @@
 /* Private memory in large pieces: whatever is done to a part of one, the rest stays as it was. */
 #include "check.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -195,10 +196,23 @@ BOTH(advised_parts_of, advise)
 BOTH(given_up_parts_of, give_up)
 BOTH(dropped_beside_a_child_parts_of, drop_beside_child)
 
-/* smaps divides each page among those who have it, whatever folio it is a part of. */
-TEST(shares_of_parts)
+/* pagemap says that nobody else maps the page. */
+static int is_exclusive(const char *p)
 {
-	char *p = (char *)filled(1);
+	static int fd = -1;
+	uint64_t word;
+
+	if (fd < 0)
+		fd = OK(open("/proc/self/pagemap", O_RDONLY));
+	CHECK_EQ(OK(pread(fd, &word, 8, (off_t)((uintptr_t)p / PAGE * 8))), 8);
+	CHECK(word >> 63);
+	return word >> 56 & 1;
+}
+
+/* smaps divides each page among those who have it, whatever folio it is a part of. */
+static void share_parts(int huge)
+{
+	char *p = (char *)filled(huge);
 	int ready[2], done[2];
 	char c = 0;
 	pid_t pid;
@@ -220,9 +234,14 @@ TEST(shares_of_parts)
 	CHECK_EQ(check_smaps(p, LEN, "Private_Dirty"), (LEN / 2 + 4 * PAGE) >> 10);
 	CHECK_EQ(check_smaps(p, LEN, "Shared_Dirty"), (LEN / 2 - 4 * PAGE) >> 10);
 	CHECK_EQ(check_smaps(p, LEN, "Pss"), (LEN * 3 / 4 + 2 * PAGE) >> 10);
+	/* Linux says of all pages of a 2 MiB block what holds for its first one */
+	for (size_t i = 0; i < LEN && check_on_tine(); i += PAGE)
+		CHECK_EQ(is_exclusive(p + i), i % (16 * PAGE) < 8 * PAGE || i >= LEN - 4 * PAGE);
 	OK(write(done[1], &c, 1));
 	OK(waitpid(pid, &st, 0));
 	CHECK_EQ(st, 0);
 	CHECK_EQ(check_smaps(p, LEN, "Pss"), LEN >> 10);
 	CHECK_EQ(check_smaps(p, LEN, "Private_Dirty"), LEN >> 10);
 }
+TEST(shares_of_parts_of_pages) { share_parts(0); }
+TEST(shares_of_parts_of_blocks) { share_parts(1); }
