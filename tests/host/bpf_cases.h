@@ -364,11 +364,14 @@ static const struct verify_case cases[] = {
 	BOTH("read by a helper", "*(u64 *)(r10 - 8) = 3", "*(u64 *)(r10 - 8) = 4", "*(u64 *)(r10 - 8) = 4; r6 = r3", "r1 = r10; r1 += -8; r2 = 8; r3 = value const + 0; call strncmp; r0 = 0; exit"),
 	BOTH("fetched", "*(u64 *)(r10 - 8) = 3", "*(u64 *)(r10 - 8) = 4", "*(u64 *)(r10 - 8) = 4; r6 = r3", "r6 = 1; lock fetch *(u64 *)(r10 - 8) += r6; r0 = 0; exit"),
 	BOTH("range of a packet, as a map's value", "r6 = value global + 0", "r6 = value global + 8", "r6 = value global + 60", "r0 = *(u64 *)(r6 + 48); exit"),
+	{ "half of a number is not the number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r9") "; X: r0 = 0; exit",
+	  -EACCES, "unbounded min value" },
+	{ "half of a number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r7") "; X: r0 = 0; exit", 0, NULL },
 	{ "checked or not", XDP | OFTEN, "r9 = r1; call get_prandom_u32; r8 = r0; r2 = *(u32 *)(r9 + 0); r3 = *(u32 *)(r9 + 4); if r8 == 5 goto L; r4 = r2; r4 += 8; if r4 <= r3 goto L; r0 = 0; exit; L: r0 = *(u64 *)(r2 + 0); exit",
 	  -EACCES, "invalid access to packet" },
 	{ "callback's answer", SKB | OFTEN, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; r0 = 0; exit; F: call get_prandom_u32; r8 = r0; if r8 == 5 goto B; r6 = 0; goto L; B: r6 = 5; L: r0 = r6; exit",
 	  -EINVAL, "should have been in [0, 1]" },
 	{ "in a later round", SKB | OFTEN, "*(u64 *)(r10 - 8) = 0; r1 = 10; r2 = func F; r3 = r10; r3 += -8; r4 = 0; call loop; r0 = 0; exit;"
-	  "F: r6 = r2; call get_prandom_u32; if r0 == 5 goto B; if r0 == 6 goto C; goto L; B: *(u64 *)(r6 + 0) = 100; goto L;"
+	  "F: r6 = r2; call get_prandom_u32; if r0 == 6 goto C; if r0 == 5 goto B; goto L; B: *(u64 *)(r6 + 0) = 100; goto L;"
 	  "C: r7 = *(u64 *)(r6 + 0); r1 = value global + 0; r1 += r7; *(u8 *)(r1 + 0) = 1; L: r0 = 0; exit", -EACCES, NULL },
 };

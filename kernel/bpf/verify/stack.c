@@ -199,14 +199,11 @@ static void put_reg(struct verifier *v, struct vslot *s, u32 size, const struct 
 	}
 }
 
-static void put_bytes(struct verifier *v, const struct place *p, u32 size,
-		      const struct vreg *value, i32 from)
+static void put_bytes(const struct place *p, u32 size, const struct vreg *value)
 {
 	bool zero = is_null(value);
 
 	break_up(p->s);
-	if (zero && from >= 0)
-		want_scalar(v, (u32)from);
 	memset(p->s->kind + p->byte, zero ? S_ZERO : S_MISC, size);
 }
 
@@ -253,7 +250,7 @@ int stack_store_reg(struct verifier *v, u32 regno, i32 off, u32 size, const stru
 	if (size == 8 || (size == 4 && !p.byte))
 		put_reg(v, p.s, size, value);
 	else
-		put_bytes(v, &p, size, value, from);
+		put_bytes(&p, size, value);
 	return 0;
 }
 
