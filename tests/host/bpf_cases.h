@@ -89,6 +89,11 @@ static const struct verify_case cases[] = {
 	{ "pointer broken, privileged", SKB,
 	  "*(u64 *)(r10 - 8) = r1; *(u8 *)(r10 - 8) = 1; r1 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r1 + 0); exit", -EACCES,
 	  "R1 invalid mem access 'scalar'" },
+	{ "pointer broken within", SKB,
+	  "*(u64 *)(r10 - 8) = r1; *(u8 *)(r10 - 6) = 1; r1 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r1 + 0); exit", -EACCES,
+	  "R1 invalid mem access 'scalar'" },
+	{ "broken within by who knows", SKB, "*(u64 *)(r10 - 8) = r1; r3 = *(u32 *)(r1 + 0); r3 &= 3; r2 = r10; r2 += -7; r2 += r3;"
+	  "*(u8 *)(r2 + 0) = 1; r1 = *(u64 *)(r10 - 8); r0 = *(u32 *)(r1 + 0); exit", -EACCES, "R1 invalid mem access 'scalar'" },
 	{ "half a number", SKB, "r1 = *(u32 *)(r1 + 0); r1 &= 0xff; *(u64 *)(r10 - 8) = r1; r0 = *(u32 *)(r10 - 8);"
 	  "r2 = r10; r2 += -16; r2 -= r0; *(u8 *)(r2 - 0) = 1; r0 = 0; exit", 0, NULL },
 	{ "anywhere", SKB, "r1 = *(u32 *)(r1 + 0); r1 &= 7; r2 = r10; r2 += -16; r2 += r1; *(u8 *)(r2 + 0) = 1; r0 = *(u8 *)(r2 + 8); exit",
@@ -136,6 +141,8 @@ static const struct verify_case cases[] = {
 	  "r4 = r2; r4 += 8; if r4 > r3 goto L; r0 = *(u64 *)(r2 + 0); L: exit", 0, NULL },
 	{ "packet, length unchecked", XDP, "r2 = *(u32 *)(r1 + 0); r3 = *(u32 *)(r1 + 4); r0 = 0; r4 = r2; r4 += 20; if r4 > r3 goto L; r5 = *(u8 *)(r2 + 0); r5 &= 15; r2 += r5;"
 	  "r0 = *(u8 *)(r2 + 0); L: exit", -EACCES, "invalid access to packet" },
+	{ "packet by any length", XDP, "r5 = *(u32 *)(r1 + 12); r2 = *(u32 *)(r1 + 0); r3 = *(u32 *)(r1 + 4); r0 = 0; r2 += r5; r4 = r2; r4 += 8;"
+	  "if r4 > r3 goto L; r0 = *(u64 *)(r2 + 0); L: exit", -EACCES, "invalid access to packet" },
 	{ "packet written", XDP, "r2 = *(u32 *)(r1 + 0); r3 = *(u32 *)(r1 + 4); r0 = 2; r4 = r2; r4 += 8; if r4 > r3 goto L; *(u64 *)(r2 + 0) = 1; L: exit", 0, NULL },
 	{ "packet moved", XDP, "r6 = r1; r7 = *(u32 *)(r1 + 0); r3 = *(u32 *)(r1 + 4); r4 = r7; r4 += 8; if r4 > r3 goto L; r2 = 4; call xdp_adjust_head; r0 = *(u8 *)(r7 + 0); L: r0 = 1; exit",
 	  -EACCES, "R7 invalid mem access 'scalar'" },
@@ -367,6 +374,8 @@ static const struct verify_case cases[] = {
 	{ "half of a number is not the number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r9") "; X: r0 = 0; exit",
 	  -EACCES, "unbounded min value" },
 	{ "half of a number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r7") "; X: r0 = 0; exit", 0, NULL },
+	BOTH("read behind a jump only", "r6 = value global + 0", "r6 = value global + 8", "r6 = 5",
+	     "if r9 == 3 goto X; r0 = 0; exit; X: r0 = *(u64 *)(r6 + 0); exit"),
 	{ "checked or not", XDP | OFTEN, "r9 = r1; call get_prandom_u32; r8 = r0; r2 = *(u32 *)(r9 + 0); r3 = *(u32 *)(r9 + 4); if r8 == 5 goto L; r4 = r2; r4 += 8; if r4 <= r3 goto L; r0 = 0; exit; L: r0 = *(u64 *)(r2 + 0); exit",
 	  -EACCES, "invalid access to packet" },
 	{ "callback's answer", SKB | OFTEN, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; r0 = 0; exit; F: call get_prandom_u32; r8 = r0; if r8 == 5 goto B; r6 = 0; goto L; B: r6 = 5; L: r0 = r6; exit",
