@@ -17,11 +17,11 @@
 #define WAYS		8u		/* words in a bucket: half a cache line */
 #define MAX_WORDS	(4u << 20)
 #define TAG_BITS	13
-#define CLOCK_BITS	18
+#define CLOCK_BITS	17
 
 /* A word: 0 is none. */
-struct word { u32 used : 1, active : 1, tag : TAG_BITS, clock : CLOCK_BITS - 1; };
-#define CLOCK_MASK	((1u << (CLOCK_BITS - 1)) - 1)
+struct word { u32 used : 1, active : 1, tag : TAG_BITS, clock : CLOCK_BITS; };
+#define CLOCK_MASK	((1u << CLOCK_BITS) - 1)
 _Static_assert(sizeof(struct word) == 4, "one word");
 
 static struct word *table;
