@@ -87,7 +87,9 @@ struct socket_filter {
 	/* How many of n bytes the socket is to get, 0: it gets no datagram. Does not sleep; under
 	 * RCU. */
 	u32 (*run)(struct socket_filter *f, const void *data, u32 n);
-	void (*end)(struct socket_filter *f);	/* after the last run; any context */
+	/* It is attached no more; runs that began before may go on until a grace period has ended. Any
+	 * context. */
+	void (*end)(struct socket_filter *f);
 };
 /* ERR_PTR(-EBADF, -EINVAL, -ENOMEM). NULL: no programs in this kernel. Sleeps. */
 extern struct socket_filter *(*socket_filter_from_fd)(u32 fd);
