@@ -22,6 +22,7 @@ struct fork {
 	struct leaf_copy c;	/* what has been copied */
 	struct folio *spare;	/* for the copy of a pinned page */
 	bool want_spare;
+	u32 flags;		/* of all VMAs of the parent */
 };
 
 bool cow_tables_off;
@@ -133,22 +134,41 @@ static int copy_range(struct fork *k, u64 start, u64 end)
 	return 0;
 }
 
-static int copy_vma(struct fork *k)
+static struct vma *copy_vma(const struct vma *v, void *arg)
 {
-	struct vma *v = k->v, *n;
+	struct fork *k = arg;
+	struct vma *n;
 
-	if (v->vm_flags & VM_DONTFORK)
-		return 0;
-	if ((v->vm_flags & VM_ACCOUNT) && overcommits(k->parent, vma_pages(v)))
-		return -ENOMEM;
+	if ((v->vm_flags & (VM_ACCOUNT | VM_DONTFORK)) == VM_ACCOUNT &&
+	    overcommits(k->parent, vma_pages(v)))
+		return NULL;
 	n = vma_dup(v);
 	if (!n)
-		return -ENOMEM;
+		return NULL;
 	n->mm = k->child;
 	n->vm_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
 	if (v->vm_flags & VM_WIPEONFORK)
 		n->has_anon = false;
-	vma_link(k->child, n);
+	k->flags |= v->vm_flags;
+	vma_link_copy(k->child, n);
+	return n;
+}
+
+/* The child's VMAs: all of the parent's in a tree like its, then without those it is not to have. */
+static int copy_vmas(struct fork *k)
+{
+	int err = vma_tree_copy(k->child, k->parent, copy_vma, k);
+
+	if (err || likely(!(k->flags & VM_DONTFORK)))
+		return err;
+	for (struct vma *v = mm_first_vma_from(k->child, 0), *next; v; v = next) {
+		next = mm_next_vma(v);
+		if (!(v->vm_flags & VM_DONTFORK))
+			continue;
+		vma_unlink(k->child, v);
+		vma_free(v);
+	}
+	k->child->peak_pages = k->child->total_pages;
 	return 0;
 }
 
@@ -269,15 +289,12 @@ static void free_tables(struct mm *child, struct vma *v)
 static int give_up_all(struct fork *k)
 {
 	struct vma *first = mm_first_vma_from(k->parent, 0);
-	bool tables = false;
 	int err = 0;
 
 	for (struct vma *v = first; v && !err; v = mm_next_vma(v))
-		if (v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK)) {
+		if (v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK))
 			err = give_up(k->child, v);
-			tables |= !!(v->vm_flags & VM_DONTFORK);
-		}
-	if (!err && tables)
+	if (!err && (k->flags & VM_DONTFORK))
 		free_tables(k->child, first);
 	return err;
 }
@@ -295,7 +312,7 @@ static int share_tables(struct fork *k)
 	for (int i = 0; i < NR_RSS; i++)
 		rss_add(&k->child->rss[i], k->c.n[i] - passed[i]);
 	k->c.wrprotected = true;
-	return give_up_all(k);
+	return k->flags & (VM_DONTFORK | VM_WIPEONFORK) ? give_up_all(k) : 0;
 }
 
 static void copy_fields(struct mm *c, const struct mm *p)
@@ -336,8 +353,7 @@ struct mm *mm_fork(struct mm *parent)
 	write_lock(&parent->lock);
 	copy_fields(k.child, parent);
 	lineage_join(parent, k.child);
-	for (k.v = mm_first_vma_from(parent, 0); k.v && !err; k.v = mm_next_vma(k.v))
-		err = copy_vma(&k);
+	err = copy_vmas(&k);
 	if (!err)
 		err = share ? share_tables(&k) : copy_eagerly(&k);
 	if (k.c.wrprotected) {

@@ -34,6 +34,13 @@ static inline struct mapping *vma_mapping(const struct vma *v)
 /* --- mm/vma.c: the tree; mm->lock held for writing where it changes -------------------------- */
 void vma_tree_insert(struct mm *mm, struct vma *v);		/* overlaps nothing */
 void vma_tree_remove(struct mm *mm, struct vma *v);
+/*
+ * mm, which has no VMA, gets a tree of the shape of from's, with what copy makes of each VMA (all its
+ * fields; NULL: no memory). from's lock held for writing. Sleeps, if copy does. 0 or -ENOMEM: a part
+ * is there, fit to be unlinked as a whole.
+ */
+int vma_tree_copy(struct mm *mm, const struct mm *from,
+		  struct vma *(*copy)(const struct vma *v, void *arg), void *arg) __must_check;
 /* start, end or VM_GROWSDOWN changed, order did not */
 void vma_tree_resized(struct vma *v);
 struct vma *vma_prev(const struct vma *v);
@@ -52,6 +59,8 @@ void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
  * Tree, lists, totals. An object that is not linked yet has its final start and lin.
  */
 void vma_link(struct mm *mm, struct vma *v);
+/* All of that but the tree, where its place is already. */
+void vma_link_copy(struct mm *mm, struct vma *v);
 void vma_unlink(struct mm *mm, struct vma *v);
 void vma_unlink_all(struct mm *mm,
 		    struct vma **dead); /* the whole tree, chained by parent for vma_free_list */

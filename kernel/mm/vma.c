@@ -109,6 +109,37 @@ void vma_tree_insert(struct mm *mm, struct vma *v)
 	mm->nr_vmas++;
 }
 
+/* Depth: the tree's height. */
+static int copy_below(struct vma **to, struct vma *parent, const struct vma *v,
+		      struct vma *(*copy)(const struct vma *v, void *arg), void *arg)
+{
+	struct vma *n = copy(v, arg);
+	int err = 0;
+
+	if (!n)
+		return -ENOMEM;
+	n->left = n->right = NULL;
+	n->parent = parent;
+	*to = n;
+	if (v->left)
+		err = copy_below(&n->left, n, v->left, copy, arg);
+	if (!err && v->right)
+		err = copy_below(&n->right, n, v->right, copy, arg);
+	return err;
+}
+
+int vma_tree_copy(struct mm *mm, const struct mm *from,
+		  struct vma *(*copy)(const struct vma *v, void *arg), void *arg)
+{
+	struct vma *root = NULL;
+	int err = from->vmas.root ? copy_below(&root, NULL, from->vmas.root, copy, arg) : 0;
+
+	spin_lock(&mm->rmap_lock);	/* nobody has seen it grow */
+	mm->vmas.root = root;
+	spin_unlock(&mm->rmap_lock);
+	return err;
+}
+
 void vma_tree_remove(struct mm *mm, struct vma *v)
 {
 	struct vma *from, *s;

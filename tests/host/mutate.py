@@ -130,7 +130,7 @@ MUTATIONS = (	# name, file, what, instead
     ("T5_counts_not_settled", "kernel/pt/share.c", "		ops->gone(node->gone, pt_pages(level), arg);\n		memset", "		memset"),
     ("T6_marked_tables_shared", "kernel/mm/fork.c", "	if (unlikely(refresh_marks(k->parent->pt.root, 0)))\n", "	if (0)\n"),
     ("T6_hot_table_with_pins_copied", "kernel/mm/cow.c", " || pt_node(from)->pinned_below)\n			continue;", ")\n			continue;"),
-    ("T6_child_keeps_what_it_is_not_to_have", "kernel/mm/fork.c", "	return give_up_all(k);", "	return 0;"),
+    ("T6_child_keeps_what_it_is_not_to_have", "kernel/mm/fork.c", "	return k->flags & (VM_DONTFORK | VM_WIPEONFORK) ? give_up_all(k) : 0;", "	return 0;"),
     ("T7_taken_back_from_another", "kernel/pt/share.c", "refcount) > 1)\n		return copy_table", "refcount) > 2)\n		return copy_table"),
     ("T7_late_fault_never_ends", "kernel/mm/fault.c", "s->mm->pt.may_share ? TLB_ALL_LEVELS : TLB_LAST_LEVEL", "TLB_LAST_LEVEL"),
     ("T8_reference_goes_first", "kernel/pt/share.c",
