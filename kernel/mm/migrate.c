@@ -154,7 +154,8 @@ static bool find_block(const struct rmap_run *r, void *arg)
 	return false;
 }
 
-/* Takes the 2 MiB blocks that map f apart. 0, -ENOMEM, -EBUSY: a lock is not free. */
+/* Takes the 2 MiB blocks that map f apart. 0, -ENOMEM, -EBUSY: a lock is not free, or the way to
+ * a block has other owners (pt_split). */
 static int split_blocks(struct folio *f, struct mm *held)
 {
 	for (int tries = 0; tries < 64; tries++) {
