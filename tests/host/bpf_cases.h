@@ -373,6 +373,13 @@ static const struct verify_case cases[] = {
 	BOTH("range of a packet, as a map's value", "r6 = value global + 0", "r6 = value global + 8", "r6 = value global + 60", "r0 = *(u64 *)(r6 + 48); exit"),
 	{ "half of a number is not the number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r9") "; X: r0 = 0; exit",
 	  -EACCES, "unbounded min value" },
+	{ "part of a number is not the number", SKB, BEGIN "*(u64 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r9") "; X: r0 = 0; exit",
+	  -EACCES, "unbounded min value" },
+	{ "added to on the stack", SKB, "*(u64 *)(r10 - 8) = 3; r2 = 100; lock *(u64 *)(r10 - 8) += r2; r7 = *(u64 *)(r10 - 8); " USE("r7"),
+	  -EACCES, "unbounded min value" },
+	{ "loaded from another slot later", SKB | OFTEN, "*(u64 *)(r10 - 8) = 3; *(u64 *)(r10 - 16) = 3; "
+	  PATHS3("r6 = r10; r6 += -8", "r6 = r10; r6 += -16", "*(u64 *)(r10 - 16) = 100; r6 = r10; r6 += -16")
+	  "r7 = *(u64 *)(r6 + 0); " USE("r7"), -EACCES, NULL },
 	{ "half of a number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r7") "; X: r0 = 0; exit", 0, NULL },
 	BOTH("read behind a jump only", "r6 = value global + 0", "r6 = value global + 8", "r6 = 5",
 	     "if r9 == 3 goto X; r0 = 0; exit; X: r0 = *(u64 *)(r6 + 0); exit"),
