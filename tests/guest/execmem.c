@@ -72,24 +72,28 @@ TEST(nothing_is_writable_and_executable)
 
 TEST(small_pieces_come_from_the_tail_of_the_text)
 {
+	long used;
+
 	need_tine();
+	used = number("used ");		/* the dispatcher keeps its code */
 	CHECK_EQ(number("blocks "), 1);
 	CHECK(exercise(192, 3));
 	CHECK_EQ(number("blocks "), 1);
-	CHECK_EQ(number("used "), 0);
+	CHECK_EQ(number("used "), used);
 }
 
 /* More than the tail, more than a block, and all there is. */
 TEST(large_pieces_bring_blocks_that_go_again)
 {
-	long fills;
+	long fills, used;
 
 	need_tine();
+	used = number("used ");
 	fills = number("fills ");
 	CHECK(exercise(2 << 20, 1));
 	CHECK(exercise((7 << 20) + 4, 1));
 	CHECK_EQ(number("blocks "), 1);
-	CHECK_EQ(number("used "), 0);
+	CHECK_EQ(number("used "), used);
 	CHECK_EQ(number("fills "), fills + 2);
 	CHECK(!exercise(1l << 30, 1));
 	CHECK_EQ(number("blocks "), 1);
@@ -112,9 +116,10 @@ TEST_TIMEOUT(also_while_cpus_write_and_run_code, 120)
 	pthread_t t[4];
 	void *failed;
 	long long until;
-	long windows = 0, looks = 0;
+	long windows = 0, looks = 0, used;
 
 	need_tine();
+	used = number("used ");
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_create(&t[i], NULL, exerciser, &sizes[i]));
 	for (until = check_now() + 2 * SEC; check_now() < until; looks++)
@@ -126,7 +131,7 @@ TEST_TIMEOUT(also_while_cpus_write_and_run_code, 120)
 	}
 	printf("# execmem: %ld looks, %ld open windows seen\n", looks, windows);
 	CHECK_EQ(look(), 0);
-	CHECK_EQ(number("used "), 0);
+	CHECK_EQ(number("used "), used);
 	CHECK_EQ(number("blocks "), 1);
 }
 

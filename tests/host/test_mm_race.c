@@ -15,6 +15,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <linux/mman.h>
+#include <base/errno.h>
 #include <fake/fake.h>
 #include <mm/thp.h>
 #include <mm/uio.h>
@@ -63,6 +64,16 @@ static int read_folio(struct mapping *m, struct folio *f)
 static const struct mapping_ops memory_ops = { .keep = true };
 static const struct mapping_ops disk_ops = { .read_folio = read_folio };
 
+/* One in some allocations fails in some runs: what says so is tried again, and has done nothing. */
+#define RETRY(call)                                                                                \
+	({                                                                                         \
+		i64 ret_;                                                                          \
+		do {                                                                               \
+			ret_ = (i64)(call);                                                        \
+		} while (ret_ == -ENOMEM);                                                         \
+		ret_;                                                                              \
+	})
+
 static u64 va_of(u32 t, u32 i)
 {
 	return BASE + (u64)(i * THREADS + t) * stride * PAGE_SIZE;
@@ -80,7 +91,7 @@ static u64 *word(struct mm *m, u64 va, bool write, enum fault_result *r)
 		if (w)
 			return w;
 		*r = mm_fault(m, &f, &major);
-		if (*r != FAULT_OK)
+		if (*r != FAULT_OK && *r != FAULT_OOM)
 			return NULL;
 	}
 	panic("fault at %lx does not end", va);
@@ -101,7 +112,7 @@ static void map(u64 va, u64 len)
 	struct mmap_req r = { .addr = va, .len = len, .prot = PROT_READ | PROT_WRITE,
 			      .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED };
 
-	BUG_ON(mm_mmap(mm, &r) != (i64)va);
+	BUG_ON(RETRY(mm_mmap(mm, &r)) != (i64)va);
 }
 
 static void map_one(u64 va) { map(va, PAGE_SIZE); }
@@ -132,7 +143,10 @@ static void fork_and_look(void)
 	u64 seen[THREADS][OWN], before = stamp;
 	struct mm *child = mm_fork(mm);
 
-	BUG_ON(IS_ERR(child));
+	if (IS_ERR(child)) {
+		BUG_ON(PTR_ERR(child) != -ENOMEM);
+		return;
+	}
 	forks++;
 	mm_switch(mm, child);
 	for (int round = 0; round < 3; round++)
@@ -175,7 +189,7 @@ static void own_write(u32 t, u32 i)
 
 static void own_drop(u32 t, u32 i)
 {
-	BUG_ON(mm_madvise(mm, va_of(t, i), PAGE_SIZE, MADV_DONTNEED));
+	BUG_ON(RETRY(mm_madvise(mm, va_of(t, i), PAGE_SIZE, MADV_DONTNEED)));
 	set(t, i, 0);
 }
 
@@ -190,14 +204,14 @@ static void own_page(u32 t)
 		own_drop(t, i);
 		break;
 	case 1:
-		BUG_ON(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ));
+		BUG_ON(RETRY(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ)));
 		w = word(mm, va, true, &r);
 		BUG_ON(w || r != FAULT_SEGV_ACCERR);
 		BUG_ON(!may_hold(t, i, read_at(mm, va)));
-		BUG_ON(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ | PROT_WRITE));
+		BUG_ON(RETRY(mm_mprotect(mm, va, PAGE_SIZE, PROT_READ | PROT_WRITE)));
 		break;
 	case 2:
-		BUG_ON(mm_munmap(mm, va, PAGE_SIZE));
+		BUG_ON(RETRY(mm_munmap(mm, va, PAGE_SIZE)));
 		w = word(mm, va, false, &r);
 		BUG_ON(w || r != FAULT_SEGV_MAPERR);
 		map_one(va);
@@ -206,8 +220,8 @@ static void own_page(u32 t)
 	case 3:
 		if (i == k)
 			break;
-		BUG_ON(mm_mremap(mm, va, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
-			va_of(t, k)) != (i64)va_of(t, k));
+		BUG_ON(RETRY(mm_mremap(mm, va, PAGE_SIZE, PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				       va_of(t, k))) != (i64)va_of(t, k));
 		value[t][k] = value[t][i];
 		given[t][k] = given[t][i];
 		map_one(va);
@@ -215,7 +229,8 @@ static void own_page(u32 t)
 		break;
 	case 4:
 		w = &(u64){ stamp + 1 };
-		BUG_ON(mm_access(mm, va, w, sizeof(*w), true) != sizeof(*w));
+		while (mm_access(mm, va, w, sizeof(*w), true) != sizeof(*w))
+			;
 		set(t, i, *w);
 		stamp++;
 		break;
@@ -225,7 +240,7 @@ static void own_page(u32 t)
 		break;
 	case 12: case 13:
 		was_given[value[t][i]] = given[t][i] = true;
-		BUG_ON(mm_madvise(mm, va, PAGE_SIZE, MADV_FREE));
+		BUG_ON(RETRY(mm_madvise(mm, va, PAGE_SIZE, MADV_FREE)));
 		break;
 	case 14:
 		lru_shrink(8, 0, false);
@@ -249,18 +264,19 @@ static void own_block(void)
 		i = 0, n = 512;
 		/* fall through */
 	case 1:
-		BUG_ON(mm_madvise(mm, block_va(i), n * PAGE_SIZE, MADV_DONTNEED));
+		BUG_ON(RETRY(mm_madvise(mm, block_va(i), n * PAGE_SIZE, MADV_DONTNEED)));
 		memset(&block_value[i], 0, n * sizeof(u64));
 		break;
 	case 2:
-		BUG_ON(mm_mprotect(mm, block_va(i), n * PAGE_SIZE, PROT_READ));
+		BUG_ON(RETRY(mm_mprotect(mm, block_va(i), n * PAGE_SIZE, PROT_READ)));
 		w = word(mm, block_va(i), true, &r);
 		BUG_ON(w || r != FAULT_SEGV_ACCERR);
-		BUG_ON(mm_mprotect(mm, block_va(i), n * PAGE_SIZE, PROT_READ | PROT_WRITE));
+		BUG_ON(RETRY(mm_mprotect(mm, block_va(i), n * PAGE_SIZE, PROT_READ | PROT_WRITE)));
 		break;
 	case 3:
-		BUG_ON(mm_mremap(mm, block_va(0), PMD_SIZE, PMD_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
-				 BLOCK_BASE + !block_at * PMD_SIZE) < 0);
+		BUG_ON(RETRY(mm_mremap(mm, block_va(0), PMD_SIZE, PMD_SIZE,
+				       MREMAP_MAYMOVE | MREMAP_FIXED,
+				       BLOCK_BASE + !block_at * PMD_SIZE)) < 0);
 		block_at = !block_at;
 		break;
 	case 4:
@@ -289,6 +305,8 @@ static void read_file(u64 first, u64 n)
 
 		uio_kernel(&u, &seg, page, PAGE_SIZE);
 		r = mapping_read(&file.m, &file.b.ra, &u, i * PAGE_SIZE);
+		if (r == -ENOMEM)
+			continue;
 		BUG_ON(r && r != (ssize_t)PAGE_SIZE);
 		if (r && page[1] && page[1] != tag(i))
 			panic("page %lu of the file reads %lx", i, page[1]);
@@ -314,10 +332,11 @@ static void file_page(u32 t)
 		mapping_drop_clean(&file.m, 0, ~0ull);
 	if (t == 1 && !fake_random(3)) {
 		size = fake_random(FILE_PAGES + 1) * PAGE_SIZE;
-		BUG_ON(mapping_truncate(&file.m, fake_random(3) ? size : FILE_PAGES * PAGE_SIZE));
+		BUG_ON(RETRY(mapping_truncate(&file.m, fake_random(3) ? size
+								: FILE_PAGES * PAGE_SIZE)));
 	} else if (t == 3 && !fake_random(4)) {
-		BUG_ON(mapping_punch(&file.m, index * PAGE_SIZE,
-				     (index + 1 + fake_random(6)) * PAGE_SIZE));
+		BUG_ON(RETRY(mapping_punch(&file.m, index * PAGE_SIZE,
+					   (index + 1 + fake_random(6)) * PAGE_SIZE)));
 	}
 }
 
@@ -450,7 +469,9 @@ static void one_seed(u64 seed)
 	BUG_ON(mm_mmap(mm, &r) < 0);
 	if (fake_random(2))
 		fill_pages();
+	fake_fail_rate = seed % 3 ? 0 : 10 + fake_random(100);
 	fake_run(THREADS, thread, args);
+	fake_fail_rate = 0;
 	fake_check_tlbs();
 	mm_check_tree(mm);
 	mm_check_rmap();
@@ -512,7 +533,7 @@ static void lazy_thread(void *arg)
 		*w = val[i] = n;
 		gone[i] = fake_random(3);
 		if (gone[i])
-			BUG_ON(mm_madvise(mm, va, PAGE_SIZE, MADV_FREE));
+			BUG_ON(RETRY(mm_madvise(mm, va, PAGE_SIZE, MADV_FREE)));
 	}
 	mm_switch(mm, NULL);
 }
@@ -556,7 +577,7 @@ static void lazy_writer(void *arg)
 			BUG_ON(!w);
 			was_given[*w] = true;
 		}
-		BUG_ON(mm_madvise(mm, BASE, RUN_PAGES * PAGE_SIZE, MADV_FREE));
+		BUG_ON(RETRY(mm_madvise(mm, BASE, RUN_PAGES * PAGE_SIZE, MADV_FREE)));
 		for (u32 i = fake_random(16); i; i--) {
 			w = word(mm, BASE + fake_random(RUN_PAGES) * PAGE_SIZE, true, &r);
 			BUG_ON(!w);
