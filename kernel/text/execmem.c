@@ -203,6 +203,13 @@ int execmem_update(u32 *at, u32 old, u32 new)
 	if (READ_ONCE(*at) != old)
 		return -ESTALE;
 	arch_exec_write((u64)at, &new, sizeof(new));
+	/*
+	 * Once more, when all CPUs have been told: QEMU (7.2 at least) forgets its translation of the
+	 * word before it stores the new one, and a CPU that executes it just then translates the old
+	 * one again, for good: IC IVAU does nothing there. It is the new one that it meets now.
+	 */
+	text_sync();
+	arch_exec_write((u64)at, &new, sizeof(new));
 	__atomic_fetch_add(&events.updates, 1, __ATOMIC_RELAXED);
 	return 0;
 }
