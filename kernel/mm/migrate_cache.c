@@ -20,7 +20,10 @@
 #include "mapping_internal.h"
 #include "migrate.h"
 
-/* f is the tree's and ours alone: to takes its place and its flags. m locked. */
+/*
+ * f is the tree's and ours alone: to takes its place and its flags. One that is about to enter the
+ * file names it already, and has as many references: its maker's. m locked.
+ */
 static bool take_place(struct mapping *m, struct folio *f, struct folio *to)
 {
 	const u32 same = 1u << PG_UPTODATE | 1u << PG_DIRTY | 1u << PG_REFERENCED | 1u << PG_ACTIVE |
@@ -28,7 +31,7 @@ static bool take_place(struct mapping *m, struct folio *f, struct folio *to)
 	u32 n = folio_nr_pages(f);
 	i32 refs = 2;
 
-	if (f->page.mapping != m ||
+	if (f->page.mapping != m || radix_find(&m->tree, f->page.index) != f ||
 	    !__atomic_compare_exchange_n(&f->page.refcount.v, &refs, 0, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_RELAXED))
 		return false;

@@ -17,6 +17,7 @@
 #include <mm/stat.h>
 #include <mm/thp.h>
 #include "internal.h"
+#include "migrate.h"
 #include "mm_model.h"
 
 #define THREADS 3u
@@ -198,9 +199,35 @@ static void race(void **state)
 	assert_true(blocks > n && mem_stat_read(STAT_ZERO_BLOCK));
 }
 
+/* A folio that its maker is about to enter in the file is not moved: it would lose its reference. */
+static void not_in_its_file_yet(void **state)
+{
+	struct folio *f, *to;
+	struct mapping m;
+
+	fake_init(8 * MIB, 1);
+	mapping_init(&m, &memory_ops, NULL);
+	f = folio_alloc(0, ALLOC_ZERO);
+	to = folio_alloc(0, ALLOC_ZERO);
+	f->page.mapping = &m;
+	page_set(&f->page, PG_UPTODATE);
+	folio_get(f);		/* who came by the frame */
+	assert_false(folio_move_cache(f, to));
+	assert_int_equal(ref_read(&f->page.refcount), 2);
+	f->page.mapping = NULL;
+	folio_put(f);
+	folio_put(f);
+	folio_put(to);
+	mapping_destroy(&m);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(race) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(race),
+		cmocka_unit_test(not_in_its_file_yet),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
