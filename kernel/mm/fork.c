@@ -8,6 +8,10 @@
  *  - where prctl or the command line want no shared tables, gets a copy of the leaves of private
  *    pages, by runs (mm/copy.c); what a fault can bring back from the file (no private page in the
  *    VMA) is not copied.
+ *
+ * Where process_mrelease(2) has taken the parent's pages (mm_reap) there is nothing right to
+ * inherit: the child, which is not being killed, would find zeros. Such a fork fails.
+ *
  * A pinned page (gup.c) stays the parent's own, and the child gets a copy at once; tables with such
  * pages are never shared, and are found by their marks (T6).
  */
@@ -353,7 +357,7 @@ struct mm *mm_fork(struct mm *parent)
 	write_lock(&parent->lock);
 	copy_fields(k.child, parent);
 	lineage_join(parent, k.child);
-	err = copy_vmas(&k);
+	err = parent->reaped ? -ENOMEM : copy_vmas(&k);
 	if (!err)
 		err = share ? share_tables(&k) : copy_eagerly(&k);
 	if (k.c.wrprotected) {

@@ -2,6 +2,7 @@
 /* Socket options of level SOL_SOCKET (socket(7)). */
 #include <asm/socket.h>
 #include <base/string.h>
+#include <hal/spinlock.h>
 #include <net/socket.h>
 #include <task/task.h>
 
@@ -47,28 +48,48 @@ static int set_linger(struct socket *s, const void *val, u32 len)
 
 struct socket_filter *(*socket_filter_from_fd)(u32 fd);
 
+static struct spinlock filter_lock = SPINLOCK_INIT; /* what changes the filter of any socket */
+
+/* f, or none, in place of the one there was, which *old gets. -EPERM: it is locked, nothing is done. */
+static int exchange_filter(struct socket *s, struct socket_filter *f, struct socket_filter **old)
+{
+	bool locked;
+
+	spin_lock(&filter_lock);
+	locked = s->filter_locked;
+	if (!locked) {
+		*old = s->filter;
+		store_release(&s->filter, f);
+	}
+	spin_unlock(&filter_lock);
+	return locked ? -EPERM : 0;
+}
+
 static int attach_filter(struct socket *s, u32 fd)
 {
 	struct socket_filter *f, *old;
+	int err;
 
-	if (s->filter_locked)
+	if (READ_ONCE(s->filter_locked)) /* before the descriptor is looked at, as on Linux */
 		return -EPERM;
 	f = socket_filter_from_fd ? socket_filter_from_fd(fd) : ERR_PTR(-ENOPROTOOPT);
 	if (IS_ERR(f))
 		return (int)PTR_ERR(f);
-	old = atomic_xchg(&s->filter, f);
+	err = exchange_filter(s, f, &old);
+	if (err)
+		old = f;
 	if (old)
 		old->end(old);
-	return 0;
+	return err;
 }
 
 static int detach_filter(struct socket *s)
 {
 	struct socket_filter *old;
+	int err = exchange_filter(s, NULL, &old);
 
-	if (s->filter_locked)
-		return -EPERM;
-	old = atomic_xchg(&s->filter, NULL);
+	if (err)
+		return err;
 	if (!old)
 		return -ENOENT;
 	old->end(old);
@@ -78,10 +99,15 @@ static int detach_filter(struct socket *s)
 /* For good. */
 static int lock_filter(struct socket *s, int v)
 {
+	int err = 0;
+
+	spin_lock(&filter_lock);
 	if (s->filter_locked && !v)
-		return -EPERM;
-	s->filter_locked = v;
-	return 0;
+		err = -EPERM;
+	else
+		s->filter_locked = v;
+	spin_unlock(&filter_lock);
+	return err;
 }
 
 int socket_setopt(struct socket *s, int opt, const void *val, u32 len)

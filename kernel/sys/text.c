@@ -32,7 +32,7 @@ static int show_kallsyms(struct seq *s, void *arg)
 
 	for (u32 n = 0; (name = arch_symbol_nth(n, &addr)); n++)
 		seq_printf(s, "%016lx T %s\n", open ? addr : 0, name);
-	for (u64 n = 0; text_image_nth(n, &sym); n++)
+	for (addr = 0; text_image_from(addr, &sym); addr = sym.start + sym.size)
 		seq_printf(s, "%016lx t %s\t[%s]\n", open ? sym.start : 0, sym.name, sym.tenant);
 	return 0;
 }

@@ -3,13 +3,14 @@
 #include <base/errno.h>
 #include <base/string.h>
 #include <hal/spinlock.h>
+#include <lib/tree.h>
 #include <text/image.h>
 #include <text/space.h>
 
 #define PLACES 16u /* bytes of room beyond the code, so that the random place has some choice */
 
-static struct spinlock images_lock = SPINLOCK_INIT;	/* irq; guards both lists */
-static struct list images = LIST_INIT(images);
+static struct spinlock images_lock = SPINLOCK_INIT;	/* irq; guards the tree and the list */
+static struct tree images;				/* those shown, by address */
 static struct list tenants = LIST_INIT(tenants);
 
 void text_tenant_register(struct text_tenant *t)
@@ -54,7 +55,6 @@ int text_image_alloc(struct text_image *im, struct text_tenant *t, size_t size, 
 	int err;
 
 	*im = (struct text_image){ .tenant = t, .size = (u32)size };
-	list_init(&im->link);
 	if (!size || size % 4 || size > 128 * MIB)
 		return -ENOMEM;
 	im->room = align_up((u32)size + PLACES, SPACE_GRANULE);
@@ -70,13 +70,20 @@ int text_image_alloc(struct text_image *im, struct text_tenant *t, size_t size, 
 	return 0;
 }
 
+static bool lies_before(const struct tree_node *a, const struct tree_node *b)
+{
+	return container_of(a, struct text_image, by_address)->memory <
+	       container_of(b, struct text_image, by_address)->memory;
+}
+
 void text_image_fill(struct text_image *im, const void *code)
 {
 	u64 flags;
 
 	BUG_ON(execmem_fill(im->memory + im->at, code, im->size));
 	flags = spin_lock_irqsave(&images_lock);
-	list_add_tail(&images, &im->link);
+	tree_insert(&images, &im->by_address, lies_before);
+	im->shown = true;
 	spin_unlock_irqrestore(&images_lock, flags);
 }
 
@@ -84,7 +91,9 @@ void text_image_hide(struct text_image *im)
 {
 	u64 flags = spin_lock_irqsave(&images_lock);
 
-	list_del(&im->link);
+	if (im->shown)
+		tree_remove(&images, &im->by_address);
+	im->shown = false;
 	spin_unlock_irqrestore(&images_lock, flags);
 }
 
@@ -103,34 +112,23 @@ static void describe(const struct text_image *im, struct text_symbol *s)
 	im->tenant->symbol(im, s->name, sizeof(s->name));
 }
 
-bool text_image_nth(u64 n, struct text_symbol *s)
+bool text_image_from(u64 addr, struct text_symbol *s)
 {
 	u64 flags = spin_lock_irqsave(&images_lock);
-	struct text_image *im;
-	bool found = false;
+	struct text_image *first = NULL;
 
-	list_for_each(im, &images, link)
-		if (!n--) {
-			describe(im, s);
-			found = true;
-			break;
+	for (struct tree_node *n = images.root; n;) {
+		struct text_image *im = container_of(n, struct text_image, by_address);
+
+		if (text_image_code(im) + im->size > addr) {
+			first = im;
+			n = n->left;
+		} else {
+			n = n->right;
 		}
+	}
+	if (first)
+		describe(first, s);
 	spin_unlock_irqrestore(&images_lock, flags);
-	return found;
-}
-
-bool text_image_find(u64 addr, struct text_symbol *s)
-{
-	u64 flags = spin_lock_irqsave(&images_lock);
-	struct text_image *im;
-	bool found = false;
-
-	list_for_each(im, &images, link)
-		if (addr - text_image_code(im) < im->size) {
-			describe(im, s);
-			found = true;
-			break;
-		}
-	spin_unlock_irqrestore(&images_lock, flags);
-	return found;
+	return first;
 }

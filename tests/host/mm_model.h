@@ -50,4 +50,13 @@ void mm_rmap_op(struct folio *f, u32 what);
 /* The same with the folio whose first frame that is, or with some folio; others may run. */
 void mm_rmap_frame(pfn_t pfn, u32 what);
 void mm_rmap_any(void);
+/* The result of a call that is made again while it finds no memory; it has done nothing then. */
+#define RETRY(call)                                                                                \
+	({                                                                                         \
+		i64 ret_;                                                                          \
+		do {                                                                               \
+			ret_ = (i64)(call);                                                        \
+		} while (ret_ == -ENOMEM);                                                         \
+		ret_;                                                                              \
+	})
 #endif

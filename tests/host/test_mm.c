@@ -243,9 +243,23 @@ static void pin_in_a_block(void **state)
 	}
 }
 
+/* A process that is being killed forks after its pages have been taken: no child may see zeros. */
+static void no_fork_of_reaped(void **state)
+{
+	struct mm *mm;
+
+	fake_init(32 * MIB, 1);
+	mm = with_folio(5 * GIB, 16);
+	assert_int_equal(mm_reap(mm), 0);
+	assert_int_equal((i64)mm_fork(mm), -ENOMEM);
+	mm_put(mm);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_fork_of_reaped),
 		cmocka_unit_test(pin_moves_along),
 		cmocka_unit_test(pin_in_a_block),
 		cmocka_unit_test(free_of_a_part),

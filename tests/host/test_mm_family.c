@@ -40,16 +40,6 @@ static pfn_t frames[16];	/* where some pages were */
 u64 mm_rlimit(int which) { return ~0ull; }
 bool capable(int cap) { return true; }
 
-/* What finds no memory is tried again, and has done nothing. */
-#define RETRY(call)                                                                                \
-	({                                                                                         \
-		i64 ret_;                                                                          \
-		do {                                                                               \
-			ret_ = (i64)(call);                                                        \
-		} while (ret_ == -ENOMEM);                                                         \
-		ret_;                                                                              \
-	})
-
 static u64 va_of(u32 i) { return BASE + (u64)i * stride * PAGE_SIZE; }
 
 static u64 *word(struct member *p, u32 i, bool write)

@@ -64,16 +64,6 @@ static int read_folio(struct mapping *m, struct folio *f)
 static const struct mapping_ops memory_ops = { .keep = true };
 static const struct mapping_ops disk_ops = { .read_folio = read_folio };
 
-/* One in some allocations fails in some runs: what says so is tried again, and has done nothing. */
-#define RETRY(call)                                                                                \
-	({                                                                                         \
-		i64 ret_;                                                                          \
-		do {                                                                               \
-			ret_ = (i64)(call);                                                        \
-		} while (ret_ == -ENOMEM);                                                         \
-		ret_;                                                                              \
-	})
-
 static u64 va_of(u32 t, u32 i)
 {
 	return BASE + (u64)(i * THREADS + t) * stride * PAGE_SIZE;

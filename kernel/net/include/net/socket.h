@@ -105,7 +105,7 @@ struct socket {			/* first in the family's own structure */
 	bool passcred, reuseaddr, reuseport, keepalive, broadcast, oobinline, linger;
 	int linger_seconds;
 	bool filter_locked;
-	struct socket_filter *filter;	/* exchanged atomically, read under RCU */
+	struct socket_filter *filter;	/* changes under options.c's lock, read under RCU */
 };
 #define SOCK_BUF_DEFAULT 212992u
 

@@ -6,6 +6,7 @@
 #ifndef TEXT_IMAGE_H
 #define TEXT_IMAGE_H
 #include <base/list.h>
+#include <lib/tree.h>
 #include <text/execmem.h>
 
 struct text_image;
@@ -22,7 +23,8 @@ void text_tenant_register(struct text_tenant *t);
 struct text_tenant *text_tenant_next(struct text_tenant *t);	/* NULL: the first */
 
 struct text_image {
-	struct list link;
+	struct tree_node by_address;
+	bool shown;		/* it is in the tree */
 	struct text_tenant *tenant;
 	char *memory;		/* from execmem_alloc */
 	u32 room;		/* bytes of memory */
@@ -44,12 +46,10 @@ void text_image_free(struct text_image *im);
 /* It keeps its memory, but is not shown any more (a program about to be retired). Any context. */
 void text_image_hide(struct text_image *im);
 
-/*
- * The n-th image that is shown, in order of their filling: false if there are not so many. name is
- * filled as by symbol. For lists of names.
- */
 struct text_symbol { u64 start; u32 size; const char *tenant; char name[64]; };
-bool text_image_nth(u64 n, struct text_symbol *s);
-/* The image that holds addr. Any context. */
-bool text_image_find(u64 addr, struct text_symbol *s);
+/*
+ * The first image shown, by address, whose code ends behind addr: the one that holds addr if any
+ * does. False: there is none. For symbols of an address and for lists of names. Any context.
+ */
+bool text_image_from(u64 addr, struct text_symbol *s);
 #endif
