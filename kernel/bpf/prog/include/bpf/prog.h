@@ -53,6 +53,10 @@ void bpf_prog_show(struct bpf_prog *p, struct bpf_insn *out);
 /* Is there a helper of this number for programs of this type? */
 bool bpf_helper_exists(u32 prog_type, u32 id, bool gpl);
 
+/*
+ * Runs p, which the caller keeps, once on a context of its type's form (verify.h): r0. Preemption is
+ * off meanwhile, so that p's code and the elements of maps it looks at stay. Any context.
+ */
 static inline u64 bpf_prog_run(const struct bpf_prog *p, void *ctx)
 {
 	u64 r0;
