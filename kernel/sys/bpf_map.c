@@ -198,21 +198,63 @@ struct bpf_map *bpf_map_from_fd(u32 fd)
 	return m;
 }
 
-/* What a command needs of its map: the file's mode and, for writing, that it is not frozen. */
+/*
+ * Writing against freezing. A call counts itself before it looks whether the map is frozen; freezing
+ * says so before it looks for calls. One of the two sees the other, so a map that is frozen has no
+ * call left that writes, though such a call may sleep (in a fault) for as long as it likes.
+ */
+static bool begin_write(struct bpf_map *m)
+{
+	bool frozen;
+
+	__atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
+	if (likely(!__atomic_load_n(&m->freezing, __ATOMIC_SEQ_CST)))
+		return true;
+	/* Freezing may yet fail, for another call's sake. */
+	__atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
+	mutex_lock(&m->control);
+	frozen = m->desc.frozen;
+	if (!frozen)
+		__atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
+	mutex_unlock(&m->control);
+	return !frozen;
+}
+
+static void end_write(struct bpf_map *m) { __atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE); }
+
+/* control is held. 0 or -EBUSY: somebody writes. */
+static int try_freeze(struct bpf_map *m)
+{
+	__atomic_store_n(&m->freezing, true, __ATOMIC_SEQ_CST);
+	if (m->write_views || __atomic_load_n(&m->writers, __ATOMIC_SEQ_CST)) {
+		WRITE_ONCE(m->freezing, false);
+		return -EBUSY;
+	}
+	store_release(&m->desc.frozen, true);
+	return 0;
+}
+
+/* What a command needs of its map: the file's mode and, for writing, that it is not frozen until
+ * map_file_put. */
 static struct file *map_file(u32 fd, bool read, bool write)
 {
 	struct file *f = bpf_file(fd, &bpf_map_fops);
-	const struct bpf_map *m;
 
 	if (IS_ERR(f))
 		return f;
-	m = f->private;
 	if ((read && !(f->mode & FMODE_READ)) ||
-	    (write && (!(f->mode & FMODE_WRITE) || READ_ONCE(m->desc.frozen)))) {
+	    (write && (!(f->mode & FMODE_WRITE) || !begin_write(f->private)))) {
 		fd_put(f);
 		return ERR_PTR(-EPERM);
 	}
 	return f;
+}
+
+static void map_file_put(struct file *f, bool write)
+{
+	if (write)
+		end_write(f->private);
+	fd_put(f);
 }
 
 /* --- creation --------------------------------------------------------------------------------- */
@@ -534,7 +576,7 @@ static i64 element_command(u32 cmd, const union bpf_args *x)
 	default:
 		err = lookup_and_delete(f->private, a);
 	}
-	fd_put(f);
+	map_file_put(f, write);
 	return err;
 }
 
@@ -697,7 +739,7 @@ static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
 		err = lookup_batch(&b, write);
 	else
 		err = change_batch(&b, cmd == BPF_MAP_DELETE_BATCH);
-	fd_put(f);
+	map_file_put(f, write);
 	/* How far it came is told also when it ended with an error, but not where nothing is sure.
 	 */
 	if (err != -EFAULT &&
@@ -725,10 +767,8 @@ static i64 freeze(const union bpf_args *x)
 	mutex_lock(&m->control);
 	if (!err && (!(f->mode & FMODE_WRITE) || m->desc.frozen))
 		err = -EPERM;
-	if (!err && m->write_views)
-		err = -EBUSY;
 	if (!err)
-		WRITE_ONCE(m->desc.frozen, true);
+		err = try_freeze(m);
 	mutex_unlock(&m->control);
 	fd_put(f);
 	return err;

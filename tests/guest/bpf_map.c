@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -350,6 +351,49 @@ TEST(a_frozen_map_is_for_programs)
 	ERR(freeze(fd), EPERM);
 	ERR(map_update(fd, &key, &v, BPF_ANY), EPERM);
 	OK(map_lookup(fd, &key, &v));
+}
+
+static int changing;
+static volatile uint32_t changes;
+
+static void *changer(void *arg)
+{
+	uint32_t key = 0;
+
+	(void)arg;
+	for (uint32_t v = 1;; v++) {
+		if (map_update(changing, &key, &v, BPF_ANY))
+			return (void *)(long)errno;
+		changes = v;
+	}
+}
+
+/* Who writes is refused from then on, and nothing that was let in before comes late. */
+TEST(freezing_leaves_no_writer)
+{
+	uint32_t key = 0, v, later;
+
+	for (int round = 0; round < 20; round++) {
+		pthread_t t[2];
+		void *ended;
+
+		changing = map_create(BPF_MAP_TYPE_ARRAY, 4, 4, 1);
+		changes = 0;
+		for (int i = 0; i < 2; i++)
+			CHECK(!pthread_create(&t[i], NULL, changer, NULL));
+		while (changes < 100)
+			sched_yield();
+		while (freeze(changing))
+			CHECK_EQ(errno, EBUSY);
+		OK(map_lookup(changing, &key, &v));
+		for (int i = 0; i < 2; i++) {
+			CHECK(!pthread_join(t[i], &ended));
+			CHECK_EQ((long)ended, EPERM);
+		}
+		OK(map_lookup(changing, &key, &later));
+		CHECK_EQ(v, later);
+		close(changing);
+	}
 }
 
 TEST(arrays_can_be_mapped)

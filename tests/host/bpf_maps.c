@@ -20,7 +20,7 @@ struct bpf_map_desc test_maps[M_MAX] = {
 	[M_CONST] = MAP(ARRAY, 4, 16, 1, .flags = BPF_F_RDONLY_PROG, .frozen = true),
 	[M_TIMER] = MAP(HASH, 4, 32, 4, .timer = 8),
 	[M_MAPS] = MAP(ARRAY_OF_MAPS, 4, 4, 4, .inner = &inner), [M_QUEUE] = MAP(QUEUE, 0, 8, 4),
-	[M_READ] = MAP(ARRAY, 4, 16, 4, .flags = BPF_F_RDONLY_PROG),
+	[M_READ] = MAP(ARRAY, 4, 16, 4, .flags = BPF_F_RDONLY_PROG, .frozen = true),
 	[M_WRITE] = MAP(ARRAY, 4, 16, 4, .flags = BPF_F_WRONLY_PROG),
 	[M_GLOBAL] = MAP(ARRAY, 4, 64, 1),
 };
@@ -44,7 +44,7 @@ void test_maps_init(void)
 	}
 	inner.spin_lock = inner.timer = -1;
 	test_maps[M_CONST].values = (u64)constants;
-	test_maps[M_ARRAY].values = (u64)array_values;
+	test_maps[M_ARRAY].values = test_maps[M_READ].values = (u64)array_values;
 	test_maps[M_GLOBAL].values = (u64)globals;
 }
 

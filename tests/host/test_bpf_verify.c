@@ -116,6 +116,46 @@ static const struct {
 	{ "r1 = 3; r2 = 0; call F; exit; F: r1 = 3; r2 = 0; call F; exit", -E2BIG, "the call stack of 9 frames is too deep" },
 };
 
+/* A global function that is never called is not looked at, and is not in what runs. */
+static void uncalled_functions(void **unused)
+{
+	static const struct {
+		const char *text;
+		int err;
+		u32 n;
+	} programs[] = {
+		{ "r0 = 1; if r0 == 1 goto L; call F; L: exit; F: r0 = r9; exit", 0, 3 },
+		{ "call G; exit; G: r0 = 1; exit; F: call G; r0 = r9; exit", -EINVAL, 0 },
+		{ "r0 = 1; if r0 == 1 goto L; call F; L: exit; G: r0 = r9; exit; F: call G; exit", 0, 3 },
+		{ "call F; exit; G: r0 = r9; exit; F: call G; exit", -EACCES, 0 },
+		{ "call F; exit; G: r0 = 2; exit; F: call G; exit", 0, 6 },
+		/* what is read from a frozen map decides branches, by whatever width it is read */
+		{ "r1 = value const + 0; r1 = *(u8 *)(r1 + 1); r0 = 2; if r1 == 0 goto L; call F; L: exit;"
+		  "F: r0 = r9; exit", 0, 6 },
+	};
+	struct bpf_func_desc d[4];
+
+	descs = d;
+	for (u32 k = 0; k < sizeof(programs) / sizeof(*programs); k++) {
+		struct bpf_verified out;
+		struct bpf_insn p[64];
+		u32 n = assemble(programs[k].text, p, 64, test_map_named);
+		int err;
+
+		n_descs = 0;	/* what is behind an exit is a function here */
+		for (u32 pc = 0; pc + 1 < n; pc++)
+			if (p[pc].code == (BPF_JMP | BPF_EXIT))
+				d[n_descs++] = (struct bpf_func_desc){ .insn = pc + 1, .global = true };
+		err = load(p, n, SKB, 0, &out);
+		if (err != programs[k].err || (!err && out.n != programs[k].n))
+			fail_msg("%s: %d, %u", programs[k].text, err, out.n);
+		if (!err)
+			bpf_verified_free(&test_ops, &out);
+		assert_int_equal(test_alloc.live, 0);
+	}
+	n_descs = 0;
+}
+
 static void global_functions(void **unused)
 {
 	struct bpf_func_desc d = { .global = true, .n_args = 2, .arg = { { BPF_FARG_SCALAR, 0 },
@@ -269,7 +309,8 @@ static void log_forgets(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table), cmocka_unit_test(global_functions), cmocka_unit_test(rewriting),
+		cmocka_unit_test(table), cmocka_unit_test(global_functions), cmocka_unit_test(uncalled_functions),
+		cmocka_unit_test(rewriting),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(out_of_memory), cmocka_unit_test(logs), cmocka_unit_test(log_forgets),
 	};

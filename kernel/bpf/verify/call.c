@@ -122,6 +122,7 @@ static int call_global(struct verifier *v, u32 func)
 		err = check_global_arg(v, a + 1, d->arg[a].kind, d->arg[a].size);
 	if (err)
 		return err;
+	v->funcs[func].called = true;
 	clobber_caller_saved(v);
 	if (v->funcs[func].changes_packet)
 		forget_packets(v);

@@ -50,10 +50,10 @@ static int find_map(struct verifier *v, u32 pc)
 		say(v, "unrecognized bpf_ld_imm64 insn\n");
 		return -EINVAL;
 	}
-	if (!map->values || (u32)i[1].imm >= map->value_size * (u64)map->max_entries) {
+	if (!map->values || map->max_entries != 1 || (u32)i[1].imm >= map->value_size) {
 		say(v, "invalid access to map value pointer, value_size=%u off=%u\n",
 		    map->value_size, (u32)i[1].imm);
-		return -EINVAL;
+		return map->values && map->max_entries != 1 ? -ENOTSUPP : -EINVAL;
 	}
 	return 0;
 }

@@ -27,6 +27,12 @@ static bool is_still(const struct vreg *r)
 	return bpf_range_is_const(&r->n.wide) && !r->n.wide.umin;
 }
 
+static bool helper_writes(u32 helper)	/* into the map that it is given */
+{
+	return helper == BPF_FUNC_map_update_elem || helper == BPF_FUNC_map_delete_elem ||
+	       helper == BPF_FUNC_map_push_elem || helper == BPF_FUNC_map_pop_elem;
+}
+
 static int arg_map(struct verifier *v, u32 regno, struct args *a)
 {
 	const struct vreg *r = reg(v, regno);
@@ -46,6 +52,10 @@ static int arg_map(struct verifier *v, u32 regno, struct args *a)
 		say(v, "cannot pass map_type %d into func bpf_%s#%d\n", r->map->type,
 		    helper_name(a->helper), a->helper);
 		return -EINVAL;
+	}
+	if (r->map->flags & BPF_F_RDONLY_PROG && helper_writes(a->helper)) {
+		say(v, "write into map forbidden\n");
+		return -EACCES;
 	}
 	if (!fixed || (at->map && at->map != fixed))
 		at->flags |= I_MANY_MAPS;
@@ -201,7 +211,8 @@ static int arg_string(struct verifier *v, u32 regno)
 
 	if (r->type != V_VALUE || r->maybe_null)
 		return expected(v, regno, "map_value");
-	if (!(map->flags & BPF_F_RDONLY_PROG) || !map->frozen || !map->values) {
+	if (!(map->flags & BPF_F_RDONLY_PROG) || !load_acquire(&map->frozen) || !map->values ||
+	    map->max_entries != 1) {
 		say(v, "R%d does not point to a readonly map'\n", regno);
 		return -EACCES;
 	}

@@ -231,12 +231,16 @@ static u64 sign_extend(u64 value, u32 size)
 	return (u64)((i64)(value << (64 - 8 * size)) >> (64 - 8 * size));
 }
 
-/* A constant of the program's: its map will never change. False: it is not one. */
+/*
+ * A constant of the program's: its map will never change. Programs may not (BPF_F_RDONLY_PROG, also
+ * not by helpers: arg_map), bpf(2) may not (frozen, for ever, and only once no call and no mapping
+ * that may write was left: struct bpf_map_desc). False: it is not one.
+ */
 static bool load_constant(const struct vreg *r, i64 off, u32 size, u64 *value)
 {
 	const struct bpf_map_desc *map = r->map;
 
-	if (r->type != V_VALUE || !map->frozen || !(map->flags & BPF_F_RDONLY_PROG) ||
+	if (r->type != V_VALUE || !load_acquire(&map->frozen) || !(map->flags & BPF_F_RDONLY_PROG) ||
 	    !map->values || map->max_entries != 1 || !bpf_range_is_const(&r->n.wide))
 		return false;
 	*value = 0;
@@ -428,6 +432,10 @@ int do_load_imm(struct verifier *v, const struct bpf_insn *i)
 		set_const(dst, bpf_wide_imm(i));
 		break;
 	case BPF_PSEUDO_FUNC:
+		if (v->funcs[a->callee].desc && v->funcs[a->callee].desc->global) {
+			say(v, "callback function not static\n");
+			return -EINVAL;
+		}
 		set_pointer(dst, V_FUNC);
 		dst->size = a->callee;
 		break;

@@ -145,13 +145,23 @@ static int check_func(struct verifier *v, u32 func)
 	return simulate(v);
 }
 
+/* Global functions that nobody calls are not verified, as on Linux: they go with the dead code. */
 static int check_funcs(struct verifier *v)
 {
 	int err = check_func(v, 0);
+	bool more = true;
 
-	for (u32 f = 1; f < v->n_funcs && !err; f++)
-		if (v->funcs[f].desc && v->funcs[f].desc->global)
+	while (more && !err) {
+		more = false;
+		for (u32 f = 1; f < v->n_funcs && !err; f++) {
+			struct vfunc *func = &v->funcs[f];
+
+			if (!func->called || v->aux[func->start].flags & I_SEEN)
+				continue;
 			err = check_func(v, f);
+			more = true;
+		}
+	}
 	return err;
 }
 

@@ -18,10 +18,13 @@
  */
 #ifndef VERIFY_INTERNAL_H
 #define VERIFY_INTERNAL_H
+#include <base/atomic.h>
 #include <base/errno.h>
 #include <base/string.h>
 #include <bpf/range.h>
 #include <bpf/verify.h>
+
+#define ENOTSUPP	524	/* Linux's own; what it answers here and there */
 
 enum {	MAX_FRAMES = 8, MAX_REFS = 16, SLOTS = BPF_STACK / 8,
 	MAX_LATER = 8192,		/* states put aside at once */
@@ -131,6 +134,7 @@ struct vfunc {
 	bool callback;			/* a helper may call it, with any arguments */
 	const struct bpf_map_desc *async_map;	/* simulated as the callback of its timers */
 	bool sync;			/* a helper calls it while its caller waits */
+	bool called;			/* global: by something that was simulated */
 	u32 below, above, frames;	/* bytes of the deepest chains (check_depth) */
 	bool changes_packet, tail_calls, calls;
 };

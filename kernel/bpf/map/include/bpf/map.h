@@ -59,8 +59,10 @@ struct bpf_map {
 	i32 users;			/* descriptors and names in bpffs; atomic */
 	u64 bytes;			/* of memory */
 	u64 extra;			/* map_extra */
-	struct mutex control;		/* freezing against mappings that may write */
+	struct mutex control;		/* freezing, against mappings that may write */
 	u32 write_views;		/* control */
+	i32 writers;			/* calls of bpf(2) that change it; atomic */
+	bool freezing;			/* who would write asks for `control` first; control */
 	u32 id;				/* the rest: who has descriptors */
 	char name[BPF_OBJ_NAME_LEN];
 	void *btf;

@@ -22,10 +22,12 @@ struct bpf_map_desc {
 	u32 key_size, value_size, max_entries;
 	u32 flags;		/* BPF_F_*, as at creation */
 	u64 object;		/* what an instruction that names the map loads: its address */
-	/* Where values are that instructions may address directly (an array's first value, its
-	 * values follow one another, each in value_size rounded up to 8); 0: none. */
+	/* Where values are that instructions may address directly, if there is but one (an array's
+	 * first value); 0: none. */
 	u64 values;
-	bool frozen;		/* BPF_MAP_FREEZE'd: with BPF_F_RDONLY_PROG its values are constants */
+	/* BPF_MAP_FREEZE'd: user space will never change it again and does not do so now. With
+	 * BPF_F_RDONLY_PROG its values are constants. */
+	bool frozen;
 	/* Byte offsets in a value of what programs may not touch, -1: none. */
 	i32 spin_lock, timer;
 	const struct bpf_map_desc *inner;	/* of maps of maps: what its maps look like */
