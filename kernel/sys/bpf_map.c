@@ -4,6 +4,7 @@
 #include <base/alloc.h>
 #include <base/string.h>
 #include <bpf/btf.h>
+#include <bpf/prog.h>
 #include <fs/anon.h>
 #include <fs/poll.h>
 #include <fs/seq.h>
@@ -26,8 +27,10 @@ void bpf_map_put_user(void *arg)
 {
 	struct bpf_map *m = arg;
 
-	if (!__atomic_sub_fetch(&m->users, 1, __ATOMIC_ACQ_REL) && m->ops->users_gone)
+	if (!__atomic_sub_fetch(&m->users, 1, __ATOMIC_ACQ_REL) && m->ops->users_gone) {
+		smp_mb();	/* who makes a timer looks at `users` after (bpf/prog/timer.c) */
 		m->ops->users_gone(m);
+	}
 	bpf_map_put(m);
 }
 const struct bpffs_kind bpf_map_kind_ops = { bpf_map_get_user, bpf_map_put_user };
@@ -324,12 +327,16 @@ static int check_types(const union bpf_attr *a, const struct btf *b, struct bpf_
 		return -EINVAL;
 	m->spin_lock = (i32)max(btf_find_field(t, a->btf_value_type_id, "bpf_spin_lock", 4, 4), (i64)-1);
 	m->timer = (i32)max(btf_find_field(t, a->btf_value_type_id, "bpf_timer", 16, 8), (i64)-1);
-	if (m->timer >= 0)
+	if ((m->timer >= 0 || m->spin_lock >= 0) &&
+	    (a->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)))
+		return -EACCES;
+	if (m->timer >= 0 && a->map_type != BPF_MAP_TYPE_HASH && a->map_type != BPF_MAP_TYPE_ARRAY &&
+	    a->map_type != BPF_MAP_TYPE_LRU_HASH)
 		return -EOPNOTSUPP;
 	if (m->spin_lock >= 0 && a->map_type != BPF_MAP_TYPE_HASH &&
 	    a->map_type != BPF_MAP_TYPE_ARRAY)
 		return -EOPNOTSUPP;
-	return 0;
+	return m->timer >= 0 ? bpf_timers_start() : 0;
 }
 
 static struct bpf_map *make_map(const union bpf_attr *a, struct btf *b, struct bpf_map *inner)
@@ -762,7 +769,7 @@ static i64 freeze(const union bpf_args *x)
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	m = f->private;
-	if (m->desc.timer >= 0)
+	if (m->desc.timer >= 0 || m->desc.spin_lock >= 0)
 		err = -ENOTSUPP;
 	mutex_lock(&m->control);
 	if (!err && (!(f->mode & FMODE_WRITE) || m->desc.frozen))

@@ -328,7 +328,7 @@ static const struct verify_case cases[] = {
 #define TIMED	KEY "r1 = map timer; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "
 	{ "timer", SKB, TIMED "r1 = r6; r1 += 8; r2 = map timer; r3 = 1; call timer_init; r1 = r6; r1 += 8; r2 = func F; call timer_set_callback; r1 = r6; r1 += 8; r2 = 5; r3 = 0; call timer_start" OUT
 	  "; F: r0 = *(u32 *)(r2 + 0); *(u64 *)(r3 + 24) = 1; r0 = 0; exit", 0, NULL },
-	{ "timer of another map", SKB, TIMED "r1 = r6; r1 += 8; r2 = map array; r3 = 1; call timer_init" OUT, -EINVAL, "timer pointer in R1 and map pointer in R2 do not match" },
+	{ "timer of another map", SKB, TIMED "r1 = r6; r1 += 8; r2 = map array; r3 = 1; call timer_init" OUT, -EINVAL, "timer pointer in R1 map_uid=0 doesn't match map pointer in R2 map_uid=0" },
 	{ "timer elsewhere", SKB, TIMED "r1 = r6; r1 += 16; r2 = 5; r3 = 0; call timer_start" OUT, -EINVAL, "doesn't point to 'struct bpf_timer' that is at 8" },
 	{ "timer written", SKB, TIMED "*(u64 *)(r6 + 16) = 1" OUT, -EACCES, "bpf_timer cannot be accessed directly by load/store" },
 	{ "timer's answer", SKB, TIMED "r1 = r6; r1 += 8; r2 = func F; call timer_set_callback" OUT "; F: r0 = 1; exit", -EINVAL, "At async callback return the register R0" },

@@ -33,7 +33,16 @@ void *kmemdup(const void *p, size_t size)
 	return copy;
 }
 
-static void start(void) { fake_init(64 << 20, 1); }
+/* What timers are here: a number, taken out once. */
+static u32 timers_freed;
+static void free_timer_number(void *slot) { timers_freed += atomic_xchg((u64 *)slot, 0) != 0; }
+
+static void start(void)
+{
+	fake_init(64 << 20, 1);
+	bpf_map_timer_free = free_timer_number;
+	timers_freed = 0;
+}
 
 static struct bpf_map *make(u32 type, u32 key, u32 value, u32 max, u32 flags)
 {
@@ -499,6 +508,71 @@ static void copying_leaves_locks_alone(void **state)
 	bpf_map_put(m);
 }
 
+static u64 *timer_of(struct bpf_map *m, u32 key)
+{
+	char *v = m->ops->lookup(m, &key);
+
+	return v ? (u64 *)(v + 8) : NULL;
+}
+
+/* A value's timer is freed when its element goes or is written anew, and when the map's users go;
+ * also one that was put there after the element had gone. */
+static void timers_go_with_their_elements(void **state)
+{
+	static const struct { u32 type, flags; } kinds[] = {
+		{ BPF_MAP_TYPE_ARRAY, 0 }, { BPF_MAP_TYPE_HASH, 0 },
+		{ BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC }, { BPF_MAP_TYPE_LRU_HASH, 0 } };
+
+	for (u32 k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct bpf_map_attr a = { .type = kinds[k].type, .flags = kinds[k].flags, .key_size = 4,
+			.value_size = 32, .max_entries = 8, .spin_lock = -1, .timer = 8 };
+		bool array = a.type == BPF_MAP_TYPE_ARRAY;
+		struct bpf_map *m;
+		u64 value[4] = { 1, 2, 3, 4 }, *t;
+		u32 key, want = 0;
+
+		start();
+		m = bpf_map_new(&a);
+		for (key = 0; key < 4; key++) {
+			assert_int_equal(m->ops->update(m, &key, value, BPF_ANY), 0);
+			assert_int_equal(*timer_of(m, key), 0);
+			*timer_of(m, key) = key + 1;
+		}
+		key = 2;
+		assert_int_equal(m->ops->update(m, &key, value, BPF_ANY), 0);
+		assert_int_equal(timers_freed, ++want);
+		assert_int_equal(*timer_of(m, key), 0);
+		key = 3;
+		t = timer_of(m, key);
+		if (!array) {
+			assert_int_equal(m->ops->remove(m, &key), 0);
+			assert_int_equal(timers_freed, ++want);
+			/* by who had found it before; elsewhere the memory has gone: nobody reads here */
+			if (!a.flags) {
+				*t = 7;
+				want++;		/* seen when it is used again */
+			}
+			for (key = 10; key < 30; key++) {
+				m->ops->update(m, &key, value, BPF_ANY);
+				assert_true(!timer_of(m, key) || !*timer_of(m, key));
+				m->ops->remove(m, &key);
+			}
+			rcu_barrier();
+			assert_int_equal(timers_freed, want);
+		}
+		for (key = 0; key < 4; key++)
+			if (timer_of(m, key) && *timer_of(m, key))
+				want++;
+		m->ops->users_gone(m);
+		assert_int_equal(timers_freed, want);
+		for (key = 0; key < 4; key++)
+			assert_true(!timer_of(m, key) || !*timer_of(m, key));
+		bpf_map_put(m);
+		rcu_barrier();
+		assert_int_equal(timers_freed, want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +585,7 @@ int main(void)
 		cmocka_unit_test(attributes),
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(copying_leaves_locks_alone),
+		cmocka_unit_test(timers_go_with_their_elements),
 	};
 
 	return cmocka_run_group_tests_name("maps", tests, NULL, NULL);

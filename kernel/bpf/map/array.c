@@ -76,6 +76,7 @@ static long array_update_at(struct bpf_map *m, void *at, const void *value, u64 
 		bpf_copy_locked(m, at, value, at);
 	else
 		bpf_copy_value(m, at, value);
+	free_timer(m, at);
 	return 0;
 }
 
@@ -150,6 +151,15 @@ static u64 array_frame(struct bpf_map *m, u64 page, bool write)
 	return arch_kernel_lookup((u64)array_of(m)->values + (page << PAGE_SHIFT)) >> PAGE_SHIFT;
 }
 
+/* Timers keep the programs that keep the map: the circle ends here. */
+static void array_users_gone(struct bpf_map *m)
+{
+	struct array *a = array_of(m);
+
+	for (u32 i = 0; m->desc.timer >= 0 && i < m->desc.max_entries; i++)
+		free_timer(m, a->values + (u64)i * a->step);
+}
+
 static void array_destroy(struct bpf_map *m)
 {
 	bpf_area_free(array_of(m)->values, values_size(m), wants_pages(m));
@@ -163,6 +173,7 @@ static const struct bpf_map_ops array_ops = {
 	.copy_in = array_copy_in,
 	.next_key = array_next_key,
 	.each = array_each,
+	.users_gone = array_users_gone,
 	.destroy = array_destroy,
 	.frame = array_frame,
 }, percpu_array_ops = {

@@ -201,14 +201,26 @@ static void unlink(struct htab *h, struct bucket *b, struct elem *e)
 	e->linked = false;
 }
 
-static void free_rcu(struct rcu_head *r) { kfree(container_of(r, struct elem, rcu)); }
+/* Who found the element before it went may have given it a timer since; nobody can any more. The
+ * hash of what is in no bucket is where the timer is, 0: nowhere. */
+static void free_rcu(struct rcu_head *r)
+{
+	struct elem *e = container_of(r, struct elem, rcu);
+
+	if (e->hash)
+		bpf_map_timer_free((char *)e + e->hash);
+	kfree(e);
+}
 
 /* It is in no bucket any more; the bucket's lock is held. */
 static void give_back(struct htab *h, struct elem *e)
 {
 	if (bpf_refs_of(&h->map))
 		bpf_refs_of(&h->map)->put(*(void **)value_of(h, e));
+	free_timer(&h->map, value_of(h, e));
 	if (!h->elems) {
+		e->hash = h->map.desc.timer < 0 ? 0 :
+			  (u32)((char *)value_of(h, e) - (char *)e) + (u32)h->map.desc.timer;
 		call_rcu(&e->rcu, free_rcu);
 		return;
 	}
@@ -269,6 +281,7 @@ static struct elem *get_elem(struct htab *h)
 			__atomic_fetch_sub(&h->count, 1, __ATOMIC_RELAXED);
 		}
 		spin_unlock_irqrestore(&b->lock, flags);
+		free_timer(&h->map, value_of(h, e));
 	}
 	return e;
 }
@@ -294,6 +307,20 @@ static void unget_elem(struct htab *h, struct elem *e)
 /* Where the value of a new element comes from. */
 enum from { FROM_PROGRAM, FROM_USER, FROM_OBJECT };
 
+/* An element that is used again may have a timer, set by who found it before it went. */
+static void clear_value(struct htab *h, char *value)
+{
+	u32 step = round8(h->map.desc.value_size), timer = (u32)h->map.desc.timer;
+
+	if (h->map.desc.timer < 0 || !h->elems) {
+		memset(value, 0, step);
+		return;
+	}
+	free_timer(&h->map, value);
+	memset(value, 0, timer);
+	memset(value + timer + TIMER_SIZE, 0, step - timer - TIMER_SIZE);
+}
+
 static void fill(struct htab *h, struct elem *e, const struct elem *old, const void *value,
 		 enum from from)
 {
@@ -303,7 +330,7 @@ static void fill(struct htab *h, struct elem *e, const struct elem *old, const v
 	if (from == FROM_OBJECT) {
 		memcpy(to, value, sizeof(void *));
 	} else if (!is_percpu(h->map.desc.type)) {
-		memset(to, 0, step);
+		clear_value(h, to);
 		bpf_copy_value(&h->map, to, value);
 	} else if (from == FROM_USER) {
 		memcpy(to, value, (size_t)step * nr_cpus);
@@ -612,6 +639,29 @@ static i64 check_hash(const struct bpf_map_attr *a)
 static u64 buckets_size(const struct htab *h) { return (h->mask + 1ull) * sizeof(struct bucket); }
 static u64 elems_size(const struct htab *h) { return (u64)h->n_elems * h->elem_size; }
 
+static void bucket_timers(struct htab *h, struct bucket *b)
+{
+	u64 irq = spin_lock_irqsave(&b->lock);
+
+	for (u64 at = b->first; !(at & 1); at = ((struct elem *)at)->next)
+		free_timer(&h->map, value_of(h, (struct elem *)at));
+	spin_unlock_irqrestore(&b->lock, irq);
+}
+
+/* Timers keep the programs that keep the map: the circle ends here. Elements that are in no bucket
+ * may have one, too: see fill and free_rcu. */
+static void hash_users_gone(struct bpf_map *m)
+{
+	struct htab *h = htab_of(m);
+
+	if (m->desc.timer < 0)
+		return;
+	for (u32 i = 0; h->elems && i < h->n_elems; i++)
+		free_timer(m, value_of(h, (struct elem *)(h->elems + (u64)i * h->elem_size)));
+	for (u32 i = 0; !h->elems && i <= h->mask; i++)
+		bucket_timers(h, &h->buckets[i]);
+}
+
 static void hash_destroy(struct bpf_map *m)
 {
 	struct htab *h = htab_of(m);
@@ -643,6 +693,7 @@ static void hash_destroy(struct bpf_map *m)
 	.next_key = hash_next_key, \
 	.bucket = hash_bucket, \
 	.each = hash_each, \
+	.users_gone = hash_users_gone, \
 	.destroy = hash_destroy, \
 }
 static const struct bpf_map_ops hash_ops = HASH_OPS(bpf_hash_lookup),

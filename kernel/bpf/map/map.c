@@ -5,6 +5,7 @@
 #include <mm/page.h>
 
 const struct bpf_map_refs *bpf_map_prog_refs, *bpf_map_map_refs;
+void (*bpf_map_timer_free)(void *slot);
 
 static const struct bpf_map_kind *const types[] = {
 	[BPF_MAP_TYPE_HASH] = &bpf_hash_type,
@@ -101,7 +102,7 @@ void bpf_copy_value(const struct bpf_map *m, void *dst, const void *src)
 	else
 		copy_around(dst, src, d->value_size,
 			    d->spin_lock < 0 ? none : (struct hole){ (u32)d->spin_lock, 4 },
-			    d->timer < 0 ? none : (struct hole){ (u32)d->timer, 16 });
+			    d->timer < 0 ? none : (struct hole){ (u32)d->timer, TIMER_SIZE });
 }
 
 void bpf_copy_locked(const struct bpf_map *m, void *dst, const void *src, void *ours)

@@ -37,6 +37,13 @@ static inline bool is_percpu(u32 type)
 void bpf_copy_value(const struct bpf_map *m, void *dst, const void *src);
 /* The same with the value's lock held (BPF_F_LOCK); src or dst is the map's. */
 void bpf_copy_locked(const struct bpf_map *m, void *dst, const void *src, void *ours);
+/* The value goes, or is another's from now on. */
+static inline void free_timer(const struct bpf_map *m, void *value)
+{
+	if (m->desc.timer >= 0)
+		bpf_map_timer_free((char *)value + m->desc.timer);
+}
+#define TIMER_SIZE	16u
 /* 0 or -EINVAL: flags that update does not know. */
 static inline int check_update_flags(const struct bpf_map *m, u64 flags)
 {

@@ -54,6 +54,7 @@ static int make_tag(const struct bpf_prog_load_in *in, u8 *tag)
 
 struct loading {
 	const struct bpf_prog_request *r;
+	struct bpf_prog *prog;	/* will be filled when the program is accepted */
 	u32 n;
 	struct bpf_map *maps[BPF_VERIFY_MAPS];
 };
@@ -92,6 +93,15 @@ static bool verify_helper(void *ctx, u32 id)
 static u32 verify_inlined(void *ctx, const struct bpf_map_desc *d, const struct bpf_insn *call,
 			  struct bpf_insn *buf, u32 room)
 {
+	const struct loading *l = ctx;
+	u64 prog = (u64)l->prog;
+
+	if (call->imm == BPF_FUNC_timer_set_callback) {	/* it keeps the program */
+		buf[0] = (struct bpf_insn){ BPF_LD | BPF_IMM | BPF_DW, 3, 0, 0, (i32)prog };
+		buf[1] = (struct bpf_insn){ 0, 0, 0, 0, (i32)(prog >> 32) };
+		buf[2] = *call;
+		return 3;
+	}
 	/* the description of an inner map is no map */
 	if (!d || !d->object)
 		return 0;
@@ -216,13 +226,12 @@ void bpf_prog_put(struct bpf_prog *p)
 	text_retire(&p->retired, prog_retired);
 }
 
-static struct bpf_prog *alloc_prog(const struct loading *l, const struct bpf_verified *v)
+/* 0 or -ENOMEM. */
+static int fill_prog(const struct loading *l, const struct bpf_verified *v)
 {
 	const struct bpf_prog_request *r = l->r;
-	struct bpf_prog *p = kzalloc(sizeof(*p));
+	struct bpf_prog *p = l->prog;
 
-	if (!p)
-		return NULL;
 	ref_init(&p->ref);
 	mutex_init(&p->control);
 	p->type = r->in.prog_type;
@@ -235,30 +244,22 @@ static struct bpf_prog *alloc_prog(const struct loading *l, const struct bpf_ver
 	memcpy(p->name, r->name, sizeof(p->name));
 	p->insns = kmemdup(v->insns, v->n * sizeof(*v->insns));
 	p->maps = l->n ? kmemdup(l->maps, l->n * sizeof(*l->maps)) : NULL;
-	if (p->insns && (p->maps || !l->n))
-		return p;
-	free_parts(p);
-	return NULL;
+	return p->insns && (p->maps || !l->n) ? 0 : -ENOMEM;
 }
 
-static struct bpf_prog *make_prog(const struct loading *l, struct bpf_verified *v)
+static int make_prog(const struct loading *l, struct bpf_verified *v)
 {
-	struct bpf_prog *p = alloc_prog(l, v);
-	int err;
+	int err = fill_prog(l, v);
 
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	err = make_tag(&l->r->in, p->tag);
+	if (!err)
+		err = make_tag(&l->r->in, l->prog->tag);
 	if (!err)
 		err = simplify(v, l->n);
 	if (!err)
-		err = compile(p, v, l->r);
-	if (err) {
-		free_parts(p);
-		return ERR_PTR(err);
-	}
-	p->n_maps = l->n;	/* from here on they are the program's */
-	return p;
+		err = compile(l->prog, v, l->r);
+	if (!err)
+		l->prog->n_maps = l->n;	/* from here on they are the program's */
+	return err;
 }
 
 struct bpf_prog *bpf_prog_new(const struct bpf_prog_request *r)
@@ -274,22 +275,27 @@ struct bpf_prog *bpf_prog_new(const struct bpf_prog_request *r)
 		.ctx = l,
 	};
 	struct bpf_prog_load_in in = r->in;
+	struct bpf_prog *p = kzalloc(sizeof(*p));
 	struct bpf_verified v;
-	struct bpf_prog *p;
-	int err;
+	int err = -ENOMEM;
 
-	if (!l)
-		return ERR_PTR(-ENOMEM);
+	if (!l || !p)
+		goto out;
 	l->r = r;
+	l->prog = p;
 	in.ops = &ops;
 	err = bpf_verify(&in, &v);
-	p = err ? ERR_PTR(err) : make_prog(l, &v);
-	if (!err)
-		bpf_verified_free(&ops, &v);
-	for (u32 i = 0; IS_ERR(p) && i < l->n; i++)
+	if (err)
+		goto out;
+	err = make_prog(l, &v);
+	bpf_verified_free(&ops, &v);
+out:
+	for (u32 i = 0; err && l && i < l->n; i++)
 		bpf_map_put(l->maps[i]);
+	if (err && p)
+		free_parts(p);
 	kfree(l);
-	return p;
+	return err ? ERR_PTR(err) : p;
 }
 
 u64 bpf_prog_bytes(const struct bpf_prog *p)

@@ -170,10 +170,12 @@ static void callback_args(struct verifier *v, struct vframe *f, const struct vfr
 	f->r[1] = caller->r[1];
 	set_pointer(&f->r[1], V_MAP);
 	f->r[1].map = map;
+	f->r[1].uid = caller->r[1].uid;
 	set_pointer(&f->r[2], V_KEY);
 	f->r[2].map = map;
 	set_pointer(&f->r[3], V_VALUE);
 	f->r[3].map = map;
+	f->r[3].uid = caller->r[1].uid;
 	f->r[3].id = map->spin_lock >= 0 ? ++v->ids : 0;
 	if (helper == BPF_FUNC_for_each_map_elem) {
 		f->r[1] = caller->r[1];

@@ -9,11 +9,12 @@ struct args {
 	const struct proto *proto;
 	u32 helper;
 	const struct bpf_map_desc *map;
-	bool any_map;		/* the map is one found in a map of maps */
+	u32 map_uid;
 	u32 size;		/* A_ALLOC_SIZE */
 	u32 func;		/* A_CALLBACK */
 	u32 release;
 	const struct bpf_map_desc *timer_map;
+	u32 timer_uid;
 };
 
 static int expected(struct verifier *v, u32 regno, const char *what)
@@ -42,12 +43,14 @@ static int arg_map(struct verifier *v, u32 regno, struct args *a)
 	if (r->type != V_MAP || r->maybe_null)
 		return expected(v, regno, "map_ptr");
 	if (a->helper == BPF_FUNC_timer_init) {
-		if (r->map == a->timer_map)
+		if (r->map == a->timer_map && r->uid == a->timer_uid)
 			return 0;
-		say(v, "timer pointer in R1 and map pointer in R2 do not match\n");
+		say(v, "timer pointer in R1 map_uid=%d doesn't match map pointer in R2 "
+		    "map_uid=%d\n", a->timer_uid, r->uid);
 		return -EINVAL;
 	}
 	a->map = r->map;
+	a->map_uid = r->uid;
 	if (!map_fits(r->map->type, a->helper)) {
 		say(v, "cannot pass map_type %d into func bpf_%s#%d\n", r->map->type,
 		    helper_name(a->helper), a->helper);
@@ -270,6 +273,7 @@ static int arg_pointer(struct verifier *v, u32 regno, struct args *a, u8 type)
 		return arg_field(v, regno, true, "bpf_spin_lock");
 	case A_TIMER:
 		a->timer_map = r->map;
+		a->timer_uid = r->uid;
 		return arg_field(v, regno, false, "bpf_timer");
 	default:
 		return arg_reserved(v, regno, a);
@@ -342,6 +346,7 @@ static int set_result(struct verifier *v, const struct args *a)
 		set_pointer(r0, map->inner ? V_MAP : V_VALUE);
 		r0->map = map->inner ? map->inner : map;
 		r0->size = map->inner ? 1 : 0;
+		r0->uid = map->inner ? ++v->ids : a->map_uid;
 		break;
 	case R_MEM_OR_NULL:
 		set_pointer(r0, V_MEM);

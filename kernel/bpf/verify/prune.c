@@ -57,7 +57,7 @@ static bool reg_covers(struct match *m, const struct vreg *old, const struct vre
 	       old->frame == cur->frame && old->off == cur->off && old->size == cur->size &&
 	       old->map == cur->map && old->range <= cur->range &&
 	       number_covers(&old->n, &cur->n) && same_id(m, old->id, cur->id) &&
-	       same_id(m, old->ref, cur->ref);
+	       same_id(m, old->uid, cur->uid) && same_id(m, old->ref, cur->ref);
 }
 
 /* What a byte of stack is worth to a reader. */

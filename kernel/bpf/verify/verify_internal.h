@@ -47,6 +47,8 @@ struct vreg {
 	u32 id;
 	u32 ref;		/* what has to be released, 0: nothing */
 	i32 off;		/* pointers: constant part of the offset; n is the rest */
+	/* V_MAP, V_VALUE: not 0: of the map that this lookup in a map of maps found. */
+	u32 uid;
 	u32 size;		/* V_MEM: bytes. V_FUNC: function. V_MAP: 1 if found in a map */
 	const struct bpf_map_desc *map;
 	struct bpf_scalar n;

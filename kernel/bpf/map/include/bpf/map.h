@@ -52,6 +52,9 @@ struct bpf_map_refs {
 };
 extern const struct bpf_map_refs *bpf_map_prog_refs, *bpf_map_map_refs;
 
+/* Ends the timer at `slot`, where a value has one (bpf/prog/timer.c). Any context. */
+extern void (*bpf_map_timer_free)(void *slot);
+
 struct bpf_map {
 	struct bpf_map_desc desc;	/* what the verifier knows; constant but for frozen */
 	const struct bpf_map_ops *ops;

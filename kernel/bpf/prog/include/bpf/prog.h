@@ -79,4 +79,15 @@ extern u32 bpf_jit_harden;		/* 0; 1: who has no CAP_BPF; 2: all programs are bli
 
 /* --- helper.c --- */
 u64 bpf_helper_address(u32 id);		/* 0: there is none */
+
+/* --- timer.c --- */
+/* Makes what timers need beside themselves. 0 or -ENOMEM. Sleeps. */
+int bpf_timers_start(void);
+/* Ends the timer that a value has at `slot`, if any; does not wait for its callback. Any context. */
+void bpf_timer_free(void *slot);
+/* The helpers; r3 of set_callback is the program (prog.c). */
+u64 bpf_timer_init(u64 slot, u64 map, u64 clock, u64 r4, u64 r5);
+u64 bpf_timer_set_callback(u64 slot, u64 fn, u64 prog, u64 r4, u64 r5);
+u64 bpf_timer_start(u64 slot, u64 ns, u64 how, u64 r4, u64 r5);
+u64 bpf_timer_cancel(u64 slot, u64 r2, u64 r3, u64 r4, u64 r5);
 #endif
