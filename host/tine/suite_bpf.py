@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from . import bpf_corpus, build
+from . import bpf_clients, bpf_corpus, build
 from .base import TOP, Error
 from .suite_host import follow, make
 
@@ -114,6 +114,7 @@ def suite_bpf(o, report):
     real_programs(report, o.verbose)
     build.image()
     by_libbpf(report)
+    bpf_clients.clients(report)
     objects = sorted(glob.glob(os.path.join(TOP, "build/host/bpf/*.o")))
     follow(subprocess.Popen([os.path.join(TOP, "build/host/test_bpf_clang"), *objects], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"), report, "bpf")

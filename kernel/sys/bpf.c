@@ -363,6 +363,7 @@ static i64 command(u32 cmd, union bpf_args *x, u64 user_attr, size_t size)
 	case BPF_BTF_GET_NEXT_ID:
 		return next_id(&bpf_btf_ids, x, user_attr);
 	case BPF_LINK_GET_NEXT_ID:	/* there are no links yet */
+	case BPF_LINK_GET_FD_BY_ID:
 		return capable(CAP_SYS_ADMIN) ? -ENOENT : -EPERM;
 	case BPF_MAP_GET_FD_BY_ID:
 		return map_by_id(x);

@@ -170,6 +170,9 @@ static void map_fdinfo(struct file *f, struct seq *s)
 		   "map_flags:\t0x%x\nmap_extra:\t0x%lx\nmemlock:\t%lu\nmap_id:\t%u\nfrozen:\t%u\n",
 		   d->type, d->key_size, d->value_size, d->max_entries, d->flags, m->extra,
 		   m->bytes, m->id, READ_ONCE(d->frozen));
+	if (READ_ONCE(m->owner))
+		seq_printf(s, "owner_prog_type:\t%lu\nowner_jited:\t1\n",
+			   (u64)READ_ONCE(m->owner) - 1);
 }
 
 const struct file_ops bpf_map_fops = {
@@ -307,6 +310,11 @@ static int check_create(const union bpf_args *x)
 	return 0;
 }
 
+static bool of_maps(u32 type)
+{
+	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
+}
+
 /* Types of key and value agree with the sizes and the map; where the value's lock and timer are. A
  * value that has several has none, as on Linux. */
 static int check_types(const union bpf_attr *a, const struct btf *b, struct bpf_map_attr *m)
@@ -321,6 +329,8 @@ static int check_types(const union bpf_attr *a, const struct btf *b, struct bpf_
 	if (array && (key ? !btf_is_u32(t, key) :
 			    a->max_entries != 1 || btf_kind(btf_type(t, a->btf_value_type_id)) != BTF_KIND_DATASEC))
 		return -EINVAL;
+	if (of_maps(a->map_type))
+		return -ENOTSUPP;
 	if (a->map_type == BPF_MAP_TYPE_LPM_TRIE && kind != BTF_KIND_STRUCT)
 		return -EINVAL;
 	if (btf_type_size(t, a->btf_value_type_id) != (i64)a->value_size)
@@ -355,11 +365,6 @@ static struct bpf_map *make_map(const union bpf_attr *a, struct btf *b, struct b
 	int err = b && a->btf_value_type_id ? check_types(a, b, &at) : 0;
 
 	return err ? ERR_PTR(err) : bpf_map_new(&at);
-}
-
-static bool of_maps(u32 type)
-{
-	return type == BPF_MAP_TYPE_ARRAY_OF_MAPS || type == BPF_MAP_TYPE_HASH_OF_MAPS;
 }
 
 static i64 create(const union bpf_args *x)
@@ -484,7 +489,7 @@ static i64 delete(struct bpf_map *m, const union bpf_attr *a)
 	i64 err;
 
 	if (!m->desc.key_size)
-		return is_queue(m) ? -EINVAL : -ENOTSUPP;
+		return is_queue(m) || a->key ? -EINVAL : -ENOTSUPP;
 	err = get_pair(&p, m, 0);
 	if (err)
 		return err;
@@ -501,7 +506,7 @@ static i64 next_key(struct bpf_map *m, const union bpf_attr *a)
 	i64 err;
 
 	if (!m->desc.key_size)
-		return is_queue(m) ? -EINVAL : -ENOTSUPP;
+		return is_queue(m) || a->key ? -EINVAL : -ENOTSUPP;
 	err = get_pair(&p, m, m->desc.key_size);
 	if (err)
 		return err;
@@ -533,10 +538,12 @@ static i64 lookup_and_delete(struct bpf_map *m, const union bpf_attr *a)
 	struct pair p;
 	i64 err;
 
-	if (!is_queue(m) && !is_hash(m))
-		return -ENOTSUPP;
 	if (is_queue(m) ? a->flags != 0 : (a->flags & ~(u64)BPF_F_LOCK) != 0)
 		return -EINVAL;
+	if (((a->flags & BPF_F_LOCK) && m->desc.spin_lock < 0) || (!m->desc.key_size && a->key))
+		return -EINVAL;
+	if (!is_queue(m) && !is_hash(m))
+		return -ENOTSUPP;
 	err = get_pair(&p, m, bpf_map_user_value_size(m));
 	if (err)
 		return err;
@@ -608,14 +615,17 @@ static int batch_out(struct batch *b, const void *keys, const void *values, u32 
 	return 0;
 }
 
-/* Bucket after bucket; the position is a bucket's number. What does not fit as a whole waits. */
+/*
+ * Bucket after bucket; the position is a bucket's number. What does not fit as a whole waits. Empty
+ * ones behind the last that fits are passed over: a caller with just enough room hears of the end.
+ */
 static i64 buckets_out(struct batch *b, u32 *at, bool take)
 {
 	u32 room = 16;
 	char *keys = NULL;
 	int n = 0, err = 0;
 
-	while (!err && b->done < b->max) {
+	while (!err) {
 		if (!keys) {
 			u64 size = (u64)room * (b->key_size + b->value_size);
 
@@ -713,9 +723,18 @@ static i64 change_batch(struct batch *b, bool delete)
 	return err;
 }
 
-static bool has_batches(const struct bpf_map *m)
+static bool has_batch(const struct bpf_map *m, u32 cmd)
 {
-	return m->desc.key_size && m->desc.type != BPF_MAP_TYPE_PROG_ARRAY;
+	switch (m->desc.type) {
+	case BPF_MAP_TYPE_PROG_ARRAY:
+		return false;
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
+		return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_UPDATE_BATCH;
+	default:
+		return m->desc.key_size;
+	}
 }
 
 static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
@@ -736,7 +755,7 @@ static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
 	b.m = f->private;
 	b.key_size = b.m->desc.key_size;
 	b.value_size = bpf_map_user_value_size(b.m);
-	if (!has_batches(b.m))
+	if (!has_batch(b.m, cmd))
 		err = -ENOTSUPP;
 	else if ((a->batch.elem_flags & BPF_F_LOCK) && b.m->desc.spin_lock < 0)
 		err = -EINVAL;
@@ -749,7 +768,7 @@ static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
 	map_file_put(f, write);
 	/* How far it came is told also when it ended with an error, but not where nothing is sure.
 	 */
-	if (err != -EFAULT &&
+	if (err != -EFAULT && err != -ENOTSUPP &&
 	    bpf_copy_out(user_attr + offsetof(union bpf_attr, batch.count), &b.done, 4))
 		err = -EFAULT;
 	return err;

@@ -129,7 +129,9 @@ struct load {
 	struct bpf_log log;
 	struct btf *btf;
 	struct bpf_insn *insns;
-	void *func_info, *line_info;
+	struct bpf_func_info *func_info;
+	struct bpf_line_info *line_info;
+	u32 n_func_info, n_line_info;
 	struct bpf_func_desc *funcs;
 };
 
@@ -222,7 +224,16 @@ static int end_log(struct load *l, u64 user_attr, size_t size, int err)
 	return full ?: err;
 }
 
-/* Records of func_info or line_info: rec_size is what user space has of them, keep what is known.
+static bool zeros(const u8 *p, u32 n)
+{
+	while (n && !*p)
+		p++, n--;
+	return !n;
+}
+
+/*
+ * n records of func_info or line_info, which in user space are rec_size bytes, of which `known` are
+ * known here; the rest must be zeros. They are put close together.
  */
 static void *take_records(u64 user, u32 n, u32 rec_size, u32 known)
 {
@@ -236,9 +247,41 @@ static void *take_records(u64 user, u32 n, u32 rec_size, u32 known)
 	if (IS_ERR(all))
 		return all;
 	rec = all;
-	for (u32 i = 0; i < n; i++, rec += known)
-		memmove(rec, all + (size_t)i * rec_size, known);
+	for (u32 i = 0; i < n; i++, rec += known) {
+		const char *given = all + (size_t)i * rec_size;
+
+		if (!zeros((const u8 *)given + known, rec_size - known)) {
+			kfree(all);
+			return ERR_PTR(-E2BIG);
+		}
+		memmove(rec, given, known);
+	}
 	return all;
+}
+
+/*
+ * Lines ascend, are of first halves of instructions and have their names in the BTF; each function
+ * that func_info names begins with one.
+ */
+static int check_lines(const struct load *l)
+{
+	const struct btf_types *t = btf_object_types(l->btf);
+	const struct bpf_line_info *line = l->line_info;
+	u32 f = 0;
+
+	for (u32 i = 0; i < l->n_line_info; i++, line++) {
+		if ((i && line->insn_off <= line[-1].insn_off) ||
+		    line->insn_off >= l->x->a.insn_cnt || !l->insns[line->insn_off].code ||
+		    !btf_name_at(t, line->line_off) || !btf_name_at(t, line->file_name_off))
+			return -EINVAL;
+		if (f == l->n_func_info)
+			continue;
+		if (l->func_info[f].insn_off == line->insn_off)
+			f++;
+		else if (l->func_info[f].insn_off < line->insn_off)
+			return -EINVAL;
+	}
+	return f < l->n_func_info && l->n_line_info ? -EINVAL : 0;
 }
 
 static int take_funcs(struct load *l)
@@ -282,7 +325,20 @@ static int take_types(struct load *l)
 				    sizeof(struct bpf_line_info));
 	if (IS_ERR(l->line_info))
 		return (int)PTR_ERR(l->line_info);
-	return a->func_info_cnt ? take_funcs(l) : 0;
+	l->n_func_info = a->func_info_cnt;
+	l->n_line_info = a->line_info_cnt;
+	return (a->func_info_cnt ? take_funcs(l) : 0) ?: check_lines(l);
+}
+
+/* Functions and lines are of the program that will be shown. */
+static void move_records(void *ctx, const struct bpf_verified *v)
+{
+	struct load *l = ctx;
+
+	l->n_func_info = bpf_move_records(l->func_info, l->n_func_info,
+					  sizeof(struct bpf_func_info), v);
+	l->n_line_info = bpf_move_records(l->line_info, l->n_line_info,
+					  sizeof(struct bpf_line_info), v);
 }
 
 static void drop(void *p)
@@ -325,6 +381,7 @@ static int take_all(struct load *l)
 	l->r.in.n = a->insn_cnt;
 	l->r.in.log = &l->log;
 	l->r.map = take_map;
+	l->r.verified = move_records;
 	l->r.ctx = l;
 	l->r.unlimited = bpf_capable();
 	l->r.name = a->prog_name;
@@ -339,10 +396,12 @@ static int finish(struct load *l, struct bpf_prog *p)
 	p->uid = current_cred()->uid;
 	p->btf = l->btf;
 	p->func_info = l->func_info;
-	p->n_func_info = a->func_info_cnt;
+	p->n_func_info = l->n_func_info;
 	p->line_info = l->line_info;
-	p->n_line_info = a->line_info_cnt;
-	l->btf = l->func_info = l->line_info = NULL;
+	p->n_line_info = l->n_line_info;
+	l->btf = NULL;
+	l->func_info = NULL;
+	l->line_info = NULL;
 	p->gone = prog_gone;
 	return bpf_id_new(&bpf_prog_ids, p, &p->id);
 }
@@ -466,7 +525,8 @@ static int fill_skb(struct bpf_skb *skb, const struct __sk_buff *given)
 	return 0;
 }
 
-/* As a packet of Ethernet that a socket gets: its header is not part of the data. */
+/* As a packet of Ethernet that a socket gets: the program does not see its header, which is zeros
+ * in what it leaves. */
 static i64 test_filter(const struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
 {
 	u32 n = x->a.test.data_size_in, r0, ns;
@@ -490,8 +550,10 @@ static i64 test_filter(const struct bpf_prog *p, const union bpf_args *x, u64 us
 		skb.len = n - ETH_HEADER;
 		err = bpf_prog_repeat(p, &skb, x->a.test.repeat, &r0, &ns);
 	}
-	if (!err)
-		err = give_result(x, user_attr, data + ETH_HEADER, skb.len, r0, ns);
+	if (!err) {
+		memset(data, 0, ETH_HEADER);
+		err = give_result(x, user_attr, data, ETH_HEADER + skb.len, r0, ns);
+	}
 	if (!err && given) {
 		out = *given;
 		memcpy(out.cb, skb.cb, sizeof(out.cb));
@@ -604,105 +666,7 @@ static i64 test_run(const union bpf_args *x, u64 user_attr)
 	return err;
 }
 
-/* --- information ------------------------------------------------------------------------------ */
-
-static int give_maps(struct bpf_prog *p, struct bpf_prog_info *i)
-{
-	u32 room = i->nr_map_ids;
-	int err = 0;
-
-	mutex_lock(&p->control);
-	i->nr_map_ids = p->n_maps;
-	for (u32 k = 0; k < min(room, p->n_maps) && !err; k++)
-		err = bpf_copy_out(i->map_ids + k * 4ul, &p->maps[k]->id, 4);
-	mutex_unlock(&p->control);
-	return err;
-}
-
-/* The instructions, if user space has room for any. */
-static int give_insns(struct bpf_prog *p, struct bpf_prog_info *i)
-{
-	u32 room = i->xlated_prog_len, size = p->n * (u32)sizeof(struct bpf_insn);
-	struct bpf_insn *insns;
-	int err;
-
-	i->xlated_prog_len = size;
-	if (!room || !i->xlated_prog_insns)
-		return 0;
-	insns = kmalloc(size);
-	if (!insns)
-		return -ENOMEM;
-	bpf_prog_show(p, insns);
-	err = bpf_copy_out(i->xlated_prog_insns, insns, min(room, size));
-	kfree(insns);
-	return err;
-}
-
-static int give_code(const struct bpf_prog *p, struct bpf_prog_info *i)
-{
-	u32 room = i->jited_prog_len, ksyms = i->nr_jited_ksyms, lens = i->nr_jited_func_lens;
-	u64 at = text_image_code(&p->image);
-
-	i->jited_prog_len = p->image.size;
-	i->nr_jited_ksyms = i->nr_jited_func_lens = 1;
-	if ((room && i->jited_prog_insns &&
-	     bpf_copy_out(i->jited_prog_insns, (void *)at, min(room, p->image.size))) ||
-	    (ksyms && i->jited_ksyms && bpf_copy_out(i->jited_ksyms, &at, 8)) ||
-	    (lens && i->jited_func_lens && bpf_copy_out(i->jited_func_lens, &p->image.size, 4)))
-		return -EFAULT;
-	return 0;
-}
-
-static int give_debug(const struct bpf_prog *p, struct bpf_prog_info *i)
-{
-	u32 funcs = min(i->nr_func_info, p->n_func_info);
-	u32 lines = min(i->nr_line_info, p->n_line_info);
-
-	i->nr_func_info = p->n_func_info;
-	i->nr_line_info = p->n_line_info;
-	i->func_info_rec_size = sizeof(struct bpf_func_info);
-	i->line_info_rec_size = sizeof(struct bpf_line_info);
-	i->nr_jited_line_info = 0;
-	i->jited_line_info_rec_size = 8;
-	if (bpf_copy_out(i->func_info, p->func_info, funcs * sizeof(struct bpf_func_info)) ||
-	    bpf_copy_out(i->line_info, p->line_info, lines * sizeof(struct bpf_line_info)))
-		return -EFAULT;
-	if (i->nr_prog_tags && i->prog_tags && bpf_copy_out(i->prog_tags, p->tag, BPF_TAG_SIZE))
-		return -EFAULT;
-	i->nr_prog_tags = 1;
-	return 0;
-}
-
-int bpf_prog_info(struct file *f, const union bpf_args *x, u64 user_attr)
-{
-	struct bpf_prog *p = f->private;
-	struct bpf_prog_info i;
-	int err = bpf_take_info(x, &i, sizeof(i));
-
-	if (err)
-		return err;
-	i.type = p->type;
-	i.id = p->id;
-	memcpy(i.tag, p->tag, sizeof(i.tag));
-	memcpy(i.name, p->name, sizeof(i.name));
-	i.load_time = p->loaded_at;
-	i.created_by_uid = p->uid;
-	i.gpl_compatible = p->gpl;
-	i.ifindex = 0;
-	i.netns_dev = i.netns_ino = 0;
-	i.btf_id = p->btf ? btf_object_id(p->btf) : 0;
-	i.run_time_ns = i.run_cnt = i.recursion_misses = 0;
-	i.verified_insns = p->verified_insns;
-	i.attach_btf_obj_id = i.attach_btf_id = 0;
-	err = give_maps(p, &i);
-	if (!err && !bpf_capable()) {	/* addresses are not for everybody */
-		i.jited_prog_len = i.xlated_prog_len = i.nr_jited_ksyms = 0;
-		i.nr_jited_func_lens = i.nr_func_info = i.nr_line_info = i.nr_prog_tags = 0;
-		return bpf_give_info(x, user_attr, &i, sizeof(i));
-	}
-	err = err ?: give_insns(p, &i) ?: give_code(p, &i) ?: give_debug(p, &i);
-	return err ?: bpf_give_info(x, user_attr, &i, sizeof(i));
-}
+/* --- commands ---------------------------------------------------------------------------------- */
 
 static i64 bind_map(const union bpf_args *x)
 {

@@ -196,7 +196,9 @@ static const struct {
 	u32 how;
 	const char *before, *after;
 } rewritten[] = {
-	{ SKB, "r0 = 1; if r0 == 1 goto L; r0 = 2; L: exit", "r0 = 1; goto L; L: exit" },
+	{ SKB, "r0 = 1; if r0 == 1 goto L; r0 = 2; L: exit", "r0 = 1; exit" },
+	{ SKB, "r0 = 1; goto M; L: exit; M: if r0 == 1 goto L; r0 = 2; exit",
+	  "r0 = 1; goto M; L: exit; M: goto L" },
 	{ SKB, "r0 = 1; if r0 == 2 goto L; r0 = 2; L: exit", "r0 = 1; r0 = 2; exit" },
 	{ SKB, "r0 = *(u32 *)(r1 + 0); exit", "r0 = *(u32 *)(r1 + 16); exit" },
 	{ SKB, "r0 = *(u8 *)(r1 + 3); exit", "r0 = *(u8 *)(r1 + 19); exit" },

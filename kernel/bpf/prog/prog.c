@@ -4,13 +4,12 @@
 #include <base/errno.h>
 #include <base/init.h>
 #include <base/string.h>
-#include <bpf/jit.h>
-#include <bpf/prog.h>
 #include <bpf/simplify.h>
 #include <hal/cpu.h>
 #include <hal/exec.h>
 #include <lib/format.h>
 #include <lib/sha256.h>
+#include "prog_internal.h"
 
 #define HWCAP_ATOMICS_BIT 8	/* asm/hwcap.h */
 
@@ -191,6 +190,8 @@ static int compile(struct bpf_prog *p, const struct bpf_verified *v,
 		err = -EOPNOTSUPP;
 	if (!err)
 		err = emit(p, &jit, &opts, r->unlimited);
+	if (!err)
+		bpf_prog_place_funcs(p, &jit);
 	kfree(jit.place);
 	return err;
 }
@@ -203,6 +204,7 @@ static void free_parts(struct bpf_prog *p)
 		bpf_map_put(p->maps[i]);
 	kfree(p->maps);
 	kfree(p->insns);
+	kfree(p->funcs);
 	kfree(p->func_info);
 	kfree(p->line_info);
 	kfree(p);
@@ -244,15 +246,18 @@ static int fill_prog(const struct loading *l, const struct bpf_verified *v)
 	memcpy(p->name, r->name, sizeof(p->name));
 	p->insns = kmemdup(v->insns, v->n * sizeof(*v->insns));
 	p->maps = l->n ? kmemdup(l->maps, l->n * sizeof(*l->maps)) : NULL;
-	return p->insns && (p->maps || !l->n) ? 0 : -ENOMEM;
+	return p->insns && (p->maps || !l->n) ? bpf_prog_note_funcs(p, v) : -ENOMEM;
 }
 
 static int make_prog(const struct loading *l, struct bpf_verified *v)
 {
 	int err = fill_prog(l, v);
 
-	if (!err)
-		err = make_tag(&l->r->in, l->prog->tag);
+	if (err)
+		return err;
+	if (l->r->verified)
+		l->r->verified(l->r->ctx, v);
+	err = make_tag(&l->r->in, l->prog->tag);
 	if (!err)
 		err = simplify(v, l->n);
 	if (!err)
@@ -300,7 +305,8 @@ out:
 
 u64 bpf_prog_bytes(const struct bpf_prog *p)
 {
-	return sizeof(*p) + p->n * sizeof(*p->insns) + p->n_maps * sizeof(*p->maps);
+	return sizeof(*p) + p->n * sizeof(*p->insns) + p->n_maps * sizeof(*p->maps) +
+	       (p->funcs ? p->n_funcs * sizeof(*p->funcs) : 0);
 }
 
 int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m)
@@ -323,37 +329,6 @@ int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m)
 	if (!maps)
 		bpf_map_put(m);
 	return there || maps ? 0 : -ENOMEM;
-}
-
-static void show_address(const struct bpf_prog *p, struct bpf_insn *i)
-{
-	u64 v = bpf_wide_imm(i);
-
-	for (u32 k = 0; k < p->n_maps; k++) {
-		const struct bpf_map_desc *d = &p->maps[k]->desc;
-
-		if (v == d->object) {
-			i[0].src_reg = BPF_PSEUDO_MAP_FD;
-			i[1].imm = 0;
-		} else if (d->values && v - d->values < (u64)d->value_size * d->max_entries) {
-			i[0].src_reg = BPF_PSEUDO_MAP_VALUE;
-			i[1].imm = (i32)(v - d->values);
-		} else {
-			continue;
-		}
-		i[0].imm = (i32)p->maps[k]->id;
-		return;
-	}
-}
-
-void bpf_prog_show(struct bpf_prog *p, struct bpf_insn *out)
-{
-	memcpy(out, p->insns, p->n * sizeof(*out));
-	mutex_lock(&p->control);
-	for (u32 i = 0; i + 1 < p->n; i++)
-		if (bpf_is_wide(&out[i]))
-			show_address(p, &out[i++]);
-	mutex_unlock(&p->control);
 }
 
 static int prog_start(void)

@@ -14,6 +14,17 @@ struct rewriting {
 	struct bpf_insn buf[ROOM];
 };
 
+/* Does the branch lead to what is next, once dead code is gone? */
+static bool leads_on(const struct verifier *v, u32 pc)
+{
+	i64 to = bpf_branch_target(&v->insns[pc], pc);
+	u32 at = pc + 1;
+
+	while (at < to && !(v->aux[at].flags & I_SEEN))
+		at++;
+	return at == to;
+}
+
 /* Only one way, or none, was ever possible. */
 static u32 branch(struct rewriting *w, u32 pc)
 {
@@ -22,8 +33,8 @@ static u32 branch(struct rewriting *w, u32 pc)
 
 	w->buf[0] = *i;
 	if (BPF_OP(i->code) == BPF_JA)
-		return bpf_branch_target(i, pc) != pc + 1;
-	if (ways == I_FALLS)
+		return !leads_on(w->v, pc);
+	if (ways == I_FALLS || (ways == I_JUMPS && leads_on(w->v, pc)))
 		return 0;
 	if (ways == I_JUMPS)
 		w->buf[0] = (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = i->off };

@@ -18,10 +18,12 @@ struct bpf_prog {
 	u32 type, attach_type, flags;
 	struct text_image image;
 	u32 n, n_maps, verified_insns, max_ctx_offset;
-	u32 n_func_info, n_line_info;
+	u32 n_func_info, n_line_info, n_funcs;
 	struct bpf_insn *insns;		/* n, as verified; freed with the program */
 	struct bpf_map **maps;		/* n_maps, referenced; NULL: none; control */
-	void *func_info, *line_info;	/* as given, for BPF_OBJ_GET_INFO_BY_FD */
+	/* Where each function begins: instruction, byte of the image. NULL: there is one only. */
+	struct bpf_prog_func { u32 insn, at; } *funcs;
+	void *func_info, *line_info;	/* of insns, for BPF_OBJ_GET_INFO_BY_FD */
 	u64 loaded_at;			/* clock_ns */
 	u8 tag[BPF_TAG_SIZE];
 	char name[BPF_OBJ_NAME_LEN];
@@ -36,6 +38,8 @@ struct bpf_prog_request {
 	struct bpf_prog_load_in in;	/* but for ops */
 	/* Referenced; ERR_PTR. */
 	struct bpf_map *(*map)(void *ctx, bool by_index, u32 fd);
+	/* Tells the program as it will be shown. NULL: nobody asks. */
+	void (*verified)(void *ctx, const struct bpf_verified *v);
 	void *ctx;
 	bool gpl;
 	bool unlimited;			/* bpf_jit_limit does not hold */
@@ -50,6 +54,14 @@ u64 bpf_prog_bytes(const struct bpf_prog *p);	/* of memory, beside the image */
 int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m);
 /* Its instructions as user space may see them: maps by their ids. out: p->n. */
 void bpf_prog_show(struct bpf_prog *p, struct bpf_insn *out);
+/* Code of function k of p->n_funcs, an address and bytes. */
+void bpf_prog_func_code(const struct bpf_prog *p, u32 k, u64 *start, u32 *size);
+/*
+ * n records of `size` bytes that begin with an instruction's number, ascending: these become the
+ * numbers of what the verifier made of the instructions, in place, and records go if nothing is
+ * left of theirs (which reach up to the next record's). How many are left.
+ */
+u32 bpf_move_records(void *records, u32 n, u32 size, const struct bpf_verified *v);
 /* Is there a helper of this number for programs of this type? */
 bool bpf_helper_exists(u32 prog_type, u32 id, bool gpl);
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What bpf(2) says of loaded programs: lines of source, functions; and answers that clients wait
+ * for: the end of a batch, what a filter leaves, that there is no link. */
+#include "bpf.h"
+#include <linux/btf.h>
+
+#define FILTER BPF_PROG_TYPE_SOCKET_FILTER
+
+/* int main(void), int twice(void); the strings of two lines. */
+static const struct {
+	struct btf_header h;
+	struct btf_type i;
+	uint32_t bits;
+	struct btf_type proto, func[2];
+	char names[32];
+} types = {
+	.h = {.magic = BTF_MAGIC,
+	      .version = BTF_VERSION,
+	      .hdr_len = sizeof(struct btf_header),
+	      .type_len = 4 * sizeof(struct btf_type) + 4,
+	      .str_off = 4 * sizeof(struct btf_type) + 4,
+	      .str_len = 32},
+	.i = {.name_off = 1, .info = BTF_KIND_INT << 24, .size = 4},
+	.bits = 32,
+	.proto = {.info = BTF_KIND_FUNC_PROTO << 24, .type = 1},
+	.func = {{.name_off = 5, .info = BTF_KIND_FUNC << 24, .type = 2},
+		 {.name_off = 10, .info = BTF_KIND_FUNC << 24, .type = 2}},
+	.names = "\0int\0main\0twice\0a.c\0line one",
+};
+#define FILE_NAME 16
+#define LINE 20
+
+/* main: a branch that always goes one way, what nobody comes to, a call; twice. */
+static const struct bpf_insn program[] = {
+	MOV64_IMM(6, 0),			/* 0 */
+	JMP_IMM(BPF_JEQ, 6, 0, 1),
+	MOV64_IMM(6, 1),			/* 2: never */
+	INSN(BPF_LD | BPF_IMM | BPF_DW, 1, 0, 0, 7),
+	INSN(0, 0, 0, 0, 0),
+	INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 1),	/* 5 */
+	EXIT(),
+	MOV64_IMM(0, 3),			/* 7: twice */
+	ALU64_IMM(BPF_ADD, 0, 4),
+	EXIT(),
+};
+#define N (sizeof(program) / sizeof(*program))
+static const struct bpf_func_info funcs[] = { { 0, 3 }, { 7, 4 } };
+
+#define AT(insn, line) { insn, FILE_NAME, LINE, (line) << 10 | 1 }
+static const struct bpf_line_info lines[] = { AT(0, 10), AT(1, 11), AT(2, 12), AT(3, 13), AT(5, 14),
+					      AT(7, 20), AT(8, 21) };
+
+static long load_lines(const void *line, uint32_t n, uint32_t size)
+{
+	union bpf_attr a;
+	long fd;
+
+	memset(&a, 0, sizeof(a));
+	a.btf = U64(&types);
+	a.btf_size = offsetof(__typeof__(types), names) + sizeof(types.names);
+	a.prog_btf_fd = (uint32_t)OK(bpf(BPF_BTF_LOAD, &a));
+	a.btf = 0;
+	fd = (int)a.prog_btf_fd;
+	memset(&a, 0, sizeof(a));
+	a.prog_type = FILTER;
+	a.prog_btf_fd = (uint32_t)fd;
+	a.insns = U64(program);
+	a.insn_cnt = N;
+	a.license = U64("GPL");
+	a.func_info = U64(funcs);
+	a.func_info_cnt = 2;
+	a.func_info_rec_size = sizeof(*funcs);
+	a.line_info = U64(line);
+	a.line_info_cnt = n;
+	a.line_info_rec_size = size;
+	fd = bpf(BPF_PROG_LOAD, &a);
+	{
+		int err = errno;
+
+		close((int)a.prog_btf_fd);
+		errno = err;
+	}
+	return fd;
+}
+
+TEST(lines_are_checked)
+{
+	struct bpf_line_info l[7];
+	struct {
+		struct bpf_line_info l;
+		uint32_t more;
+	} longer[] = { { AT(0, 1), 0 }, { AT(7, 2), 0 } };
+
+	close((int)OK(load_lines(lines, 7, sizeof(*lines))));
+	close((int)OK(load_lines(longer, 2, sizeof(*longer))));
+	longer[1].more = 1;
+	ERR(load_lines(longer, 2, sizeof(*longer)), E2BIG);
+	ERR(load_lines(lines, 7, 12), EINVAL);
+	ERR(load_lines(lines, 7, 18), EINVAL);
+	ERR(load_lines(lines, 7, 256), EINVAL);
+	ERR(load_lines(lines, 5, sizeof(*lines)), EINVAL);	/* twice has none */
+	ERR(load_lines(lines + 1, 6, sizeof(*lines)), EINVAL);	/* main does not begin with one */
+
+	memcpy(l, lines, sizeof(l));
+	l[3].insn_off = 2;					/* twice the same */
+	ERR(load_lines(l, 7, sizeof(*l)), EINVAL);
+	l[3].insn_off = 4;					/* a second half */
+	ERR(load_lines(l, 7, sizeof(*l)), EINVAL);
+	memcpy(l, lines, sizeof(l));
+	l[6].insn_off = N;
+	ERR(load_lines(l, 7, sizeof(*l)), EINVAL);
+	memcpy(l, lines, sizeof(l));
+	l[2].line_off = 32;
+	ERR(load_lines(l, 7, sizeof(*l)), EINVAL);
+	memcpy(l, lines, sizeof(l));
+	l[2].file_name_off = 32;
+	ERR(load_lines(l, 7, sizeof(*l)), EINVAL);
+}
+
+/* Dead code is gone from the program; its lines are, too, and those behind have moved. */
+TEST(lines_follow_their_instructions)
+{
+	int fd = (int)OK(load_lines(lines, 7, sizeof(*lines)));
+	struct bpf_prog_info info;
+	struct bpf_insn insns[16];
+	struct bpf_line_info l[16];
+	struct bpf_func_info f[4];
+	uint32_t len = sizeof(info), lens[4] = { 0 };
+	uint64_t ksyms[4] = { 0 };
+	uint8_t tags[4][8];
+
+	memset(&info, 0, sizeof(info));
+	info.xlated_prog_insns = U64(insns);
+	info.xlated_prog_len = sizeof(insns);
+	info.line_info = U64(l);
+	info.nr_line_info = 16;
+	info.line_info_rec_size = sizeof(*l);
+	info.func_info = U64(f);
+	info.nr_func_info = 4;
+	info.func_info_rec_size = sizeof(*f);
+	info.jited_ksyms = U64(ksyms);
+	info.nr_jited_ksyms = 4;
+	info.jited_func_lens = U64(lens);
+	info.nr_jited_func_lens = 4;
+	info.prog_tags = U64(tags);
+	info.nr_prog_tags = 4;
+	OK(obj_info(fd, &info, &len));
+	CHECK_EQ(info.xlated_prog_len, 8 * sizeof(*insns));
+	CHECK_EQ(info.nr_func_info, 2);
+	CHECK_EQ(f[0].insn_off, 0);
+	CHECK_EQ(f[1].insn_off, 5);
+	CHECK_EQ(f[1].type_id, 4);
+	/* the call: how far, and which function */
+	CHECK_EQ(insns[3].code, BPF_JMP | BPF_CALL);
+	CHECK_EQ(insns[3].off, 1);
+	CHECK_EQ(insns[3].imm, 1);
+	CHECK_EQ(info.nr_line_info, 5);
+	CHECK_EQ(l[0].insn_off, 0);
+	CHECK_EQ(l[0].line_col >> 10, 10);
+	CHECK_EQ(l[1].insn_off, 1);
+	CHECK_EQ(l[1].line_col >> 10, 13);
+	CHECK_EQ(l[2].insn_off, 3);
+	CHECK_EQ(l[3].insn_off, 5);
+	CHECK_EQ(l[3].line_col >> 10, 20);
+	CHECK_EQ(l[4].insn_off, 6);
+	CHECK_EQ(info.nr_jited_ksyms, 2);
+	CHECK_EQ(info.nr_jited_func_lens, 2);
+	CHECK_EQ(info.nr_prog_tags, 2);
+	CHECK(ksyms[0] && ksyms[1] && ksyms[0] != ksyms[1] && !ksyms[2]);
+	CHECK(lens[0] && lens[1] && lens[0] + lens[1] <= info.jited_prog_len && !lens[2]);
+	CHECK_EQ(prog_run(fd), 7);
+}
+
+TEST(filters_leave_the_packet_behind_zeros)
+{
+	struct bpf_insn p[] = { LDX(BPF_W, 0, 1, 0), EXIT() };
+	uint8_t in[20], out[32];
+	union bpf_attr a;
+
+	memset(in, 0xab, sizeof(in));
+	memset(out, 0xcd, sizeof(out));
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)prog_load(FILTER, p);
+	a.test.data_in = U64(in);
+	a.test.data_size_in = sizeof(in);
+	a.test.data_out = U64(out);
+	a.test.data_size_out = sizeof(out);
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	CHECK_EQ(a.test.retval, 6);
+	CHECK_EQ(a.test.data_size_out, 20);
+	CHECK_EQ(out[0] | out[13], 0);
+	CHECK_EQ(out[14], 0xab);
+	CHECK_EQ(out[19], 0xab);
+	CHECK_EQ(out[20], 0xcd);
+}
+
+static long batch(int cmd, int fd, uint32_t *n)
+{
+	uint32_t keys[8] = { 0, 1, 2, 3, 4, 5, 6, 7 }, at;
+	uint64_t values[8] = { 0 };
+	union bpf_attr a;
+	long r;
+
+	memset(&a, 0, sizeof(a));
+	a.batch.map_fd = (uint32_t)fd;
+	a.batch.keys = U64(keys);
+	a.batch.values = cmd == BPF_MAP_DELETE_BATCH ? 0 : U64(values);
+	a.batch.out_batch = cmd == BPF_MAP_LOOKUP_BATCH ? U64(&at) : 0;
+	a.batch.count = *n;
+	r = bpf(cmd, &a);
+	*n = a.batch.count;
+	return r;
+}
+
+/* Just enough room for what is there: that was all, says the answer. */
+TEST(batches_hear_of_the_end)
+{
+	int hash = map_create(BPF_MAP_TYPE_HASH, 4, 8, 64);
+	int array = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 8);
+	uint32_t n = 8;
+
+	OK(batch(BPF_MAP_UPDATE_BATCH, hash, &n));
+	ERR(batch(BPF_MAP_LOOKUP_BATCH, hash, &n), ENOENT);
+	CHECK_EQ(n, 8);
+	n = 3;
+	ERR(batch(BPF_MAP_DELETE_BATCH, array, &n), 524);
+	CHECK_EQ(n, 3);
+}
+
+/* A key where there is none is an argument that is wrong, whether the command is known or not. */
+TEST(keys_of_ring_buffers)
+{
+	int ring = map_create(BPF_MAP_TYPE_RINGBUF, 0, 0, 4096);
+	uint64_t key = 0;
+
+	ERR(map_delete(ring, &key), EINVAL);
+	ERR(map_delete(ring, NULL), 524);
+	ERR(map_take(ring, &key, &key), EINVAL);
+	ERR(map_take(ring, NULL, &key), 524);
+	ERR(map_next(ring, &key, &key), EINVAL);
+	ERR(map_next(ring, NULL, &key), 524);
+}
+
+TEST(no_links)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	ERR(bpf(BPF_LINK_GET_NEXT_ID, &a), ENOENT);
+	a.link_id = 1;
+	ERR(bpf(BPF_LINK_GET_FD_BY_ID, &a), ENOENT);
+}
