@@ -466,7 +466,7 @@ int t_prof(int c, char **v)
 	}
 	for (int r = -1; r < it; r++) {
 		xpipe(go);
-		if (r >= 0 && strcmp(v[1], "storm"))
+		if (r >= 0 && strcmp(v[1], "storm") && strcmp(v[1], "write"))
 			MARK_ON();
 		u64 t0 = now();
 		pid_t q = fork();
@@ -478,8 +478,16 @@ int t_prof(int c, char **v)
 			if (read(go[0], &ch, 1) < 0) { }
 			_exit(0);
 		}
-		if (!strcmp(v[1], "fork"))
+		if (!strcmp(v[1], "fork") || !strcmp(v[1], "write"))
 			MARK_OFF();
+		if (!strcmp(v[1], "write")) {	/* the first one, in the middle */
+			if (r >= 0)
+				MARK_ON();
+			t0 = now();
+			*(volatile char *)(p + sz / 2) = 2;
+			t1 = now();
+			MARK_OFF();
+		}
 		if (!strcmp(v[1], "storm")) {
 			sched_yield();
 			if (r >= 0)

@@ -7,6 +7,7 @@
  * but clean: what was written is noted once. The old leaves are made read-only first and read then:
  * a write through one may make it dirty until that moment.
  */
+#include <hal/atomic.h>
 #include "internal.h"
 
 static inline void count(struct leaf_copy *c, const struct folio *f, u32 pages)
@@ -66,9 +67,74 @@ static __always_inline u32 copy_alike(pte_t *from, pte_t *to, u32 n, bool *any_w
 	*any_write |= written;
 	return (u32)(p - from);
 }
+/*
+ * Single pages whose leaves are alike, four by four; write: all can be written, so they are exclusive
+ * and their pages private memory. Entries done, perhaps 0.
+ */
+static __always_inline u32 copy_fours(pte_t *from, pte_t *to, u32 n, bool write, bool lse)
+{
+	const pte_t attr = pte_attributes(pte_load(from));
+	const pte_t ro = write ? pte_dirty_to_read_only(attr) : attr;
+	pte_t *p = from;
+	struct pt_four pa;
+
+	for (; p + 4 <= from + n && pt_load_four(p, attr, &pa); p += 4, to += 4) {
+		u64 *a = page_counts(pa.a), *b = page_counts(pa.b);
+		u64 *c = page_counts(pa.c), *d = page_counts(pa.d);
+
+		if (unlikely(!pages_are_small(a, b, c, d, !write)))
+			break;
+		arch_add(a, FOLIO_MAPS(1), lse);
+		arch_add(b, FOLIO_MAPS(1), lse);
+		arch_add(c, FOLIO_MAPS(1), lse);
+		arch_add(d, FOLIO_MAPS(1), lse);
+		if (write)
+			pt_set_four(p, ro, &pa);
+		pt_set_four(to, ro, &pa);
+	}
+	return (u32)(p - from);
+}
+static __noinline u32 copy_fours_lse(pte_t *from, pte_t *to, u32 n)
+{
+	return copy_fours(from, to, n, false, true);
+}
+static __noinline u32 copy_fours_base(pte_t *from, pte_t *to, u32 n)
+{
+	return copy_fours(from, to, n, false, false);
+}
+static __noinline u32 copy_own_lse(pte_t *from, pte_t *to, u32 n)
+{
+	return copy_fours(from, to, n, true, true);
+}
+static __noinline u32 copy_own_base(pte_t *from, pte_t *to, u32 n)
+{
+	return copy_fours(from, to, n, true, false);
+}
+static u32 copy_like_first(pte_t *from, pte_t *to, u32 n, bool *any_write)
+{
+	pte_t first = pte_load(from);
+
+	if (!pte_plain(first))
+		return 0;
+	if (!pte_write(first))
+		return arch_lse ? copy_fours_lse(from, to, n) : copy_fours_base(from, to, n);
+	if (!pte_exclusive(first))	/* a shared mapping's */
+		return 0;
+	n = arch_lse ? copy_own_lse(from, to, n) : copy_own_base(from, to, n);
+	*any_write |= n;
+	return n;
+}
 static __noinline u32 copy_plain(pte_t *from, pte_t *to, u32 n, bool *any_write)
 {
-	return copy_alike(from, to, n, any_write, 1);
+	u32 i = 0, now;
+
+	do {
+		if (begins_alike(&from[i], n - i))
+			i += copy_like_first(&from[i], &to[i], n - i, any_write);
+		now = copy_alike(&from[i], &to[i], min(n - i, 8u), any_write, 1);
+		i += now;
+	} while (now == 8);
+	return i;
 }
 static __noinline u32 copy_blocks(pte_t *from, pte_t *to, u32 n, bool *any_write)
 {

@@ -247,9 +247,10 @@ static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, 
 _Static_assert(offsetof(struct page, mapcount) == offsetof(struct page, refcount) + 4 &&
 	!(offsetof(struct page, refcount) % 8),
 	       "refcount and mapcount in one word");
+#define FOLIO_MAPS(n) (((u64)(n) << 32) + (n))
 static inline void folio_map(struct folio *f, u32 n)
 {
-	__atomic_fetch_add((u64 *)&f->page.refcount, ((u64)n << 32) + n, __ATOMIC_RELAXED);
+	__atomic_fetch_add((u64 *)&f->page.refcount, FOLIO_MAPS(n), __ATOMIC_RELAXED);
 }
 /*
  * Of a page-cache folio n pages are mapped, or no longer. /proc/meminfo's Mapped counts a folio from
@@ -321,6 +322,11 @@ static __always_inline struct folio *small_file_folio(pte_t e)
 	if (unlikely(pte_special(e) || pte_cont(e)) || !page_is_small_file(page))
 		return NULL;
 	return (struct folio *)page;
+}
+/* Of n leaves from p on some are alike, as far as one look tells: loops that take four begin here. */
+static inline bool begins_alike(pte_t *p, u32 n)
+{
+	return n >= 8 && pte_attributes(pte_load(p)).v == pte_attributes(pte_load(&p[7])).v;
 }
 /* The attributes that v's leaves have: readable and executable as v, not writable, old. */
 struct leaf vma_leaf(const struct vma *v, paddr_t pa);

@@ -4,6 +4,7 @@
  * gather until the TLB has forgotten it (pt/gather.c). Counters are summed up and settled once.
  */
 #include <base/string.h>
+#include <hal/atomic.h>
 #include "internal.h"
 
 void zap_begin(struct zap *z, struct mm *mm, bool full)
@@ -131,7 +132,64 @@ static __always_inline u32 drop_alike(pte_t *p, u32 n, u32 unit, u32 pages)
 	}
 	return (u32)(at - p);
 }
-static __noinline u32 drop_plain(pte_t *p, u32 n) { return drop_alike(p, n, 1, 1); }
+/* A mapping and its reference less, by their word; the references that there were. */
+static __always_inline u32 put_page(u64 *counts, bool lse)
+{
+	return (u32)arch_fetch_add(counts, -FOLIO_MAPS(1), lse);
+}
+static inline void free_page_at(paddr_t pa)	/* 0: none */
+{
+	if (pa)
+		folio_free((struct folio *)phys_to_page(pa));
+}
+static __noinline void free_four(paddr_t a, paddr_t b, paddr_t c, paddr_t d)
+{
+	free_page_at(a);
+	free_page_at(b);
+	free_page_at(c);
+	free_page_at(d);
+}
+/* Single pages whose leaves are alike, four by four. Entries done, perhaps 0. */
+static __always_inline u32 drop_fours(pte_t *p, u32 n, bool lse)
+{
+	const pte_t first = pte_load(p), attr = pte_attributes(first);
+	pte_t *at = p;
+	struct pt_four pa;
+
+	if (!pte_plain(first))
+		return 0;
+	for (; at + 4 <= p + n && pt_load_four(at, attr, &pa); at += 4) {
+		u64 *a = page_counts(pa.a), *b = page_counts(pa.b);
+		u64 *c = page_counts(pa.c), *d = page_counts(pa.d);
+		u32 na, nb, nc, nd;
+
+		if (unlikely(!pages_are_small(a, b, c, d, true)))
+			break;
+		na = put_page(a, lse);
+		nb = put_page(b, lse);
+		nc = put_page(c, lse);
+		nd = put_page(d, lse);
+		if ((na == 1) | (nb == 1) | (nc == 1) | (nd == 1))
+			free_four(na == 1 ? pa.a : 0, nb == 1 ? pa.b : 0, nc == 1 ? pa.c : 0,
+				  nd == 1 ? pa.d : 0);
+	}
+	return (u32)(at - p);
+}
+static __noinline u32 drop_fours_lse(pte_t *p, u32 n) { return drop_fours(p, n, true); }
+static __noinline u32 drop_fours_base(pte_t *p, u32 n) { return drop_fours(p, n, false); }
+static __noinline u32 drop_plain(pte_t *p, u32 n)
+{
+	u32 i = 0, now;
+
+	do {
+		if (begins_alike(&p[i], n - i))
+			i += arch_lse ? drop_fours_lse(&p[i], n - i)
+				      : drop_fours_base(&p[i], n - i);
+		now = drop_alike(&p[i], min(n - i, 8u), 1, 1);
+		i += now;
+	} while (now == 8);
+	return i;
+}
 static __noinline u32 drop_conts(pte_t *p, u32 n)
 {
 	return drop_alike(p, n, CONT_PTES, CONT_PTES);

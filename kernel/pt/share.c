@@ -12,6 +12,7 @@
  */
 #include <base/errno.h>
 #include <base/string.h>
+#include <hal/atomic.h>
 #include <mm/stat.h>
 #include <pt/pt.h>
 #include "internal.h"
@@ -130,21 +131,54 @@ void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
 
 /* --- a path becomes ours --------------------------------------------------------------------- */
 /*
- * The tables that follow from i on: one more reference each, read-only here and there. In a loop of
- * its own, since there may be 512. Returns the first entry that is none of that.
+ * The tables that follow from i on, alike, four by four: one more reference each, read-only here and
+ * there. Returns the first entry that is none of that.
  */
-static __noinline u32 refer(pte_t *from, pte_t *to, u32 i, int level)
+static __always_inline u32 refer_fours(pte_t *from, pte_t *to, u32 i, int level, bool lse)
 {
-	for (; i < PT_ENTRIES; i++) {
-		pte_t e = pte_load(&from[i]);
+	const pte_t first = pte_load(&from[i]);
+	const pte_t attr = pte_attributes(first), ro = pte_table_set_ro(attr, true);
+	pte_t *p = &from[i], *q = &to[i], *last = &from[PT_ENTRIES - 4];
+	struct pt_four pa;
 
-		if (pte_kind(e, level) != PTE_TABLE)
-			break;
-		__atomic_fetch_add(&node_of(e)->refcount.v, 1, __ATOMIC_RELAXED);
-		e = pte_table_set_ro(e, true);
-		pte_set(&from[i], e);
-		pte_set(&to[i], e);
+	if (pte_kind(first, level) != PTE_TABLE)
+		return i;
+	for (; p <= last && pt_load_four(p, attr, &pa); p += 4, q += 4) {
+		arch_add(page_counts(pa.a), 1, lse);	/* refcount; it stays below 2^31 */
+		arch_add(page_counts(pa.b), 1, lse);
+		arch_add(page_counts(pa.c), 1, lse);
+		arch_add(page_counts(pa.d), 1, lse);
+		pt_set_four(p, ro, &pa);
+		pt_set_four(q, ro, &pa);
 	}
+	return (u32)(p - from);
+}
+static __noinline u32 refer_lse(pte_t *from, pte_t *to, u32 i, int level)
+{
+	return refer_fours(from, to, i, level, true);
+}
+static __noinline u32 refer_base(pte_t *from, pte_t *to, u32 i, int level)
+{
+	return refer_fours(from, to, i, level, false);
+}
+/* As far as there are tables, whatever else their entries say. */
+static u32 refer(pte_t *from, pte_t *to, u32 i, int level)
+{
+	u32 end;
+
+	do {
+		i = arch_lse ? refer_lse(from, to, i, level) : refer_base(from, to, i, level);
+		for (end = min(i + 4, PT_ENTRIES); i < end; i++) {
+			pte_t e = pte_load(&from[i]);
+
+			if (pte_kind(e, level) != PTE_TABLE)
+				return i;
+			arch_add(page_counts(pte_table(e)), 1, false);
+			e = pte_table_set_ro(e, true);
+			pte_set(&from[i], e);
+			pte_set(&to[i], e);
+		}
+	} while (i < PT_ENTRIES);
 	return i;
 }
 

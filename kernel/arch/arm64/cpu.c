@@ -6,13 +6,14 @@
 #include <base/string.h>
 #include <arch/irqflags.h>
 #include <arch/sysreg.h>
+#include <hal/atomic.h>
 #include <hal/boot.h>
 #include <hal/pte.h>
 #include <hal/tlb.h>
 #include "internal.h"
 
 bool arch_hw_af, arch_hw_dbm, cpu_has_tlbi_range, cpu_has_pan, cpu_at_el2;
-bool cpu_has_mops;
+bool cpu_has_mops, arch_lse;
 int arch_bbm_level;
 static u32 asid_bits;
 static bool has_rndr;
@@ -22,6 +23,7 @@ static bool has_rndr;
 #define MMFR1_HAFDBS	FIELD(0, 4)
 #define MMFR1_PAN	FIELD(20, 4)
 #define MMFR2_BBM	FIELD(52, 4)
+#define ISAR0_ATOMIC	FIELD(20, 4)
 #define ISAR0_TLB	FIELD(56, 4)
 #define ISAR0_RNDR	FIELD(60, 4)
 #define ISAR2_MOPS	FIELD(16, 4)	/* ID_AA64ISAR2_EL1: unknown to older assemblers */
@@ -38,6 +40,7 @@ void cpu_features_init(void)
 	arch_hw_dbm = field_get(MMFR1_HAFDBS, mmfr1) >= 2;
 	cpu_has_pan = field_get(MMFR1_PAN, mmfr1) != 0;
 	arch_bbm_level = (int)field_get(MMFR2_BBM, read_sysreg(id_aa64mmfr2_el1));
+	arch_lse = field_get(ISAR0_ATOMIC, isar0) >= 2;
 	cpu_has_tlbi_range = field_get(ISAR0_TLB, isar0) >= 2;
 	cpu_has_mops = field_get(ISAR2_MOPS, read_sysreg(s3_0_c0_c6_2)) != 0;
 	has_rndr = field_get(ISAR0_RNDR, isar0) != 0;

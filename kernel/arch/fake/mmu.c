@@ -19,7 +19,7 @@
 struct fake_cpu fake_cpus[MAX_CPUS];
 struct fake_mmu_counts fake_mmu;
 DEFINE_PER_CPU(struct tlb_stats, tlb_stats);
-bool arch_hw_af = true, arch_hw_dbm = true;
+bool arch_hw_af = true, arch_hw_dbm = true, arch_lse;
 int arch_bbm_level;
 static u32 asid_bits = 8;
 void fake_set_asid_bits(u32 n) { asid_bits = n; }

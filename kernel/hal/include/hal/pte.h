@@ -54,12 +54,17 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *                                              goes, the rest stays; pte_modify_plain: of plain ones
  *   pte_t pte_dirty_to_read_only(pte_t)        write-protected, not exclusive, of a settled writable one
  *   pte_t pte_unite(a, b)                      a, accessed and dirty if a or b is
+ *   pte_t pte_attributes(pte_t)                what it says but for the address; u64 pte_without(pte_t,
+ *                                              attributes): its address if it says the same, else a
+ *                                              word that pte_addresses(u64) denies, of it or of the
+ *                                              union of such words; pte_t pte_with(address, attributes)
  *   pte_as_page, pte_as_block                  between a block entry and the page at its start
  * and on tables; stores are single-copy atomic, and no releases if nothing is said:
  *   pte_load, pte_set, pte_store (a release), pte_xchg, bool pte_cas(pte_t *, pte_t *old, pte_t)
  *   void pte_set_run(pte_t *, pte_t first, u32 n)      n level-3 entries of consecutive pages;
  *                                                      pte_set_runs: in two tables; pte_store_run: a
  *                                                      release before the first; pte_clear_run: none
+ *   pte_load_pair(pte_t *, pte_t *, pte_t *), pte_set_pair(pte_t *, a, b)    of two neighbours
  *   void pte_publish(void)     orders stores of new valid entries before later accesses (dsb ishst)
  *   CONT_PTES 16               entries of a contiguous block at level 3 and 2
  *   bool arch_hw_af, arch_hw_dbm, int arch_bbm_level      CPU features

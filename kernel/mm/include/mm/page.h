@@ -85,6 +85,7 @@ struct page {
 };
 #define STRUCT_PAGE_SIZE 64
 _Static_assert(offsetof(struct page, order) == 4, "page_is_small_anon");
+_Static_assert(offsetof(struct page, refcount) == 8, "page_counts");
 _Static_assert(sizeof(struct page) <= STRUCT_PAGE_SIZE, "vmemmap stride");
 
 struct folio { union { struct page page; char size[STRUCT_PAGE_SIZE]; }; };
@@ -104,6 +105,15 @@ static inline paddr_t page_to_phys(const struct page *p) { return page_to_pfn(p)
 static inline struct page *phys_to_page(paddr_t pa) { return pfn_to_page(pa >> PAGE_SHIFT); }
 static inline void *page_address(const struct page *p) { return phys_to_virt(page_to_phys(p)); }
 static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
+
+/*
+ * For loops over leaves: the word of refcount and mapcount of the page at pa, page aligned; the word
+ * of its flags and order is the one before.
+ */
+static inline u64 *page_counts(paddr_t pa)
+{
+	return (u64 *)(VMEMMAP_BASE + offsetof(struct page, refcount) + pa / (PAGE_SIZE / STRUCT_PAGE_SIZE));
+}
 
 /* Flags, atomically. Clearing releases what was written before. */
 static inline bool page_test(const struct page *p, enum page_flag f)
@@ -125,20 +135,25 @@ static inline bool page_test_set(struct page *p, enum page_flag f)
 }
 
 /* A folio of one page that is private memory: flags and order are one word. */
+#define PAGE_NOT_SMALL (0xffull << 32 | 1ull << PG_TAIL)
 static inline bool page_is_small_anon(const struct page *p)
 {
-	const u64 order = 0xffull << 32;
 	u64 word = READ_ONCE(*(const u64 *)p);
 
-	return (word & (order | 1ull << PG_TAIL | 1ull << PG_ANON)) == 1ull << PG_ANON;
+	return (word & (PAGE_NOT_SMALL | 1ull << PG_ANON)) == 1ull << PG_ANON;
+}
+/* All four pages are such whose counts these are, or (not anon) folios of one page at least. */
+static __always_inline bool pages_are_small(const u64 *ca, const u64 *cb, const u64 *cc,
+					    const u64 *cd, bool anon)
+{
+	u64 a = READ_ONCE(ca[-1]), b = READ_ONCE(cb[-1]), c = READ_ONCE(cc[-1]), d = READ_ONCE(cd[-1]);
+
+	return !((a | b | c | d) & PAGE_NOT_SMALL) && (!anon || (a & b & c & d) & 1ull << PG_ANON);
 }
 /* A folio of one page that is a file's. */
 static inline bool page_is_small_file(const struct page *p)
 {
-	const u64 order = 0xffull << 32;
-	u64 word = READ_ONCE(*(const u64 *)p);
-
-	return !(word & (order | 1ull << PG_TAIL | 1ull << PG_ANON));
+	return !(READ_ONCE(*(const u64 *)p) & (PAGE_NOT_SMALL | 1ull << PG_ANON));
 }
 /* The folio a page belongs to. */
 static inline struct folio *page_folio(struct page *p)

@@ -172,6 +172,29 @@ static inline bool pt_at_block(pte_t *p, pte_t e, u32 left)
 	return pte_cont(e) && left >= CONT_PTES && !((u64)p % (CONT_PTES * sizeof(pte_t)));
 }
 
+/* --- four entries at a time ------------------------------------------------------------------- */
+/*
+ * Where most entries of a table differ in their addresses alone, loops over all of them take four at
+ * once: one look at what they say is for all. pt_load_four gives the addresses of those at p, if all
+ * say attr (pte_attributes) and none is none; pt_set_four is its counterpart, as pte_set.
+ */
+struct pt_four { u64 a, b, c, d; };	/* no array: compilers keep these in registers */
+static __always_inline bool pt_load_four(pte_t *p, pte_t attr, struct pt_four *pa)
+{
+	pte_t a, b, c, d;
+
+	pte_load_pair(p, &a, &b);
+	pte_load_pair(p + 2, &c, &d);
+	*pa = (struct pt_four){ pte_without(a, attr), pte_without(b, attr), pte_without(c, attr),
+				pte_without(d, attr) };
+	return pte_addresses(pa->a | pa->b | pa->c | pa->d);
+}
+static __always_inline void pt_set_four(pte_t *p, pte_t attr, const struct pt_four *pa)
+{
+	pte_set_pair(p, pte_with(pa->a, attr), pte_with(pa->b, attr));
+	pte_set_pair(p + 2, pte_with(pa->c, attr), pte_with(pa->d, attr));
+}
+
 /* --- tables with several owners (pt/share.c, docs/cow-tables.md) ------------------------------- */
 /* What to do with leaves is the caller's: they map what pt does not know. Neither may fail. */
 struct pt_leaf_ops {

@@ -114,6 +114,16 @@ static inline pte_t pte_modify(pte_t p, pte_t perm)
 }
 static inline pte_t pte_advance(pte_t p, u64 n) { p.v += field_put(PTE_OA, n); return p; }
 
+/* What e says but for the address; the address in e, if it says the same, or else no address. */
+static inline pte_t pte_attributes(pte_t e) { return (pte_t){ e.v & ~PTE_OA }; }
+static inline u64 pte_without(pte_t e, pte_t attributes) { return e.v ^ attributes.v; }
+/* all is the union of what pte_without gave: addresses only. */
+static inline bool pte_addresses(u64 all) { return !(all & ~PTE_OA); }
+static inline pte_t pte_with(u64 address, pte_t attributes)
+{
+	return (pte_t){ address | attributes.v };
+}
+
 /* a, also accessed and dirty if b is: what is said of both entries together. */
 static inline pte_t pte_unite(pte_t a, pte_t b)
 {
@@ -204,6 +214,16 @@ static inline void arch_store_pair(u64 *p, u64 a, u64 b)
 	__atomic_store_n(p + 1, b, __ATOMIC_RELAXED);
 #endif
 }
+/* The other way round; each by a single-copy atomic load. */
+static inline void arch_load_pair(u64 *p, u64 *a, u64 *b)
+{
+#ifdef __aarch64__
+	asm volatile("ldp %x0, %x1, %2" : "=r"(*a), "=r"(*b) : "Ump"(*(u64(*)[2])p));
+#else
+	*a = __atomic_load_n(p, __ATOMIC_RELAXED);
+	*b = __atomic_load_n(p + 1, __ATOMIC_RELAXED);
+#endif
+}
 static inline pte_t pte_load(pte_t *p) { return (pte_t){__atomic_load_n(&p->v, __ATOMIC_RELAXED)}; }
 /*
  * A present leaf, no part of a block, of a counted page, that hardware has nothing to add to, and
@@ -249,6 +269,9 @@ static inline bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 	return __atomic_compare_exchange_n(&p->v, &old->v, v.v, false, __ATOMIC_ACQ_REL,
 					   __ATOMIC_ACQUIRE);
 }
+/* Two entries, as pte_load and pte_set. */
+static inline void pte_load_pair(pte_t *p, pte_t *a, pte_t *b) { arch_load_pair(&p->v, &a->v, &b->v); }
+static inline void pte_set_pair(pte_t *p, pte_t a, pte_t b) { arch_store_pair(&p->v, a.v, b.v); }
 /*
  * n level-3 entries of consecutive pages, by single-copy atomic stores, two in an instruction; as
  * pte_set, no release.
