@@ -63,7 +63,7 @@ static void tally_leaf(struct tally *t, const struct page *node, pte_t e, int le
 static void tally_table(struct tally *t, pte_t *table, int level, u64 va, bool shared)
 {
 	struct page *node = pt_node(table);
-	bool first = first_time(node), gone = false;
+	bool first = first_time(node), gone = false, unseen = false;
 	i32 used = 0;
 
 	t->tables++;
@@ -71,7 +71,10 @@ static void tally_table(struct tally *t, pte_t *table, int level, u64 va, bool s
 	for (u32 i = 0; i < PT_ENTRIES; i++) {
 		pte_t e = pte_load(&table[i]);
 
-		used += !pte_is_none(e);
+		if (!pte_is_none(e)) {
+			used++;
+			unseen |= !(node->groups & 1ull << (i / 8));
+		}
 		if (pte_kind(e, level) == PTE_LEAF)
 			tally_leaf(t, node, e, level, va + i * pt_span(level), first);
 	}
@@ -80,7 +83,7 @@ static void tally_table(struct tally *t, pte_t *table, int level, u64 va, bool s
 		gone |= node->gone[i];
 	}
 	t->wrong += used != node->mapcount.v || !page_test(node, PG_TABLE) || node->aux != level ||
-		    (gone && !shared) ||
+		    (gone && !shared) || unseen ||
 		    (node->pinned_below && ref_read(&node->refcount) > 1);	/* T6 */
 	spin_unlock(&node->lock);
 	for (u32 i = 0; level < 3 && i < PT_ENTRIES; i++) {

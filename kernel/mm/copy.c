@@ -68,8 +68,8 @@ static __always_inline u32 copy_alike(pte_t *from, pte_t *to, u32 n, bool *any_w
 	return (u32)(p - from);
 }
 /*
- * Single pages whose leaves are alike, four by four; write: all can be written, so they are exclusive
- * and their pages private memory. Entries done, perhaps 0.
+ * Single pages whose leaves are alike, four by four; write: all can be written and are exclusive,
+ * so that their pages are private memory. Entries done, perhaps 0.
  */
 static __always_inline u32 copy_fours(pte_t *from, pte_t *to, u32 n, bool write, bool lse)
 {
@@ -227,12 +227,13 @@ static void copy_one(struct leaf_copy *c, pte_t *from, pte_t *to, pte_t e, struc
 
 u32 copy_leaves(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n, int level, i32 *set)
 {
-	const i32 all = *set + pt_node(from)->mapcount.v;	/* no more are there */
+	const struct page *node = pt_node(from);
+	const i32 all = *set + node->mapcount.v;	/* no more are there */
+	const u64 groups = node->groups;
 	u32 i, run;
 
-	if (level < 3)
-		pt_uses(pt_node(to), (u32)((u64)to / sizeof(*to) % PT_ENTRIES));
-	for (i = pt_skip_none(from, 0, n); i < n; i = pt_skip_none(from, i + run, n)) {
+	for (i = pt_skip_none(from, 0, n, groups); i < n;
+	     i = pt_skip_none(from, i + run, n, groups)) {
 		pte_t e = pte_load(&from[i]);
 		struct page *p;
 

@@ -131,7 +131,7 @@ static void copy_hot(struct sharing *s)
 		spin_lock(&a->lock);
 		spin_lock(&b->lock);
 		copy_leaves(&c, s->from[i], s->to[i], PT_ENTRIES, 3, &set);
-		pt_count(b, set);
+		pt_filled_like(b, a, set);
 		spin_unlock(&b->lock);
 		spin_unlock(&a->lock);
 		if (!c.wrprotected)

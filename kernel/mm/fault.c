@@ -120,7 +120,7 @@ static bool fill_empty(const struct site *s, pte_t e)
 	ok = pte_is_none(pte_load(s->pte));
 	if (likely(ok)) {
 		pte_store(s->pte, e);
-		pt_count(s->node, 1);
+		pt_filled_one(s->node, s->pte);
 	}
 	spin_unlock(&s->node->lock);
 	pte_publish();
@@ -174,7 +174,7 @@ static bool fill_run(const struct site *s, pte_t *p, pte_t first, u32 n, int lev
 	ok = all_none(p, n);
 	if (likely(ok)) {
 		set_ptes(p, first, n, level);
-		pt_count(node, (i32)n);
+		pt_filled(node, p, n, (i32)n);
 	}
 	spin_unlock(&node->lock);
 	pte_publish();
@@ -321,7 +321,7 @@ static inline void set_file_pte(const struct site *s, pte_t *p, struct folio *f,
 	e = file_pte(s, f, index, used || !arch_hw_af);
 	file_mapped(f, 1);
 	pte_store(p, used && s->write ? pte_mkdirty(e) : e);
-	pt_count(s->node, 1);
+	pt_filled_one(s->node, p);
 	rss_add(rss_counter(s->mm, f), 1);
 }
 
@@ -344,7 +344,7 @@ static __noinline void set_file_run(const struct site *s, pte_t *p, struct folio
 			set += run;
 		}
 	}
-	pt_count(s->node, (i32)set);
+	pt_filled(s->node, p, n, (i32)set);
 	rss_add(rss_counter(s->mm, f), set);
 	if (set < n)
 		folio_put_many(f, (i32)(n - set));

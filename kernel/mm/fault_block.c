@@ -50,7 +50,7 @@ bool fault_zero_block(struct vma *v, u64 addr)
 	spin_lock(&pt_node(p)->lock);
 	if (pte_is_none(pte_load(p))) {
 		set_ptes(p, pte_as_block(pte_make_leaf(&l)), 1, 2);
-		pt_count(pt_node(p), 1);
+		pt_filled_one(pt_node(p), p);
 	}
 	spin_unlock(&pt_node(p)->lock);
 	pte_publish();
@@ -87,7 +87,7 @@ static void map_folio(struct vma *v, u64 addr, struct folio *f, pte_t *p, bool w
 		file_block_mapped(f, 1);
 		mem_stat_add(STAT_FILE_BLOCK, 1);
 		set_ptes(p, pte_as_block(pte_make_leaf(&l)), 1, 2);
-		pt_count(node, 1);
+		pt_filled_one(node, p);
 		rss_add(rss_counter(v->mm, f), PT_ENTRIES);
 	}
 	spin_unlock(&node->lock);

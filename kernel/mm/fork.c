@@ -97,7 +97,7 @@ static u32 copy_stretch(struct fork *k, pte_t *from, pte_t *to, u32 n, int level
 		done = copy_marked(k, from, to, n, va, &set);
 	else
 		done = copy_leaves(&k->c, from, to, n, level, &set);
-	pt_count(b, set);
+	pt_filled_like(b, a, set);
 	spin_unlock(&b->lock);
 	spin_unlock(&a->lock);
 	return done;

@@ -323,7 +323,7 @@ static __always_inline struct folio *small_file_folio(pte_t e)
 		return NULL;
 	return (struct folio *)page;
 }
-/* Of n leaves from p on some are alike, as far as one look tells: loops that take four begin here. */
+/* Some of n leaves from p on are alike, as far as one look tells: worth a loop that takes four. */
 static inline bool begins_alike(pte_t *p, u32 n)
 {
 	return n >= 8 && pte_attributes(pte_load(p)).v == pte_attributes(pte_load(&p[7])).v;

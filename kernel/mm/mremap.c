@@ -60,8 +60,8 @@ static void move_entries(struct vma *v, u64 old, u64 new, u64 size, pte_t *to, i
 		if (a != b)
 			spin_lock(&b->lock);
 		moved = move_runs(w.pte, to, w.n, level);
-		pt_count(a, -moved);
-		pt_count(b, moved);
+		pt_emptied(a, moved);
+		pt_filled(b, to, w.n, moved);
 		if (moved)
 			invalidate_user(v->mm, old, old + size);
 		if (moved && a->pinned_below)

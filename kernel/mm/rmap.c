@@ -314,7 +314,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	zap_cleared(&z, r->v, r->f, r->pages, was.any_dirty, was.any_young);
 	if (r->shared)
 		zap_shared(&z, none, r->node, r->level, r->va);
-	pt_count(r->node, -(i32)r->n);
+	pt_emptied(r->node, (i32)r->n);
 	zap_end(&z);
 	return true;
 }

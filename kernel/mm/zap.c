@@ -99,11 +99,8 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 		z->cut = true;
 		return 1;
 	}
-	if (z->g.full) {
-		r = pt_run_of(p, max, w->level, any);
-		clear_full_ptes(p, r.n);
-	} else {
-		r.n = pt_run_of(p, max, w->level, any).n;
+	r = pt_run_of(p, max, w->level, any);
+	if (!z->g.full) {
 		r = get_and_clear_ptes(p, r.n);
 		pt_gather_range(&z->g, va, va + ((u64)r.n << pt_shift(w->level)), w->level);
 	}
@@ -116,8 +113,7 @@ static __noinline u32 zap_run(struct zap *z, const struct vma *v, struct pt_walk
 
 /*
  * Plain leaves of private pages, all of one size (see plain_folio), of a tree that nobody uses any
- * more: in a loop that holds nothing else. The entries stay for the caller to clear. Entries done,
- * perhaps 0.
+ * more: in a loop that holds nothing else. The entries stay. Entries done, perhaps 0.
  */
 static __always_inline u32 drop_alike(pte_t *p, u32 n, u32 unit, u32 pages)
 {
@@ -235,9 +231,7 @@ static u32 zap_special(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
 	u64 va = pt_walk_va(w, i);
 
 	z->cleared += (i32)n;
-	if (z->g.full) {
-		clear_full_ptes(&w->pte[i], n);
-	} else {
+	if (!z->g.full) {
 		(void)get_and_clear_ptes(&w->pte[i], n);
 		pt_gather_range(&z->g, va, va + ((u64)n << pt_shift(w->level)), w->level);
 	}
@@ -253,9 +247,7 @@ static void zap_one(struct zap *z, const struct vma *v, struct pt_walk *w, u32 i
 	if (keeps(z, f))
 		return;
 	z->cleared++;
-	if (z->g.full) {
-		clear_full_ptes(&w->pte[i], 1);
-	} else {
+	if (!z->g.full) {
 		e = pte_take(&w->pte[i], e);
 		pt_gather_range(&z->g, va, va + PAGE_SIZE, 3);
 	}
@@ -269,11 +261,8 @@ static u32 drop_easy(struct pt_walk *w, u32 i, pte_t e)
 	u32 n = w->n - i;
 
 	if (w->level == 2)
-		n = drop_blocks(p, n);
-	else
-		n = pt_at_block(p, e, n) ? drop_conts(p, n) : drop_plain(p, n);
-	clear_full_ptes(p, n);
-	return n;
+		return drop_blocks(p, n);
+	return pt_at_block(p, e, n) ? drop_conts(p, n) : drop_plain(p, n);
 }
 static u32 gather_easy(struct zap *z, struct pt_walk *w, u32 i, pte_t e)
 {
@@ -330,15 +319,16 @@ static __always_inline u32 drop_entry(struct zap *z, const struct vma *v, struct
 static void zap_stretch(struct zap *z, const struct vma *v, struct pt_walk *w)
 {
 	const i32 all = w->node->mapcount.v;
+	const u64 groups = w->node->groups;
 	u32 i;
 
 	z->cleared = 0;
 	if (!all)
 		return;
-	for (i = pt_skip_none(w->pte, 0, w->n); i < w->n && z->cleared < all;
-	     i = pt_skip_none(w->pte, i, w->n))
+	for (i = pt_skip_none(w->pte, 0, w->n, groups); i < w->n && z->cleared < all;
+	     i = pt_skip_none(w->pte, i, w->n, groups))
 		i += drop_entry(z, v, w, i);
-	pt_count(w->node, -z->cleared);
+	pt_emptied(w->node, z->cleared);
 }
 
 void zap_shared(struct zap *z, const i64 before[NR_RSS], struct page *node, int level, u64 va)
@@ -371,10 +361,7 @@ void zap_vma(struct zap *z, struct vma *v, u64 start, u64 end)
 {
 	struct pt_walk w;
 
-	if (z->g.full)
-		pt_walk_init(&w, &z->mm->pt, start, end);
-	else
-		pt_walk_edit(&w, &z->mm->pt, start, end, z->beside_faults ? PT_ADVISE : PT_UNMAP);
+	pt_walk_edit(&w, &z->mm->pt, start, end, z->beside_faults ? PT_ADVISE : PT_UNMAP);
 	while (pt_walk_next(&w)) {
 		if (unlikely(w.shared)) {
 			zap_shared_stretch(z, v, &w);
@@ -419,18 +406,16 @@ void zap_table(struct zap *z, pte_t *p, u32 n, int level)
 	static const struct vma any = { .vm_flags = VM_SHARED };
 	struct pt_walk w = { .end = ~0ull, .pte = p, .n = n, .level = level, .node = pt_node(p) };
 	const i32 all = w.node->mapcount.v;
+	const u64 groups = w.node->groups;
 	i32 done = 0;
 
-	for (u32 i = pt_skip_none(p, 0, n), run; i < n && done < all;
-	     i = pt_skip_none(p, i + run, n)) {
+	for (u32 i = pt_skip_none(p, 0, n, groups), run; i < n && done < all;
+	     i = pt_skip_none(p, i + run, n, groups)) {
 		run = level == 3 ? drop_files(&p[i], n - i) : 0;
-		if (run)
-			clear_full_ptes(&p[i], run);
-		else
+		if (!run)
 			run = drop_entry(z, &any, &w, i);
 		done += (i32)run;
 	}
-	pt_count(w.node, -done);
 }
 
 void folios_unmapped(struct folio **f, const u32 *pages, u32 n)

@@ -84,7 +84,8 @@ void pt_unfold(struct pt_tree *pt, pte_t *p, u64 va, bool shared, enum pt_cause 
 static void fill_child(pte_t *child, pte_t e)
 {
 	set_ptes(child, pte_as_page(e), PT_ENTRIES, 3);
-	pt_node(child)->mapcount.v = PT_ENTRIES;
+	pt_node(child)->mapcount.v = 0;
+	pt_filled(pt_node(child), child, PT_ENTRIES, PT_ENTRIES);
 }
 
 /* Node of e locked. */

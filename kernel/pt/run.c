@@ -129,7 +129,6 @@ static void set_singles(pte_t *p, pte_t first, u32 n, int level)
 		pte_store_run(p, first, n);
 		return;
 	}
-	pt_uses(pt_node(p), (u32)((u64)p / sizeof(*p) % PT_ENTRIES));
 	for (u32 i = 0; i < n; i++)
 		pte_store(&p[i], pte_advance(first, (u64)i * pt_pages(level)));
 	mem_stat_add(STAT_BLOCK_MADE, n);
@@ -221,8 +220,6 @@ struct pt_run get_and_clear_ptes(pte_t *p, u32 n)
 	kept(first, n, blocks);
 	return r;
 }
-
-void clear_full_ptes(pte_t *p, u32 n) { pte_clear_run(p, n); }
 
 /* Plain leaves that become or stay read-only, in a loop of their own. Entries done, perhaps 0. */
 static __noinline u32 modify_plain(pte_t *p, u32 n, pte_t perm)

@@ -18,11 +18,11 @@
 #include "internal.h"
 
 /* The next entry from *i on that is not none; false: there is none. left: how many there are. */
-static bool next_used(const pte_t *table, u32 *i, i32 *left)
+static bool next_used(const pte_t *table, const struct page *node, u32 *i, i32 *left)
 {
 	if (*left <= 0)
 		return false;
-	*i = pt_skip_none(table, *i, PT_ENTRIES);
+	*i = pt_skip_none(table, *i, PT_ENTRIES, READ_ONCE(node->groups));
 	--*left;
 	return *i < PT_ENTRIES;		/* entries may come and go beside who only looks */
 }
@@ -57,10 +57,10 @@ static i32 share_blocks(pte_t *to, pte_t *from, u32 n, int level, const struct p
 
 static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_ops *ops, void *arg)
 {
-	struct page *node = pt_node(to);
-	i32 left = pt_node(from)->mapcount.v, n = 0;
+	struct page *node = pt_node(to), *old = pt_node(from);
+	i32 left = old->mapcount.v, n = 0;
 
-	for (u32 i = pt_node(from)->low, run; next_used(from, &i, &left); i += run) {
+	for (u32 i = 0, run; next_used(from, old, &i, &left); i += run) {
 		pte_t e = pte_load(&from[i]), mine = pte_load(&to[i]);
 
 		run = 1;
@@ -78,12 +78,11 @@ static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_
 			e = pte_table_set_ro(e, true);
 			pte_set(&from[i], e);
 			pte_set(&to[i], e);
-			pt_uses(node, i);
 			n++;
 		}
 	}
 	spin_lock(&node->lock);		/* its blocks may be somebody's business already */
-	pt_count(node, n);
+	pt_filled_like(node, old, n);
 	spin_unlock(&node->lock);
 }
 
@@ -105,7 +104,7 @@ static void free_table(pte_t *table, int level, const struct pt_leaf_ops *ops, v
 
 	if (level == 3 && left)
 		ops->drop(table, PT_ENTRIES, 3, arg);
-	for (u32 i = node->low; level < 3 && next_used(table, &i, &left); i++) {
+	for (u32 i = 0; level < 3 && next_used(table, node, &i, &left); i++) {
 		pte_t e = pte_load(&table[i]);
 
 		if (pte_kind(e, level) != PTE_TABLE)
@@ -131,8 +130,8 @@ void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
 
 /* --- a path becomes ours --------------------------------------------------------------------- */
 /*
- * The tables that follow from i on, alike, four by four: one more reference each, read-only here and
- * there. Returns the first entry that is none of that.
+ * The tables that follow from i on, alike, four by four: one more reference each, read-only here
+ * and there. Returns the first entry that is none of that.
  */
 static __always_inline u32 refer_fours(pte_t *from, pte_t *to, u32 i, int level, bool lse)
 {
@@ -185,10 +184,10 @@ static u32 refer(pte_t *from, pte_t *to, u32 i, int level)
 /* Step 2 for a table of tables: the children of both are read-only and have an owner more. */
 static i32 copy_entries(pte_t *from, pte_t *to, int level, const struct pt_leaf_ops *ops, void *arg)
 {
-	i32 left = pt_node(from)->mapcount.v, all = left;
+	const struct page *node = pt_node(from);
+	i32 left = node->mapcount.v, all = left;
 
-	pt_node(to)->low = pt_node(from)->low;
-	for (u32 i = pt_node(from)->low, next; next_used(from, &i, &left); i = next) {
+	for (u32 i = 0, next; next_used(from, node, &i, &left); i = next) {
 		next = refer(from, to, i, level);
 		if (next == i) {
 			next = leaves_from(from, i, level);
@@ -222,7 +221,7 @@ static void gone_below(const pte_t *table, int level, bool shared, i64 sum[NR_RS
 
 	for (int i = 0; i < NR_RSS; i++)
 		sum[i] += (i64)READ_ONCE(node->gone[i]) * pt_pages(level);
-	for (u32 i = node->low; level < 3 && next_used(table, &i, &left); i++) {
+	for (u32 i = 0; level < 3 && next_used(table, node, &i, &left); i++) {
 		pte_t e = pte_load((pte_t *)&table[i]);
 
 		if (pte_kind(e, level) == PTE_TABLE && (level < 2 || shared || pte_table_ro(e)))
@@ -290,8 +289,8 @@ static int copy_table(struct pt_tree *pt, pte_t *e, int level, u64 va, const str
 	spin_lock(&pt->path_lock);
 	spin_lock(&old->lock);
 	spin_lock(&new->lock);
-	new->mapcount.v = level == 3 ? ops->copy(from, to, PT_ENTRIES, 3, arg)
-				     : copy_entries(from, to, level, ops, arg);
+	pt_filled_like(new, old, level == 3 ? ops->copy(from, to, PT_ENTRIES, 3, arg)
+					    : copy_entries(from, to, level, ops, arg));
 	if (any_gone(old))
 		ops->gone(old->gone, pt_pages(level), arg);
 	spin_unlock(&new->lock);
@@ -368,10 +367,11 @@ static bool own_already(const pte_t *table, int level, u64 start, u64 end)
 
 static void tables_below(const pte_t *table, int level, bool shared, u64 n[2])
 {
-	i32 left = pt_node((pte_t *)table)->mapcount.v;
+	const struct page *node = pt_node((pte_t *)table);
+	i32 left = node->mapcount.v;
 
 	n[shared]++;
-	for (u32 i = pt_node((pte_t *)table)->low; level < 3 && next_used(table, &i, &left); i++) {
+	for (u32 i = 0; level < 3 && next_used(table, node, &i, &left); i++) {
 		pte_t e = pte_load((pte_t *)&table[i]);
 
 		if (pte_kind(e, level) == PTE_TABLE)

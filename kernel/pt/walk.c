@@ -17,8 +17,7 @@ pte_t *pt_table_new(int level, u64 va)
 	node->index = level ? align_down(va, pt_span(level - 1)) : 0;
 	atomic_set(&node->mapcount, 0);
 	spin_init(&node->lock);
-	node->private = 0;
-	node->low = level < 3 ? PT_ENTRIES : 0;
+	node->groups = 0;
 	node->pinned_below = node->gone_below = 0;
 	for (int i = 0; i < NR_RSS; i++)
 		node->gone[i] = 0;
@@ -64,11 +63,11 @@ static void destroy_below(struct pt_tree *pt, pte_t *table, int level)
 	struct page *node = pt_node(table);
 
 	for (u32 i = 0; level < 3 && node->mapcount.v; i++) {
-		i = pt_skip_none(table, i, PT_ENTRIES - 1);
+		i = pt_skip_none(table, i, PT_ENTRIES - 1, node->groups);
 		if (pte_kind(table[i], level) != PTE_TABLE)
 			continue;
 		destroy_below(pt, pt_table_of(table[i]), level + 1);
-		pt_count(node, -1);
+		pt_emptied(node, 1);
 	}
 	BUG_ON(node->mapcount.v != 0);	/* a leaf left behind would leak its page */
 	pt_table_free(pt, node);
@@ -106,8 +105,7 @@ static pte_t *make_child(struct pt_tree *pt, pte_t *table, int level, u64 va)
 		pte_store(e, pte_make_table(
 				     virt_to_phys(child))); /* release: the zeros are seen first */
 		pte_publish();
-		pt_count(node, 1);
-		pt_uses(node, pt_index(va, level));
+		pt_filled_one(node, e);
 		spin_unlock(&node->lock);
 		return child;
 	}
@@ -266,7 +264,7 @@ static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, 
 		BUG_ON(child->mapcount.v != 0);
 		spin_lock(&pt_node(table)->lock);
 		pte_store(e, pte_none());
-		pt_count(pt_node(table), -1);
+		pt_emptied(pt_node(table), 1);
 		spin_unlock(&pt_node(table)->lock);
 		pt_gather_range(g, va, min(end, hi), 3);
 		g->tables_changed = true;

@@ -4,6 +4,7 @@
  * mapped, how, and what it holds. The real thing is asked through fake user accesses, which go
  * through the model TLBs. Processes share CPUs, and one may have been on several.
  */
+#include <hal/atomic.h>
 #include "mm_model_in.h"
 
 struct proc procs[PROCS];
@@ -499,6 +500,7 @@ static void set_up(const struct mm_model_config *c)
 	file_pages = wide ? 2 * 512 + 8 : 64;
 	base = 5 * GIB - size_of(window / 2);	/* across tables of all levels but the first */
 	arch_hw_af = arch_hw_dbm = !c->software_bits;
+	arch_lse = c->seed & 1;
 	cow_tables_off = c->copied;
 	fake_init((wide ? 96 : 8) * MIB, c->seed);
 	reset_thp(c->large);

@@ -292,7 +292,7 @@ static void set_some(u32 i, u32 n, int level, pfn_t pfn)
 	}
 	spin_lock(&pt_node(p)->lock);
 	set_ptes(p, first, n, level);
-	pt_count(pt_node(p), (i32)n);
+	pt_filled(pt_node(p), p, n, (i32)n);
 	pte_publish();
 	spin_unlock(&pt_node(p)->lock);
 	BUG_ON(stat(STAT_CONT_MADE) - before != pt_blocks_of(p, first, n, level));
@@ -340,7 +340,7 @@ static void edit_unmap(u32 i, u32 n)
 			pages = run * pt_pages(w.level);
 			memset(reported + page, r.any_dirty, pages);
 			pt_gather_range(&g, va_of(page), va_of(page + pages), w.level);
-			pt_count(w.node, -(i32)run);
+			pt_emptied(w.node, (i32)run);
 		}
 		if (fake_random(2))
 			pt_gather_invalidate(&g);
@@ -557,8 +557,8 @@ static void tear_down(void)
 	while (pt_walk_next(&w))
 		for (u32 k = 0; k < w.n; k++)
 			if (!pte_is_none(w.pte[k])) {
-				clear_full_ptes(&w.pte[k], 1);
-				pt_count(w.node, -1);
+				pte_clear_run(&w.pte[k], 1);
+				pt_emptied(w.node, 1);
 			}
 	pt_destroy(&pt);
 	BUG_ON(fake_pages_used());

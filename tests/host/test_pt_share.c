@@ -40,12 +40,12 @@ static u64 stamp, forks, breaks, reads, writes, ends, refused;
 u64 mm_rlimit(int which) { return ~0ull; }
 bool capable(int cap) { return true; }
 
-/* Three stretches: within a leaf table, across two of level 2, across two of level 1. */
+/* Three stretches: across six leaf tables, across two tables of level 2, across two of level 1. */
 static u64 va_of(u32 i)
 {
 	static const u64 middle[] = { 5 * GIB + 7 * MIB, 9 * GIB, 1024 * GIB };
 
-	return middle[i / 16] + ((u64)(i % 16) - 8) * PAGE_SIZE;
+	return middle[i / 16] + ((u64)(i % 16) - 8) * PAGE_SIZE + (i < 16 ? i / 3 * PMD_SIZE : 0);
 }
 static struct folio *frame(pte_t e) { return (struct folio *)pfn_to_page(pte_pfn(e)); }
 
@@ -122,7 +122,7 @@ static void map(struct space *s, u32 i)
 	*(u64 *)folio_address(f) = s->val[i] = ++stamp;
 	spin_lock(&pt_node(p)->lock);
 	pte_store(p, leaf(f, true));
-	pt_count(pt_node(p), 1);
+	pt_filled_one(pt_node(p), p);
 	spin_unlock(&pt_node(p)->lock);
 	pte_publish();
 	s->mapped[i] = true;
@@ -136,7 +136,7 @@ static void unmap(struct space *s, u32 i)
 		return;
 	spin_lock(&pt_node(p)->lock);
 	e = pte_xchg(p, pte_none());
-	pt_count(pt_node(p), -1);
+	pt_emptied(pt_node(p), 1);
 	spin_unlock(&pt_node(p)->lock);
 	s->mapped[i] = false;
 	tlb_inval_page(pt_asid(&s->pt), va_of(i), TLB_LAST_LEVEL);

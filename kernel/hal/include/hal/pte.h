@@ -54,10 +54,10 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *                                              goes, the rest stays; pte_modify_plain: of plain ones
  *   pte_t pte_dirty_to_read_only(pte_t)        write-protected, not exclusive, of a settled writable one
  *   pte_t pte_unite(a, b)                      a, accessed and dirty if a or b is
- *   pte_t pte_attributes(pte_t)                what it says but for the address; u64 pte_without(pte_t,
- *                                              attributes): its address if it says the same, else a
- *                                              word that pte_addresses(u64) denies, of it or of the
- *                                              union of such words; pte_t pte_with(address, attributes)
+ *   pte_t pte_attributes(pte_t)                what it says but for the address
+ *   u64 pte_without(pte_t, pte_t attributes)   its address if it says the same; else a word that
+ *                                              pte_addresses(u64) denies, also in a union of them
+ *   pte_t pte_with(u64 address, pte_t attributes)
  *   pte_as_page, pte_as_block                  between a block entry and the page at its start
  * and on tables; stores are single-copy atomic, and no releases if nothing is said:
  *   pte_load, pte_set, pte_store (a release), pte_xchg, bool pte_cas(pte_t *, pte_t *old, pte_t)

@@ -63,7 +63,6 @@ struct page {
 			u8 pinned_below, gone_below;
 			/* leaves by kind that were taken from the shared table; its owners count them */
 			u16 gone[NR_RSS];
-			u16 low; /* not leaf tables: no entry below this one is used */
 		}; /* PG_TABLE: node lock, sticky marks (T4; pt/share.c) */
 	};
 	union {
@@ -82,6 +81,7 @@ struct page {
 		atomic_t pins;
 		u64 private;
 	};
+	u64 groups;			/* table: bit n clear: entries 8n to 8n+7 are none */
 };
 #define STRUCT_PAGE_SIZE 64
 _Static_assert(offsetof(struct page, order) == 4, "page_is_small_anon");
@@ -107,12 +107,14 @@ static inline void *page_address(const struct page *p) { return phys_to_virt(pag
 static inline struct page *virt_to_page(const void *v) { return phys_to_page(virt_to_phys(v)); }
 
 /*
- * For loops over leaves: the word of refcount and mapcount of the page at pa, page aligned; the word
- * of its flags and order is the one before.
+ * For loops over leaves: the word of refcount and mapcount of the page at pa, page aligned; that of
+ * its flags and order is the one before.
  */
 static inline u64 *page_counts(paddr_t pa)
 {
-	return (u64 *)(VMEMMAP_BASE + offsetof(struct page, refcount) + pa / (PAGE_SIZE / STRUCT_PAGE_SIZE));
+	const u64 first = VMEMMAP_BASE + offsetof(struct page, refcount);
+
+	return (u64 *)(first + pa / (PAGE_SIZE / STRUCT_PAGE_SIZE));
 }
 
 /* Flags, atomically. Clearing releases what was written before. */
@@ -146,7 +148,8 @@ static inline bool page_is_small_anon(const struct page *p)
 static __always_inline bool pages_are_small(const u64 *ca, const u64 *cb, const u64 *cc,
 					    const u64 *cd, bool anon)
 {
-	u64 a = READ_ONCE(ca[-1]), b = READ_ONCE(cb[-1]), c = READ_ONCE(cc[-1]), d = READ_ONCE(cd[-1]);
+	u64 a = READ_ONCE(ca[-1]), b = READ_ONCE(cb[-1]);
+	u64 c = READ_ONCE(cc[-1]), d = READ_ONCE(cd[-1]);
 
 	return !((a | b | c | d) & PAGE_NOT_SMALL) && (!anon || (a & b & c & d) & 1ull << PG_ANON);
 }

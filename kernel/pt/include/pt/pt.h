@@ -142,29 +142,47 @@ pte_t *pt_make_table(struct pt_tree *pt, u64 va, int level);
  */
 void pt_mark_pinned(const struct pt_tree *pt, u64 va);
 
-/* The first entry of table from i on that is not none, or end. */
-static inline u32 pt_skip_none(const pte_t *table, u32 i, u32 end)
+static inline u32 pt_index_of(const pte_t *p) { return (u32)((u64)p / sizeof(*p) % PT_ENTRIES); }
+/*
+ * The first of the entries p[i..n) of one table that is not none, or n; groups: of the table. It
+ * tells whole groups of none from one word, and so may miss what comes while it looks.
+ */
+static inline u32 pt_skip_none(const pte_t *p, u32 i, u32 n, u64 groups)
 {
-	for (; i < end; i++) {
-		const pte_t *e = &table[i];
+	while (i < n && pte_is_none(pte_load((pte_t *)&p[i]))) {
+		u32 at = pt_index_of(&p[i]), next = at + 1;
+		u64 later = next < PT_ENTRIES ? groups >> (next / 8) : 0;
 
-		if (!(i % 8) && i + 8 <= end &&
-		    !(e[0].v | e[1].v | e[2].v | e[3].v | e[4].v | e[5].v | e[6].v | e[7].v))
-			i += 7;
-		else if (!pte_is_none(*e))
-			break;
+		if (!later)
+			return n;
+		if (!(later & 1))
+			next = (next / 8 + (u32)__builtin_ctzll(later)) * 8;
+		i += next - at;
 	}
-	return i;
+	return min(i, n);
 }
 
-/* Entry i of the table, not a leaf table, is used now. Node locked, or nobody else changes it. */
-static inline void pt_uses(struct page *node, u32 i)
+/* Entries in use of the table whose node is locked, or that nobody else reaches: fewer by n. */
+static inline void pt_emptied(struct page *node, i32 n) { node->mapcount.v -= n; }
+/* n of the span entries from p on, which were none, are used now. */
+static inline void pt_filled(struct page *node, const pte_t *p, u32 span, i32 n)
 {
-	if (i < node->low)
-		node->low = (u16)i;
+	u32 first = pt_index_of(p) / 8, last = (pt_index_of(p) + span - 1) / 8;
+
+	node->groups |= (~0ull << first) & (~0ull >> (63 - last));
+	node->mapcount.v += n;
 }
-/* Entries in use of the table whose node is locked. */
-static inline void pt_count(struct page *node, i32 n) { node->mapcount.v += n; }
+static inline void pt_filled_one(struct page *node, const pte_t *p)
+{
+	node->groups |= 1ull << (pt_index_of(p) / 8);
+	node->mapcount.v++;
+}
+/* n of those that are used in another table, at the same places, are used in this one, too. */
+static inline void pt_filled_like(struct page *node, const struct page *other, i32 n)
+{
+	node->groups |= other->groups;
+	node->mapcount.v += n;
+}
 
 /* e, at p, with left entries until the caller's end, is the first of a whole contiguous block. */
 static inline bool pt_at_block(pte_t *p, pte_t e, u32 left)
@@ -174,9 +192,9 @@ static inline bool pt_at_block(pte_t *p, pte_t e, u32 left)
 
 /* --- four entries at a time ------------------------------------------------------------------- */
 /*
- * Where most entries of a table differ in their addresses alone, loops over all of them take four at
- * once: one look at what they say is for all. pt_load_four gives the addresses of those at p, if all
- * say attr (pte_attributes) and none is none; pt_set_four is its counterpart, as pte_set.
+ * Where most entries of a table differ in their addresses alone, loops over all of them take four
+ * at once: one look at what they say is for all. pt_load_four gives the addresses of those at p, if
+ * all say attr (pte_attributes of one that is not none); pt_set_four is the other way, as pte_set.
  */
 struct pt_four { u64 a, b, c, d; };	/* no array: compilers keep these in registers */
 static __always_inline bool pt_load_four(pte_t *p, pte_t attr, struct pt_four *pa)
@@ -387,8 +405,6 @@ u32 pt_blocks_of(const pte_t *p, pte_t first, u32 n, int level);
 bool wrprotect_ptes(pte_t *p, u32 n, bool clear_exclusive);
 /* Clears n leaves; what hardware had set is gathered. The caller invalidates. */
 struct pt_run get_and_clear_ptes(pte_t *p, u32 n);
-/* Clears n leaves of a tree that no CPU uses any more: plain stores. */
-void clear_full_ptes(pte_t *p, u32 n);
 /*
  * Read, execute and user access of n leaves become perm's (pte_modify); they become writable if
  * write, and the mapping is shared or the leaf exclusive. None and special entries: the same, none

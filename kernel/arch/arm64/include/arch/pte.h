@@ -270,7 +270,10 @@ static inline bool pte_cas(pte_t *p, pte_t *old, pte_t v)
 					   __ATOMIC_ACQUIRE);
 }
 /* Two entries, as pte_load and pte_set. */
-static inline void pte_load_pair(pte_t *p, pte_t *a, pte_t *b) { arch_load_pair(&p->v, &a->v, &b->v); }
+static inline void pte_load_pair(pte_t *p, pte_t *a, pte_t *b)
+{
+	arch_load_pair(&p->v, &a->v, &b->v);
+}
 static inline void pte_set_pair(pte_t *p, pte_t a, pte_t b) { arch_store_pair(&p->v, a.v, b.v); }
 /*
  * n level-3 entries of consecutive pages, by single-copy atomic stores, two in an instruction; as
