@@ -7,6 +7,7 @@
 #include <base/alloc.h>
 #include <base/init.h>
 #include <base/string.h>
+#include <bpf/prog.h>
 #include <fs/sysctl.h>
 #include <linux/fcntl.h>
 #include <task/signal.h>
@@ -119,7 +120,14 @@ static int check_tail(u64 user, size_t n)
 	return 0;
 }
 
-void *bpf_copy_in(u64 user, size_t n)
+int bpf_take(const union bpf_args *x, void *dst, u64 src, size_t n)
+{
+	if (x && x->from.kernel)
+		return copy_from_kernel(dst, (void *)src, n);
+	return copy_from_user(dst, (void __user *)src, n) ? -EFAULT : 0;
+}
+
+void *bpf_take_copy(const union bpf_args *x, u64 src, size_t n)
 {
 	void *p;
 
@@ -128,12 +136,14 @@ void *bpf_copy_in(u64 user, size_t n)
 	p = kmalloc(max(n, (size_t)8));
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	if (copy_from_user(p, (void __user *)user, n)) {
+	if (bpf_take(x, p, src, n)) {
 		kfree(p);
 		return ERR_PTR(-EFAULT);
 	}
 	return p;
 }
+
+void *bpf_copy_in(u64 user, size_t n) { return bpf_take_copy(NULL, user, n); }
 
 int bpf_check_name(const char *name)
 {
@@ -385,16 +395,51 @@ static i64 command(u32 cmd, union bpf_args *x, u64 user_attr, size_t size)
 SYSCALL(bpf)
 {
 	u32 cmd = (u32)a[0], size = (u32)a[2];
-	union bpf_args x = { .byte = { 0 } };
+	union bpf_args x = { .from = { .kernel = false } };
 	int err = 0;
 
 	if (size > PAGE_SIZE)
 		return -E2BIG;
-	if (size > sizeof(x))
-		err = check_tail(a[1] + sizeof(x), size - sizeof(x));
+	if (size > sizeof(x.byte))
+		err = check_tail(a[1] + sizeof(x.byte), size - sizeof(x.byte));
 	if (err)
 		return err;
-	if (copy_from_user(&x, (void __user *)a[1], min(size, (u32)sizeof(x))))
+	if (copy_from_user(&x, (void __user *)a[1], min(size, (u32)sizeof(x.byte))))
 		return -EFAULT;
 	return command(cmd, &x, a[1], size);
 }
+
+/* --- for syscall programs --------------------------------------------------------------------- */
+
+/* What a program may ask for; nothing is written back to attr, which may be constant. */
+static i64 program_command(u32 cmd, const void *attr, u32 size)
+{
+	union bpf_args x = { .from = { .kernel = true } };
+
+	switch (cmd) {
+	case BPF_MAP_CREATE:
+	case BPF_MAP_DELETE_ELEM:
+	case BPF_MAP_UPDATE_ELEM:
+	case BPF_MAP_FREEZE:
+	case BPF_MAP_GET_FD_BY_ID:
+	case BPF_PROG_LOAD:
+	case BPF_BTF_LOAD:
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (size > PAGE_SIZE ||
+	    (size > sizeof(x.byte) && !zeros((const u8 *)attr + sizeof(x.byte), size - sizeof(x.byte))))
+		return -E2BIG;
+	memcpy(x.byte, attr, min(size, (u32)sizeof(x.byte)));
+	return command(cmd, &x, 0, 0);
+}
+
+static const struct bpf_sys_ops sys_ops = { program_command, bpf_kernel_btf_find, fd_close };
+
+static int sys_start(void)
+{
+	bpf_sys_ops = &sys_ops;
+	return 0;
+}
+INITCALL(subsys, sys_start);

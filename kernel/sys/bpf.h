@@ -20,6 +20,8 @@ union bpf_args {
 	struct { u8 to_path_fd[16]; i32 path_fd; } obj;
 	struct { u8 to_fd[72]; i32 value_type_btf_obj_fd, token_fd; } map;
 	u8 byte[144];
+	/* Not of the ABI: bpf_sys_bpf, where the pointers to what is read are the kernel's. */
+	struct { u8 abi[144]; bool kernel; } from;
 };
 #define ENOTSUPP	524		/* Linux's own, which it gives here */
 #define BPF_F_PATH_FD_	(1u << 14)	/* names that the installed header may lack */
@@ -43,6 +45,10 @@ void *bpf_id_get(struct bpf_ids *ids, u32 id);			/* referenced, or NULL */
 
 extern u32 bpf_unprivileged_disabled;
 bool bpf_capable(void);
+/* n bytes of what an argument points to; -EFAULT. */
+int bpf_take(const union bpf_args *x, void *dst, u64 src, size_t n);
+/* As bpf_copy_in, likewise. */
+void *bpf_take_copy(const union bpf_args *x, u64 src, size_t n);
 /* A kernel copy of n bytes; ERR_PTR(-EFAULT, -ENOMEM, -E2BIG). kfree or bpf_free. */
 void *bpf_copy_in(u64 user, size_t n);
 static inline int bpf_copy_out(u64 user, const void *p, size_t n)
@@ -79,6 +85,8 @@ struct btf *bpf_btf_from_fd(u32 fd);		/* referenced; ERR_PTR */
 int bpf_btf_fd(struct btf *b);			/* takes over the reference */
 int bpf_btf_info(struct file *f, const union bpf_args *x, u64 user_attr);
 void btf_put(struct btf *b);			/* NULL is allowed; any context */
+/* bpf_btf_find_by_name_kind: the id of a type of the kernel's; -ENOENT, -ENOMEM. Sleeps. */
+i64 bpf_kernel_btf_find(const char *name, u32 kind);
 u32 btf_object_id(const struct btf *b);
 struct btf_types;
 const struct btf_types *btf_object_types(const struct btf *b);	/* for bpf/btf.h's questions */

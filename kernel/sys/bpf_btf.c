@@ -19,7 +19,7 @@ struct btf {
 	struct btf_types types;	/* constant */
 	void *index;		/* what types wants */
 	struct rcu_head rcu;
-	/* The kernel's own: not in data, nothing is asked of it here, it stays for ever. */
+	/* The kernel's own: not in data, stays for ever; types are there once somebody asked. */
 	const void *kernel;
 	char data[];
 };
@@ -48,8 +48,9 @@ const struct btf_types *btf_object_types(const struct btf *b) { return &b->types
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
-static struct btf *take_btf(u64 user, u32 size)
+static struct btf *take_btf(const union bpf_args *x)
 {
+	u32 size = x->a.btf_size;
 	struct btf *b;
 
 	if (size > BTF_MAX_SIZE)
@@ -61,7 +62,7 @@ static struct btf *take_btf(u64 user, u32 size)
 		return ERR_PTR(-ENOMEM);
 	ref_init(&b->ref);
 	b->size = size;
-	if (!copy_from_user(b->data, (void __user *)user, size))
+	if (!bpf_take(x, b->data, x->a.btf, size))
 		return b;
 	kfree(b);
 	return ERR_PTR(-EFAULT);
@@ -119,7 +120,7 @@ i64 bpf_btf_load(union bpf_args *x, u64 user_attr, size_t size)
 	err = start_log(&x->a, &log);
 	if (err)
 		return err;
-	b = take_btf(x->a.btf, x->a.btf_size);
+	b = take_btf(x);
 	if (IS_ERR(b)) {
 		kfree(log.buf);
 		return PTR_ERR(b);
@@ -207,11 +208,40 @@ int bpf_btf_info(struct file *f, const union bpf_args *x, u64 user_attr)
 	return bpf_give_info(x, user_attr, &i, sizeof(i)) ?: full;
 }
 
+static struct btf own;		/* the kernel's */
+
+static int index_own(void)
+{
+	int n = own.kernel ? btf_count(own.kernel, own.size, NULL) : -ENOENT;
+
+	if (n < 0)
+		return n;
+	own.index = kmalloc(btf_index_size((u32)n));
+	return own.index ? btf_check(&own.types, own.kernel, own.size, own.index, NULL) : -ENOMEM;
+}
+
+i64 bpf_kernel_btf_find(const char *name, u32 kind)
+{
+	static struct mutex asking = MUTEX_INIT(asking);
+	u32 id = 0;
+	int err = 0;
+
+	mutex_lock(&asking);
+	if (!own.index)		/* the first who asks pays for that */
+		err = index_own();
+	if (err) {
+		kfree(own.index);
+		own.index = NULL;
+	} else {
+		id = btf_find(&own.types, kind, name);
+	}
+	mutex_unlock(&asking);
+	return err ?: id ? (i64)id : -ENOENT;
+}
+
 /* As number 1, the first. */
 static int kernel_btf_start(void)
 {
-	static struct btf own;
-
 	own.kernel = arch_btf(&own.size);
 	if (!own.kernel)
 		return 0;

@@ -440,15 +440,16 @@ static void put_pair(struct pair *p)
 }
 
 /* A queue has no key and wants none. */
-static int take_key(struct pair *p, u64 user)
+static int take_key(const union bpf_args *x, struct pair *p, u64 from)
 {
 	if (!p->key_size)
-		return user ? -EINVAL : 0;
-	return copy_from_user(p->key, (void __user *)user, p->key_size) ? -EFAULT : 0;
+		return from ? -EINVAL : 0;
+	return bpf_take(x, p->key, from, p->key_size);
 }
 
-static i64 lookup(struct bpf_map *m, const union bpf_attr *a)
+static i64 lookup(struct bpf_map *m, const union bpf_args *x)
 {
+	const union bpf_attr *a = &x->a;
 	struct pair p;
 	i64 err;
 
@@ -458,7 +459,7 @@ static i64 lookup(struct bpf_map *m, const union bpf_attr *a)
 	if (err)
 		return err;
 	memset(p.value, 0, p.value_size);
-	err = take_key(&p, a->key);
+	err = take_key(x, &p, a->key);
 	if (!err)
 		err = m->ops->copy_out(m, p.key, p.value);
 	if (!err)
@@ -467,24 +468,26 @@ static i64 lookup(struct bpf_map *m, const union bpf_attr *a)
 	return err;
 }
 
-static i64 update(struct bpf_map *m, const union bpf_attr *a)
+static i64 update(struct bpf_map *m, const union bpf_args *x)
 {
+	const union bpf_attr *a = &x->a;
 	struct pair p;
 	i64 err = get_pair(&p, m, bpf_map_user_value_size(m));
 
 	if (err)
 		return err;
-	err = take_key(&p, a->key);
-	if (!err && copy_from_user(p.value, (void __user *)a->value, p.value_size))
-		err = -EFAULT;
+	err = take_key(x, &p, a->key);
+	if (!err)
+		err = bpf_take(x, p.value, a->value, p.value_size);
 	if (!err)
 		err = m->ops->copy_in(m, p.key, p.value, a->flags);
 	put_pair(&p);
 	return err;
 }
 
-static i64 delete(struct bpf_map *m, const union bpf_attr *a)
+static i64 delete(struct bpf_map *m, const union bpf_args *x)
 {
+	const union bpf_attr *a = &x->a;
 	struct pair p;
 	i64 err;
 
@@ -493,15 +496,16 @@ static i64 delete(struct bpf_map *m, const union bpf_attr *a)
 	err = get_pair(&p, m, 0);
 	if (err)
 		return err;
-	err = take_key(&p, a->key);
+	err = take_key(x, &p, a->key);
 	if (!err)
 		err = m->ops->remove(m, p.key);
 	put_pair(&p);
 	return err;
 }
 
-static i64 next_key(struct bpf_map *m, const union bpf_attr *a)
+static i64 next_key(struct bpf_map *m, const union bpf_args *x)
 {
+	const union bpf_attr *a = &x->a;
 	struct pair p;
 	i64 err;
 
@@ -511,7 +515,7 @@ static i64 next_key(struct bpf_map *m, const union bpf_attr *a)
 	if (err)
 		return err;
 	if (a->key)
-		err = take_key(&p, a->key);
+		err = take_key(x, &p, a->key);
 	if (!err)
 		err = m->ops->next_key(m, a->key ? p.key : NULL, p.value);
 	if (!err)
@@ -533,8 +537,9 @@ static bool is_hash(const struct bpf_map *m)
 	}
 }
 
-static i64 lookup_and_delete(struct bpf_map *m, const union bpf_attr *a)
+static i64 lookup_and_delete(struct bpf_map *m, const union bpf_args *x)
 {
+	const union bpf_attr *a = &x->a;
 	struct pair p;
 	i64 err;
 
@@ -547,7 +552,7 @@ static i64 lookup_and_delete(struct bpf_map *m, const union bpf_attr *a)
 	err = get_pair(&p, m, bpf_map_user_value_size(m));
 	if (err)
 		return err;
-	err = take_key(&p, a->key);
+	err = take_key(x, &p, a->key);
 	if (!err && is_queue(m))
 		err = m->ops->pop(m, p.value);
 	else if (!err)
@@ -576,19 +581,19 @@ static i64 element_command(u32 cmd, const union bpf_args *x)
 		return PTR_ERR(f);
 	switch (cmd) {
 	case BPF_MAP_LOOKUP_ELEM:
-		err = lookup(f->private, a);
+		err = lookup(f->private, x);
 		break;
 	case BPF_MAP_UPDATE_ELEM:
-		err = update(f->private, a);
+		err = update(f->private, x);
 		break;
 	case BPF_MAP_DELETE_ELEM:
-		err = delete(f->private, a);
+		err = delete(f->private, x);
 		break;
 	case BPF_MAP_GET_NEXT_KEY:
-		err = next_key(f->private, a);
+		err = next_key(f->private, x);
 		break;
 	default:
-		err = lookup_and_delete(f->private, a);
+		err = lookup_and_delete(f->private, x);
 	}
 	map_file_put(f, write);
 	return err;
@@ -709,7 +714,7 @@ static i64 change_batch(struct batch *b, bool delete)
 	for (; !err && b->done < b->max; b->done += !err) {
 		u64 n = b->done;
 
-		err = take_key(&p, a->batch.keys + n * b->key_size);
+		err = take_key(NULL, &p, a->batch.keys + n * b->key_size);
 		if (!err && !delete &&
 		    copy_from_user(p.value, (void __user *)(a->batch.values + n * b->value_size),
 				   b->value_size))

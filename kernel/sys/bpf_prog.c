@@ -141,8 +141,7 @@ static struct bpf_map *take_map(void *ctx, bool by_index, u32 fd)
 	u64 at = l->x->a.fd_array + (u64)fd * sizeof(u32);
 	struct bpf_map *m;
 
-	if (by_index && (!l->x->a.fd_array ||
-			 copy_from_user(&fd, (void __user *)at, sizeof(fd))))
+	if (by_index && (!l->x->a.fd_array || bpf_take(l->x, &fd, at, sizeof(fd))))
 		return ERR_PTR(-EFAULT);
 	m = bpf_map_from_fd(fd);
 	if (IS_ERR(m) || m->desc.type != BPF_MAP_TYPE_PROG_ARRAY ||
@@ -172,10 +171,25 @@ static int check_load(const union bpf_args *x)
 	}
 	if (!a->insn_cnt || a->insn_cnt > (bpf_capable() ? MAX_INSNS : MAX_INSNS_UNPRIVILEGED))
 		return -E2BIG;
-	if (a->prog_type == BPF_PROG_TYPE_SYSCALL && !(a->prog_flags & BPF_F_SLEEPABLE))
+	if ((a->prog_type == BPF_PROG_TYPE_SYSCALL) != !!(a->prog_flags & BPF_F_SLEEPABLE))
 		return -EINVAL;
 	if (a->prog_ifindex || a->attach_btf_id || a->attach_prog_fd || a->core_relo_cnt)
 		return -EINVAL;
+	return 0;
+}
+
+/* Up to n bytes; without a NUL if there is none in them. */
+static int take_text(const union bpf_args *x, char *to, u64 from, size_t n)
+{
+	ssize_t len;
+
+	if (!x->from.kernel) {
+		len = strncpy_from_user(to, (void __user *)from, n);
+		return len < 0 && len != -ENAMETOOLONG ? -EFAULT : 0;
+	}
+	for (size_t i = 0; i < n && (!i || to[i - 1]); i++)
+		if (bpf_take(x, &to[i], from + i, 1))
+			return -EFAULT;
 	return 0;
 }
 
@@ -184,9 +198,8 @@ static int take_license(struct load *l)
 	static const char *const open[] = { "GPL", "GPL v2", "GPL and additional rights",
 					    "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL" };
 	char text[128];
-	ssize_t n = strncpy_from_user(text, (void __user *)l->x->a.license, sizeof(text));
 
-	if (n < 0 && n != -ENAMETOOLONG)
+	if (take_text(l->x, text, l->x->a.license, sizeof(text)))
 		return -EFAULT;
 	text[sizeof(text) - 1] = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(open); i++)
@@ -235,7 +248,7 @@ static bool zeros(const u8 *p, u32 n)
  * n records of func_info or line_info, which in user space are rec_size bytes, of which `known` are
  * known here; the rest must be zeros. They are put close together.
  */
-static void *take_records(u64 user, u32 n, u32 rec_size, u32 known)
+static void *take_records(const union bpf_args *x, u64 from, u32 n, u32 rec_size, u32 known)
 {
 	char *all, *rec;
 
@@ -243,7 +256,7 @@ static void *take_records(u64 user, u32 n, u32 rec_size, u32 known)
 		return NULL;
 	if (n > 1u << 20 || rec_size < known || rec_size > 252 || rec_size % 4)
 		return ERR_PTR(-EINVAL);
-	all = bpf_copy_in(user, (size_t)n * rec_size);
+	all = bpf_take_copy(x, from, (size_t)n * rec_size);
 	if (IS_ERR(all))
 		return all;
 	rec = all;
@@ -317,11 +330,11 @@ static int take_types(struct load *l)
 	l->btf = bpf_btf_from_fd(a->prog_btf_fd);
 	if (IS_ERR(l->btf))
 		return (int)PTR_ERR(l->btf);
-	l->func_info = take_records(a->func_info, a->func_info_cnt, a->func_info_rec_size,
+	l->func_info = take_records(l->x, a->func_info, a->func_info_cnt, a->func_info_rec_size,
 				    sizeof(struct bpf_func_info));
 	if (IS_ERR(l->func_info))
 		return (int)PTR_ERR(l->func_info);
-	l->line_info = take_records(a->line_info, a->line_info_cnt, a->line_info_rec_size,
+	l->line_info = take_records(l->x, a->line_info, a->line_info_cnt, a->line_info_rec_size,
 				    sizeof(struct bpf_line_info));
 	if (IS_ERR(l->line_info))
 		return (int)PTR_ERR(l->line_info);
@@ -371,7 +384,7 @@ static int take_all(struct load *l)
 
 	if (err)
 		return err;
-	l->insns = bpf_copy_in(a->insns, (size_t)a->insn_cnt * sizeof(struct bpf_insn));
+	l->insns = bpf_take_copy(l->x, a->insns, (size_t)a->insn_cnt * sizeof(struct bpf_insn));
 	if (IS_ERR(l->insns))
 		return (int)PTR_ERR(l->insns);
 	l->r.in.prog_type = a->prog_type;

@@ -325,6 +325,23 @@ static const struct verify_case cases[] = {
 	{ "endless callback", SKB, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F: goto F", -EINVAL, "infinite loop" },
 	{ "function address read", SKB, "r1 = func F; r0 = *(u64 *)(r1 + 0); exit; F: r0 = 0; exit", -EACCES, "R1 invalid mem access 'func'" },
 	{ "address of what is never called", SKB, "r1 = func F; r0 = 0; exit; F: r0 = 0; exit", 0, NULL },
+#define FOUND(map)	KEY "r1 = map " map "; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "
+#define SLEEPS	"r1 = 7; call sys_close; "
+	{ "sleeping", SYSCALL, SLEEPS "exit", 0, NULL },
+	{ "sleeping filter", SKB, SLEEPS "exit", -EINVAL, "program of this type cannot use helper bpf_sys_close" },
+	{ "array across sleep", SYSCALL, FOUND("array") SLEEPS "r0 = *(u64 *)(r6 + 0)" OUT, 0, NULL },
+	{ "hash across sleep", SYSCALL, FOUND("lock") SLEEPS "r0 = *(u64 *)(r6 + 8)" OUT, 0, NULL },
+	{ "freed in sleep", SYSCALL, FOUND("loose") SLEEPS "r0 = *(u64 *)(r6 + 0)" OUT, -EACCES, "R6 invalid mem access 'scalar'" },
+	{ "freed in sleep, from the stack", SYSCALL, FOUND("loose") "*(u64 *)(r10 - 16) = r6; " SLEEPS "r6 = *(u64 *)(r10 - 16); r0 = *(u64 *)(r6 + 0)" OUT, -EACCES, "R6 invalid mem access 'scalar'" },
+	{ "not freed awake", SYSCALL, FOUND("loose") "call ktime_get_ns; r0 = *(u64 *)(r6 + 0)" OUT, 0, NULL },
+	{ "map freed in sleep", SYSCALL, FOUND("maps") SLEEPS KEY "r1 = r6; call map_lookup_elem" OUT, -EACCES, "R1 type=scalar expected=map_ptr" },
+	{ "its value freed in sleep", SYSCALL, FOUND("maps") KEY "r1 = r6; call map_lookup_elem; if r0 == 0 goto out; r6 = r0;" SLEEPS "r0 = *(u64 *)(r6 + 0)" OUT, -EACCES, "R6 invalid mem access 'scalar'" },
+	{ "freed while a helper sleeps", SYSCALL, FOUND("loose") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf" OUT, -EACCES, "R2 may be freed while the helper sleeps" },
+	{ "kept while a helper sleeps", SYSCALL, FOUND("array") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf" OUT, 0, NULL },
+	{ "sleeping in a loop", SYSCALL, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F:" SLEEPS "r0 = 0; exit", 0, NULL },
+	{ "sleeping in a walk", SYSCALL, "r1 = map hash; r2 = func F; r3 = 0; r4 = 0; call for_each_map_elem; exit; F:" SLEEPS "r0 = 0; exit", -EINVAL, "helper call might sleep" },
+	{ "sleeping in a loop in a walk", SYSCALL, "r1 = map hash; r2 = func F; r3 = 0; r4 = 0; call for_each_map_elem; exit; F: r1 = 10; r2 = func G; r3 = 0; r4 = 0; call loop; r0 = 0; exit; G:" SLEEPS "r0 = 0; exit", -EINVAL, "helper call might sleep" },
+	{ "sleeping timer", SYSCALL, FOUND("timer") "r1 = r6; r1 += 8; r2 = func F; call timer_set_callback" OUT "; F: " SLEEPS "r0 = 0; exit", -EINVAL, "helper call might sleep" },
 #define TIMED	KEY "r1 = map timer; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "
 	{ "timer", SKB, TIMED "r1 = r6; r1 += 8; r2 = map timer; r3 = 1; call timer_init; r1 = r6; r1 += 8; r2 = func F; call timer_set_callback; r1 = r6; r1 += 8; r2 = 5; r3 = 0; call timer_start" OUT
 	  "; F: r0 = *(u32 *)(r2 + 0); *(u64 *)(r3 + 24) = 1; r0 = 0; exit", 0, NULL },

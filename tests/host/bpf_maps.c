@@ -5,7 +5,8 @@
 #include "bpf_maps.h"
 
 static const char *const names[M_MAX] = { "", "array", "hash", "lock", "ringbuf", "progs", "const",
-					  "timer", "maps", "queue", "read", "write", "global" };
+					  "timer", "maps", "queue", "read", "write", "global",
+					  "loose" };
 struct test_alloc test_alloc = { .fail_at = -1 };
 static _Alignas(8) u64 constants[2] = { 5, 0 };
 static _Alignas(8) u8 array_values[4 * 48], globals[64];
@@ -23,6 +24,7 @@ struct bpf_map_desc test_maps[M_MAX] = {
 	[M_READ] = MAP(ARRAY, 4, 16, 4, .flags = BPF_F_RDONLY_PROG, .frozen = true),
 	[M_WRITE] = MAP(ARRAY, 4, 16, 4, .flags = BPF_F_WRONLY_PROG),
 	[M_GLOBAL] = MAP(ARRAY, 4, 64, 1),
+	[M_LOOSE] = MAP(HASH, 4, 16, 4, .flags = BPF_F_NO_PREALLOC),
 };
 
 int test_map_named(const char *name)

@@ -95,6 +95,8 @@ static const struct {
 	int err;
 	const char *says;
 } globals[] = {
+#define LOOSE	"*(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = map loose; call map_lookup_elem; if r0 != 0 goto L; exit;" \
+		"L: r6 = r0; "
 	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r1; exit", 0, NULL },
 	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r2; r0 = *(u64 *)(r0 + 0); exit", -EACCES,
 	  "R0 invalid mem access 'mem_or_null'" },
@@ -111,6 +113,12 @@ static const struct {
 	{ "r1 = 3; r2 = 0; call F; r1 = value global + 0; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; F: r0 = 1; exit",
 	  -EACCES, "unbounded min value" },
 	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r3; exit", -EACCES, "R3 !read_ok" },
+	/* one that sleeps */
+	{ LOOSE "r1 = 3; r2 = 0; call F; r0 = *(u64 *)(r6 + 0); exit; F: r1 = 7; call sys_close; exit", -EACCES,
+	  "R6 invalid mem access 'scalar'" },
+	{ LOOSE "r1 = 3; r2 = r6; call F; exit; F: r1 = 7; call sys_close; exit", -EACCES,
+	  "R2 may be freed while the function sleeps" },
+	{ LOOSE "r1 = 3; r2 = r6; call F; r0 = *(u64 *)(r6 + 0); exit; F: r1 = 7; call ktime_get_ns; exit", 0, NULL },
 	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r10; exit", -EINVAL,
 	  "At subprogram exit the register R0 is not a known value (fp)" },
 	{ "r1 = 3; r2 = 0; call F; exit; F: r1 = 3; r2 = 0; call F; exit", -E2BIG, "the call stack of 9 frames is too deep" },
@@ -163,7 +171,8 @@ static void global_functions(void **unused)
 	u32 wrong = 0;
 
 	for (u32 k = 0; k < sizeof(globals) / sizeof(*globals); k++) {
-		struct verify_case c = { globals[k].text, SKB, globals[k].text, globals[k].err,
+		struct verify_case c = { globals[k].text, strstr(globals[k].text, "sys_") ? SYSCALL : SKB,
+					 globals[k].text, globals[k].err,
 					 globals[k].says };
 		struct bpf_insn p[64];
 		u32 n = assemble(c.text, p, 64, test_map_named);

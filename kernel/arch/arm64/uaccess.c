@@ -13,6 +13,15 @@ size_t copy_from_user(void *dst, const void __user *src, size_t n)
 	return likely(user_range_ok(src, n)) ? user_copy(dst, src, n) : n;
 }
 
+int copy_from_kernel(void *dst, const void *src, size_t n)
+{
+	u64 left = -(u64)src;	/* up to the end of the address space */
+
+	if ((u64)src >> 48 != 0xffff || n > left)
+		return -EFAULT;
+	return user_copy(dst, src, n) ? -EFAULT : 0;
+}
+
 size_t copy_to_user(void __user *dst, const void *src, size_t n)
 {
 	return likely(user_range_ok(dst, n)) ? user_copy(dst, src, n) : n;

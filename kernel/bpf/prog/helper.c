@@ -6,6 +6,7 @@
 #include <base/errno.h>
 #include <base/string.h>
 #include <bpf/prog.h>
+#include <hal/boot.h>
 #include <hal/cpu.h>
 #include <hal/uaccess.h>
 #include <lib/format.h>
@@ -271,6 +272,118 @@ HELPER(compare)
 	return (u64)(i64)strncmp((char *)r1, (char *)r3, (u32)r2);
 }
 
+/* --- memory of others ------------------------------------------------------------------------- */
+
+HELPER(probe_read_kernel)
+{
+	if (!copy_from_kernel((void *)r1, (void *)r3, (u32)r2))
+		return 0;
+	memset((void *)r1, 0, (u32)r2);
+	return (u64)-EFAULT;
+}
+
+/* Preemption is off, so what is not there is not fetched. */
+HELPER(probe_read_user)
+{
+	if (!copy_from_user((void *)r1, (void __user *)r3, (u32)r2))
+		return 0;
+	memset((void *)r1, 0, (u32)r2);
+	return (u64)-EFAULT;
+}
+
+/* Up to n bytes of a string; how many with its NUL, which is always there. */
+static i64 read_string(char *to, u64 from, u32 n, bool kernel)
+{
+	for (u32 i = 0; i < n; i++) {
+		int err = kernel ? copy_from_kernel(to + i, (void *)(from + i), 1)
+				 : copy_from_user(to + i, (void __user *)(from + i), 1) ? -EFAULT : 0;
+
+		if (err) {
+			memset(to, 0, n);
+			return err;
+		}
+		if (i == n - 1)
+			to[i] = 0;
+		if (!to[i])
+			return i + 1;
+	}
+	return 0;
+}
+HELPER(probe_read_kernel_str) { return (u64)read_string((char *)r1, r3, (u32)r2, true); }
+HELPER(probe_read_user_str) { return (u64)read_string((char *)r1, r3, (u32)r2, false); }
+
+/* --- syscall programs ------------------------------------------------------------------------- */
+
+/*
+ * Helpers that sleep turn preemption on meanwhile, so no reader section spans them: the verifier
+ * has programs forget the pointers that would have needed one, and gives none to these helpers.
+ */
+const struct bpf_sys_ops *bpf_sys_ops;
+
+HELPER(sys_bpf)
+{
+	i64 ret;
+
+	preempt_enable();
+	ret = bpf_sys_ops->command((u32)r1, (void *)r2, (u32)r3);
+	preempt_disable();
+	return (u64)ret;
+}
+
+HELPER(sys_close)
+{
+	i64 ret;
+
+	preempt_enable();
+	ret = bpf_sys_ops->close((int)r1);
+	preempt_disable();
+	return (u64)ret;
+}
+
+HELPER(copy_from_user_)
+{
+	size_t left;
+
+	preempt_enable();
+	left = copy_from_user((void *)r1, (void __user *)r3, (u32)r2);
+	preempt_disable();
+	if (!left)
+		return 0;
+	memset((void *)r1, 0, (u32)r2);
+	return (u64)-EFAULT;
+}
+
+/* A text of n bytes with its NUL. */
+static bool is_name(const char *name, u32 n) { return n > 1 && !name[n - 1]; }
+
+HELPER(btf_find_by_name_kind)
+{
+	i64 ret;
+
+	if (r4 || !is_name((char *)r1, (u32)r2))
+		return (u64)-EINVAL;
+	preempt_enable();
+	ret = bpf_sys_ops->find_type((char *)r1, (u32)r3);
+	preempt_disable();
+	return (u64)ret;
+}
+
+HELPER(kallsyms_lookup_name)
+{
+	const char *name;
+	u64 addr = 0;
+
+	*(u64 *)r4 = 0;
+	if (r3 || !is_name((char *)r1, (u32)r2))
+		return (u64)-EINVAL;
+	for (u32 n = 0; (name = arch_symbol_nth(n, &addr)); n++)
+		if (!strcmp(name, (char *)r1)) {
+			*(u64 *)r4 = addr;
+			return 0;
+		}
+	return (u64)-ENOENT;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static const struct { u32 id; helper_fn fn; } helpers[] = {
@@ -295,7 +408,16 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_spin_unlock, spin_unlock_ },
 	{ BPF_FUNC_strtol, strtol },
 	{ BPF_FUNC_strtoul, strtoul },
+	{ BPF_FUNC_probe_read_user, probe_read_user },
+	{ BPF_FUNC_probe_read_kernel, probe_read_kernel },
+	{ BPF_FUNC_probe_read_user_str, probe_read_user_str },
+	{ BPF_FUNC_probe_read_kernel_str, probe_read_kernel_str },
 	{ BPF_FUNC_jiffies64, jiffies64 },
+	{ BPF_FUNC_copy_from_user, copy_from_user_ },
+	{ BPF_FUNC_sys_bpf, sys_bpf },
+	{ BPF_FUNC_sys_close, sys_close },
+	{ BPF_FUNC_btf_find_by_name_kind, btf_find_by_name_kind },
+	{ BPF_FUNC_kallsyms_lookup_name, kallsyms_lookup_name },
 	{ BPF_FUNC_ktime_get_boot_ns, ktime_get_ns },
 	{ BPF_FUNC_ringbuf_output, ringbuf_output },
 	{ BPF_FUNC_ringbuf_reserve, ringbuf_reserve },

@@ -86,13 +86,17 @@ static struct vframe *push_frame(struct verifier *v, struct vstate *s, u32 func)
 	return f;
 }
 
-static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size)
+static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, bool sleeps)
 {
 	const struct vreg *r = reg(v, regno);
 	int err = need_reg(v, regno);
 
 	if (err)
 		return err;
+	if (sleeps && goes_in_sleep(r)) {
+		say(v, "R%d may be freed while the function sleeps\n", regno);
+		return -EACCES;
+	}
 	switch (kind) {
 	case BPF_FARG_CTX:
 		if (r->type == V_CTX && !r->off && bpf_range_is_const(&r->n.wide) && !r->n.wide.umin)
@@ -118,10 +122,16 @@ static int call_global(struct verifier *v, u32 func)
 	const struct bpf_func_desc *d = v->funcs[func].desc;
 	int err = 0;
 
+	bool sleeps = v->funcs[func].sleeps;
+
+	if (sleeps)
+		err = may_sleep(v);
 	for (u32 a = 0; a < d->n_args && !err; a++)
-		err = check_global_arg(v, a + 1, d->arg[a].kind, d->arg[a].size);
+		err = check_global_arg(v, a + 1, d->arg[a].kind, d->arg[a].size, sleeps);
 	if (err)
 		return err;
+	if (sleeps)
+		sleep_here(v);
 	v->funcs[func].called = true;
 	clobber_caller_saved(v);
 	if (v->funcs[func].changes_packet)
@@ -232,6 +242,8 @@ int enter_callback(struct verifier *v, u32 func, u32 helper, bool async)
 		return -ENOMEM;
 	callback_args(v, f, caller, helper);
 	f->callback = true;
+	/* who walks through a map counts on its elements */
+	f->awake = helper == BPF_FUNC_for_each_map_elem;
 	return 0;
 }
 

@@ -74,6 +74,7 @@ static void find_calls(struct verifier *v)
 			p = find_proto((u32)i->imm);
 			f->tail_calls |= i->imm == BPF_TAIL_CALL;
 			f->changes_packet |= p && p->flags & H_PACKET;
+			f->sleeps |= p && p->flags & H_SLEEPS;
 			if (i->imm == BPF_FUNC_loop || i->imm == BPF_FUNC_for_each_map_elem)
 				v->aux[pc].flags |= I_PRUNE | I_CALLBACK;
 		}
@@ -84,6 +85,7 @@ static void find_calls(struct verifier *v)
 			struct vfunc *f = &v->funcs[v->aux[v->calls[k]].func];
 
 			f->changes_packet |= v->funcs[v->aux[v->calls[k]].callee].changes_packet;
+			f->sleeps |= v->funcs[v->aux[v->calls[k]].callee].sleeps;
 		}
 }
 

@@ -72,6 +72,36 @@ static bool is_memory(const struct vreg *r)
 				  r->type == V_MEM || r->type == V_CTX || is_packet(r));
 }
 
+/* --- sleeping --------------------------------------------------------------------------------- */
+
+int may_sleep(struct verifier *v)
+{
+	bool awake = v->in->prog_type != BPF_PROG_TYPE_SYSCALL;
+
+	for (u32 k = 0; k <= v->cur->top; k++)
+		awake |= v->cur->frame[k]->async || v->cur->frame[k]->awake;
+	if (!awake)
+		return 0;
+	say(v, "helper call might sleep in a non-sleepable prog\n");
+	return -EINVAL;
+}
+
+bool goes_in_sleep(const struct vreg *r)
+{
+	return r->type == V_KEY || (r->type == V_MAP && r->uid) ||
+	       (r->type == V_VALUE && (r->uid || r->map->flags & BPF_F_NO_PREALLOC));
+}
+
+static void forget_found(struct verifier *v, struct vreg *r, void *arg)
+{
+	if (goes_in_sleep(r))
+		set_unknown(r);
+}
+
+void sleep_here(struct verifier *v) { each_reg(v, forget_found, NULL); }
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
 static int arg_memory(struct verifier *v, u32 regno, u32 size, enum access how)
 {
 	if (!is_memory(reg(v, regno)))
@@ -111,6 +141,10 @@ static int arg_size(struct verifier *v, u32 regno, const struct args *a, u8 type
 	if (!n->umax && (is_memory(mem) || is_null(mem))) {
 		want_scalar(v, regno - 1);
 		return 0;
+	}
+	if (a->proto->flags & H_SLEEPS && goes_in_sleep(mem)) {
+		say(v, "R%d may be freed while the helper sleeps\n", regno - 1);
+		return -EACCES;
 	}
 	if (kind != A_MEM_OUT || n->umin == n->umax)
 		return arg_memory(v, regno - 1, (u32)n->umax, kind == A_MEM_OUT ? WRITE : READ);
@@ -388,6 +422,8 @@ static int check_place(struct verifier *v, u32 id)
 		say(v, "function calls are not allowed while holding a lock\n");
 		return -EINVAL;
 	}
+	if (find_proto(id)->flags & H_SLEEPS)
+		return may_sleep(v);
 	if (id != BPF_FUNC_tail_call)
 		return 0;
 	for (u32 k = 0; k <= v->cur->top; k++) {
@@ -416,6 +452,8 @@ static int perform(struct verifier *v, const struct args *a)
 	clobber_caller_saved(v);
 	if (a->proto->flags & H_PACKET)
 		forget_packets(v);
+	if (a->proto->flags & H_SLEEPS)
+		sleep_here(v);
 	return set_result(v, a);
 }
 

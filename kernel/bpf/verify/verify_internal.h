@@ -71,6 +71,7 @@ struct vframe {
 	bool again;		/* a callback has just returned to its call here */
 	bool callback;		/* called by a helper, and goes back to it */
 	bool async;		/* called by nobody in the program */
+	bool awake;		/* a callback whose caller may not sleep meanwhile */
 	u16 n_slots, room;
 	struct vslot *slots;	/* slot s: bytes r10 - 8 * (s + 1) on */
 };
@@ -138,7 +139,7 @@ struct vfunc {
 	bool sync;			/* a helper calls it while its caller waits */
 	bool called;			/* global: by something that was simulated */
 	u32 below, above, frames;	/* bytes of the deepest chains (check_depth) */
-	bool changes_packet, tail_calls, calls;
+	bool changes_packet, tail_calls, calls, sleeps;
 };
 
 struct verifier {
@@ -260,6 +261,11 @@ int do_exit(struct verifier *v);
 int enter_callback(struct verifier *v, u32 func, u32 helper, bool async);
 void clobber_caller_saved(struct verifier *v);
 void forget_packets(struct verifier *v);
+/* May the program sleep here? If not, why not is told. */
+int may_sleep(struct verifier *v);
+/* It sleeps: what was found in maps whose elements or maps may be freed meanwhile is forgotten. */
+void sleep_here(struct verifier *v);
+bool goes_in_sleep(const struct vreg *r);	/* is it such a pointer? */
 int add_ref(struct verifier *v, u32 *id);
 int release_ref(struct verifier *v, u32 id);
 int check_refs(struct verifier *v, u32 from_frame, const char *what);
@@ -290,7 +296,8 @@ enum arg_type { A_NONE, A_ANY, A_CTX, A_MAP, A_KEY, A_VALUE, A_VALUE_OUT, A_MEM,
 		A_CALLBACK, A_STACK_OR_NULL, A_LONG_OUT, A_STRING };
 enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL };
 enum {	H_RELEASES = 1, H_PACKET = 2 /* moves it */, H_PRIVILEGED = 4,
-	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32 };	/* only for these */
+	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32,	/* only for these */
+	H_SLEEPS = 64 };
 struct proto {
 	u32 id;
 	u8 ret;

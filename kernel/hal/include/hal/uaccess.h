@@ -34,6 +34,10 @@ ssize_t strnlen_user(const char __user *src, size_t max) __must_check;
 int user_cas32(u32 __user *p, u32 *old, u32 new);
 int user_xchg_op32(u32 __user *p, int op, u32 arg, u32 *old); /* op: FUTEX_OP_SET ADD OR ANDN XOR */
 
+/* From an address in the kernel's half, at which there may be nothing: 0, or -EFAULT and dst holds
+ * some of it. Any context. */
+int copy_from_kernel(void *dst, const void *src, size_t n) __must_check;
+
 /* Between these a copy fails where it would fault, rather than sleep. Nest. */
 void pagefault_disable(void);
 void pagefault_enable(void);

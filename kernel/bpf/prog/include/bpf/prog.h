@@ -92,6 +92,14 @@ extern u32 bpf_jit_harden;		/* 0; 1: who has no CAP_BPF; 2: all programs are bli
 /* --- helper.c --- */
 u64 bpf_helper_address(u32 id);		/* 0: there is none */
 
+/* What bpf_sys_bpf and its like are, for programs; by who has system calls. All sleep. */
+struct bpf_sys_ops {
+	i64 (*command)(u32 cmd, const void *attr, u32 size);
+	i64 (*find_type)(const char *name, u32 kind);	/* of the kernel's; its id, -ENOENT, -ENOMEM */
+	int (*close)(int fd);
+};
+extern const struct bpf_sys_ops *bpf_sys_ops;
+
 /* --- timer.c --- */
 /* Makes what timers need beside themselves. 0 or -ENOMEM. Sleeps. */
 int bpf_timers_start(void);
