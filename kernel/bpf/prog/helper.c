@@ -12,6 +12,7 @@
 #include <lib/format.h>
 #include <task/clock.h>
 #include <task/task.h>
+#include <task/timer.h>
 
 #define HELPER(name) static u64 name(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 typedef u64 (*helper_fn)(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5);
@@ -107,6 +108,8 @@ HELPER(ktime_get_ns) { return clock_ns(); }
 HELPER(jiffies64) { return clock_ns() / 4000000; }	/* of 250 Hz, which times(2) knows too */
 HELPER(get_prandom_u32) { return (u32)bpf_map_secret(); }
 HELPER(get_smp_processor_id) { return cpu_id(); }
+HELPER(ktime_get_tai_ns) { return realtime_ns(); }	/* nobody has told how many leap seconds */
+HELPER(get_current_task) { return (u64)current; }
 HELPER(get_numa_node_id) { return 0; }
 HELPER(get_current_pid_tgid) { return (u64)current->proc->pid << 32 | (u32)current->tid; }
 HELPER(get_current_uid_gid)
@@ -312,6 +315,14 @@ static i64 read_string(char *to, u64 from, u32 n, bool kernel)
 HELPER(probe_read_kernel_str) { return (u64)read_string((char *)r1, r3, (u32)r2, true); }
 HELPER(probe_read_user_str) { return (u64)read_string((char *)r1, r3, (u32)r2, false); }
 
+/* The halves of the address space tell which is meant. */
+HELPER(probe_read)
+{
+	return r3 >> 55 & 1 ? probe_read_kernel(r1, r2, r3, r4, r5)
+			    : probe_read_user(r1, r2, r3, r4, r5);
+}
+HELPER(probe_read_str) { return (u64)read_string((char *)r1, r3, (u32)r2, r3 >> 55 & 1); }
+
 /* --- syscall programs ------------------------------------------------------------------------- */
 
 /*
@@ -397,6 +408,7 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_get_current_uid_gid, get_current_uid_gid },
 	{ BPF_FUNC_get_current_comm, get_current_comm },
 	{ BPF_FUNC_skb_load_bytes, skb_load_bytes },
+	{ BPF_FUNC_get_current_task, get_current_task },
 	{ BPF_FUNC_get_numa_node_id, get_numa_node_id },
 	{ BPF_FUNC_xdp_adjust_head, xdp_adjust_head },
 	{ BPF_FUNC_xdp_adjust_meta, xdp_adjust_meta },
@@ -408,6 +420,8 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_spin_unlock, spin_unlock_ },
 	{ BPF_FUNC_strtol, strtol },
 	{ BPF_FUNC_strtoul, strtoul },
+	{ BPF_FUNC_probe_read, probe_read },
+	{ BPF_FUNC_probe_read_str, probe_read_str },
 	{ BPF_FUNC_probe_read_user, probe_read_user },
 	{ BPF_FUNC_probe_read_kernel, probe_read_kernel },
 	{ BPF_FUNC_probe_read_user_str, probe_read_user_str },
@@ -425,6 +439,7 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_ringbuf_discard, ringbuf_discard },
 	{ BPF_FUNC_ringbuf_query, ringbuf_query },
 	{ BPF_FUNC_ktime_get_coarse_ns, ktime_get_ns },
+	{ BPF_FUNC_ktime_get_tai_ns, ktime_get_tai_ns },
 	{ BPF_FUNC_for_each_map_elem, for_each_map_elem },
 	{ BPF_FUNC_timer_init, bpf_timer_init },
 	{ BPF_FUNC_timer_set_callback, bpf_timer_set_callback },
