@@ -446,13 +446,19 @@ found:
 
 static int map_helper(struct machine *o, i32 id, const u64 *arg, u64 *r0)
 {
-	u32 m = map_of(arg[0]);
+	u32 m;
 	u64 key = 0;
 
+	if (arg[0] == (u64)test_maps[M_MAPS].inner) {	/* all maps in maps are one */
+		must_access(o, arg[1], 4, false);
+		*r0 = rnd(o) % 4 ? (u64)o->inner : 0;
+		return 0;
+	}
+	m = map_of(arg[0]);
 	must_access(o, arg[1], test_maps[m].key_size, false);
 	memcpy(&key, (void *)arg[1], min(test_maps[m].key_size, 8u));
 	if (id == BPF_FUNC_map_lookup_elem)
-		*r0 = value_of(o, m, key);
+		*r0 = m != M_MAPS ? value_of(o, m, key) : rnd(o) % 4 ? (u64)test_maps[m].inner : 0;
 	if (id == BPF_FUNC_map_update_elem)
 		must_access(o, arg[2], test_maps[m].value_size, false);
 	return 0;
