@@ -318,9 +318,15 @@ TEST(who_may_sleep)
 	struct bpf_insn p[] = { MOV64_IMM(0, 0), EXIT() };
 	struct bpf_insn sleeps[] = { MOV64_IMM(1, -1), CALL(BPF_FUNC_sys_close), MOV64_IMM(0, 0), EXIT() };
 
+	struct bpf_insn copies[] = { MOV64_REG(1, 10), ALU64_IMM(BPF_ADD, 1, -8), MOV64_IMM(2, 8),
+		MOV64_IMM(3, 0), CALL(BPF_FUNC_copy_from_user), MOV64_IMM(0, 0), EXIT() };
+
 	ERR(prog_load_flags(BPF_PROG_TYPE_SYSCALL, p, 2, 0), EINVAL);
 	ERR(prog_load_flags(BPF_PROG_TYPE_SOCKET_FILTER, p, 2, BPF_F_SLEEPABLE), EINVAL);
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, p, 2, BPF_F_SLEEPABLE), EINVAL);
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, sleeps, 4, 0), EINVAL);
 	OK(prog_load_flags(BPF_PROG_TYPE_SYSCALL, sleeps, 4, BPF_F_SLEEPABLE));
+	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, copies, 7, 0), EINVAL);
+	CHECK(strstr(bpf_log_text, "helper call might sleep in a non-sleepable prog"));
+	OK(prog_load_flags(BPF_PROG_TYPE_SYSCALL, copies, 7, BPF_F_SLEEPABLE));
 }

@@ -20,6 +20,8 @@ t map show id 4711
 section loadall
 t prog loadall objects.o $fs/all pinmaps $fs/maps
 ls $fs $fs/all $fs/maps
+section light	# loaded by a program (light skeletons): what bpf_sys_bpf said last
+t -d -L prog load objects.o $fs/light | grep '^err'
 section prog-list
 t prog list
 t -j prog list
