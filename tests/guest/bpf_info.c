@@ -250,3 +250,70 @@ TEST(no_links)
 	a.link_id = 1;
 	ERR(bpf(BPF_LINK_GET_FD_BY_ID, &a), ENOENT);
 }
+
+/* The first bytes of the SHA-256 of a program's instructions, r0 = 0; r0 = 1; ...; exit, as
+ * sha256sum(1) has it; and the kernel leaves our registers alone while it works that out. */
+TEST(tags)
+{
+	static const struct {
+		uint32_t n;
+		const char *tag;
+	} want[] = {
+		{ 2, "59f4a931744dcdc6" },
+		{ 6, "90ef8c0009074e8a" },
+		{ 7, "c0cf7e739d56531e" },
+		{ 8, "b52a94f4480ea044" },
+		{ 20, "eed71b0448ae6cd1" },
+		{ 700, "609faad145998f30" },
+	};
+	static uint64_t before[64], after[64];
+	static struct bpf_insn p[1024];
+
+	for (int i = 0; i < 64; i++)
+		before[i] = 0x0123456789abcdefull * (uint64_t)(i + 1);
+	for (size_t k = 0; k < sizeof(want) / sizeof(*want); k++) {
+		struct bpf_prog_info info;
+		uint32_t len = sizeof(info), n = want[k].n;
+		char tag[17];
+		union bpf_attr a;
+		register long x0 asm("x0") = BPF_PROG_LOAD;
+		register long x1 asm("x1") = (long)&a, x2 asm("x2") = sizeof(a), x8 asm("x8") = __NR_bpf;
+
+		for (uint32_t i = 0; i < n; i++)
+			p[i] = MOV64_IMM(0, (int)i);
+		p[n - 1] = EXIT();
+		memset(&a, 0, sizeof(a));
+		a.prog_type = FILTER;
+		a.insns = U64(p);
+		a.insn_cnt = n;
+		a.license = U64("GPL");
+		asm volatile("mov x9, %[before]\n\t"
+			     ".irp r, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30\n\t"
+			     "ldr q\\r, [x9], #16\n\t"
+			     ".endr\n\t"
+			     ".irp r, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31\n\t"
+			     "ldr q\\r, [x9], #16\n\t"
+			     ".endr\n\t"
+			     "svc #0\n\t"
+			     "mov x9, %[after]\n\t"
+			     ".irp r, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30\n\t"
+			     "str q\\r, [x9], #16\n\t"
+			     ".endr\n\t"
+			     ".irp r, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31\n\t"
+			     "str q\\r, [x9], #16\n\t"
+			     ".endr"
+			     : "+r"(x0)
+			     : [before] "r"(before), [after] "r"(after), "r"(x1), "r"(x2), "r"(x8)
+			     : "x9", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",
+			       "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20",
+			       "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+		CHECK(x0 >= 0);
+		CHECK(!memcmp(before, after, sizeof(before)));
+		memset(&info, 0, sizeof(info));
+		OK(obj_info((int)x0, &info, &len));
+		for (int i = 0; i < 8; i++)
+			sprintf(tag + 2 * i, "%02x", info.tag[i]);
+		CHECK_STR(tag, want[k].tag);
+		close((int)x0);
+	}
+}

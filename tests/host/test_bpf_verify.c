@@ -132,14 +132,14 @@ static void uncalled_functions(void **unused)
 		int err;
 		u32 n;
 	} programs[] = {
-		{ "r0 = 1; if r0 == 1 goto L; call F; L: exit; F: r0 = r9; exit", 0, 3 },
+		{ "r0 = 1; if r0 == 1 goto L; call F; L: exit; F: r0 = r9; exit", 0, 2 },
 		{ "call G; exit; G: r0 = 1; exit; F: call G; r0 = r9; exit", -EINVAL, 0 },
-		{ "r0 = 1; if r0 == 1 goto L; call F; L: exit; G: r0 = r9; exit; F: call G; exit", 0, 3 },
+		{ "r0 = 1; if r0 == 1 goto L; call F; L: exit; G: r0 = r9; exit; F: call G; exit", 0, 2 },
 		{ "call F; exit; G: r0 = r9; exit; F: call G; exit", -EACCES, 0 },
 		{ "call F; exit; G: r0 = 2; exit; F: call G; exit", 0, 6 },
 		/* what is read from a frozen map decides branches, by whatever width it is read */
 		{ "r1 = value const + 0; r1 = *(u8 *)(r1 + 1); r0 = 2; if r1 == 0 goto L; call F; L: exit;"
-		  "F: r0 = r9; exit", 0, 6 },
+		  "F: r0 = r9; exit", 0, 5 },
 	};
 	struct bpf_func_desc d[4];
 

@@ -8,6 +8,7 @@
 #include <arch/sysreg.h>
 #include <hal/atomic.h>
 #include <hal/boot.h>
+#include <hal/preempt.h>
 #include <hal/pte.h>
 #include <hal/tlb.h>
 #include "internal.h"
@@ -16,13 +17,14 @@ bool arch_hw_af, arch_hw_dbm, cpu_has_tlbi_range, cpu_has_pan, cpu_at_el2;
 bool cpu_has_mops, arch_lse;
 int arch_bbm_level;
 static u32 asid_bits;
-static bool has_rndr;
+static bool has_rndr, has_sha256;
 
 /* ID register fields (Arm ARM, D19.2). */
 #define MMFR0_ASIDBITS	FIELD(4, 4)
 #define MMFR1_HAFDBS	FIELD(0, 4)
 #define MMFR1_PAN	FIELD(20, 4)
 #define MMFR2_BBM	FIELD(52, 4)
+#define ISAR0_SHA2	FIELD(12, 4)
 #define ISAR0_ATOMIC	FIELD(20, 4)
 #define ISAR0_TLB	FIELD(56, 4)
 #define ISAR0_RNDR	FIELD(60, 4)
@@ -44,6 +46,7 @@ void cpu_features_init(void)
 	cpu_has_tlbi_range = field_get(ISAR0_TLB, isar0) >= 2;
 	cpu_has_mops = field_get(ISAR2_MOPS, read_sysreg(s3_0_c0_c6_2)) != 0;
 	has_rndr = field_get(ISAR0_RNDR, isar0) != 0;
+	has_sha256 = field_get(ISAR0_SHA2, isar0) != 0;
 	asid_bits = field_get(MMFR0_ASIDBITS, read_sysreg(id_aa64mmfr0_el1)) == 2 ? 16 : 8;
 	if (dczid & DCZID_DZP || field_get(DCZID_BS, dczid) != 4)
 		panic("DC ZVA does not clear 64 bytes: DCZID_EL0 %llx", (unsigned long long)dczid);
@@ -51,6 +54,18 @@ void cpu_features_init(void)
 
 u32 arch_asid_bits(void) { return asid_bits; }
 u32 arch_midr(void) { return (u32)read_sysreg(midr_el1); }
+
+u64 arch_sha256(u32 state[8], const void *data, u64 blocks, const u32 k[64])
+{
+	for (u64 left = has_sha256 ? blocks : 0, part; left; left -= part) {
+		part = min(left, 64ul);
+		preempt_disable();
+		sha256_blocks(state, data, part, k);
+		preempt_enable();
+		data = (const char *)data + part * 64;
+	}
+	return has_sha256 ? blocks : 0;
+}
 
 bool arch_random(u64 *v)
 {

@@ -33,6 +33,8 @@ void cpu_features_init(void);
 extern u64 cpu_hwid[MAX_CPUS];
 extern bool cpu_has_tlbi_range, cpu_has_pan, cpu_at_el2;
 extern bool cpu_has_mops;	/* for lib.S */
+/* lib.S; preemption is off, the CPU has FEAT_SHA256, blocks > 0 */
+void sha256_blocks(u32 state[8], const void *data, u64 blocks, const u32 k[64]);
 /* idregs.c: emulates MRS of an ID register at r->pc; esr tells the register, or is of class
  * "unknown". True if done. */
 bool emulate_mrs(struct regs *r, u64 esr);

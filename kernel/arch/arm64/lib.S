@@ -200,3 +200,58 @@ FUNC memset
 	strb	w1, [x4, #-1]
 	ret
 END memset
+
+/*
+ * void sha256_blocks(u32 state[8], const void *data, u64 blocks, const u32 k[64]): FEAT_SHA256. The
+ * registers of the user's that it needs are put aside; nobody may take the CPU away meanwhile.
+ */
+	.arch_extension fp
+	.arch_extension simd
+	.arch_extension crypto
+/* Four rounds; the words for 16 rounds later, where there are such. w0: the oldest four words. */
+	.macro FOUR_ROUNDS w0, w1, w2, w3, more
+	ldr	q20, [x4], #16
+	add	v20.4s, v20.4s, v\w0\().4s
+	.if \more
+	sha256su0 v\w0\().4s, v\w1\().4s
+	.endif
+	mov	v21.16b, v0.16b
+	sha256h	q0, q1, v20.4s
+	sha256h2 q1, q21, v20.4s
+	.if \more
+	sha256su1 v\w0\().4s, v\w2\().4s, v\w3\().4s
+	.endif
+	.endm
+FUNC sha256_blocks
+	stp	q0, q1, [sp, #-160]!
+	stp	q2, q3, [sp, #32]
+	stp	q16, q17, [sp, #64]
+	stp	q18, q19, [sp, #96]
+	stp	q20, q21, [sp, #128]
+	ldp	q0, q1, [x0]
+1:	ld1	{v16.16b-v19.16b}, [x1], #64
+	mov	x4, x3
+	mov	v2.16b, v0.16b
+	mov	v3.16b, v1.16b
+	rev32	v16.16b, v16.16b
+	rev32	v17.16b, v17.16b
+	rev32	v18.16b, v18.16b
+	rev32	v19.16b, v19.16b
+	.irp	more, 1, 1, 1, 0
+	FOUR_ROUNDS 16, 17, 18, 19, \more
+	FOUR_ROUNDS 17, 18, 19, 16, \more
+	FOUR_ROUNDS 18, 19, 16, 17, \more
+	FOUR_ROUNDS 19, 16, 17, 18, \more
+	.endr
+	add	v0.4s, v0.4s, v2.4s
+	add	v1.4s, v1.4s, v3.4s
+	subs	x2, x2, #1
+	b.ne	1b
+	stp	q0, q1, [x0]
+	ldp	q2, q3, [sp, #32]
+	ldp	q16, q17, [sp, #64]
+	ldp	q18, q19, [sp, #96]
+	ldp	q20, q21, [sp, #128]
+	ldp	q0, q1, [sp], #160
+	ret
+END sha256_blocks

@@ -4,63 +4,56 @@
 #include <base/string.h>
 #include <bpf/isa.h>
 
-static bool atomic_fetches(i32 imm)
-{
-	return imm == BPF_LOAD_ACQ || imm == BPF_STORE_REL ? false : imm & BPF_FETCH;
-}
+/* --- registers -------------------------------------------------------------------------------- */
 
-int bpf_written(const struct bpf_insn *i)
+#define UNARY(class)  [(class) | BPF_NEG] = BPF_R_DST | BPF_W_DST, [(class) | BPF_END] = BPF_R_DST | BPF_W_DST, \
+		      [(class) | BPF_END | BPF_X] = BPF_R_DST | BPF_W_DST
+#define BINARY(class, op) [(class) | (op)] = BPF_R_DST | BPF_W_DST, \
+			  [(class) | (op) | BPF_X] = BPF_R_DST | BPF_R_SRC | BPF_W_DST
+#define ALU(class)                                                                                 \
+	UNARY(class), BINARY(class, BPF_ADD), BINARY(class, BPF_SUB), BINARY(class, BPF_MUL),      \
+	BINARY(class, BPF_DIV), BINARY(class, BPF_OR), BINARY(class, BPF_AND),                     \
+	BINARY(class, BPF_LSH), BINARY(class, BPF_RSH), BINARY(class, BPF_MOD),                    \
+	BINARY(class, BPF_XOR), BINARY(class, BPF_ARSH), [(class) | BPF_MOV] = BPF_W_DST,              \
+	[(class) | BPF_MOV | BPF_X] = BPF_R_SRC | BPF_W_DST
+#define COMPARE(class, op) [(class) | (op)] = BPF_R_DST, [(class) | (op) | BPF_X] = BPF_R_DST | BPF_R_SRC
+#define JUMPS(class)                                                                               \
+	COMPARE(class, BPF_JEQ), COMPARE(class, BPF_JGT), COMPARE(class, BPF_JGE),                 \
+	COMPARE(class, BPF_JSET), COMPARE(class, BPF_JNE), COMPARE(class, BPF_JSGT),               \
+	COMPARE(class, BPF_JSGE), COMPARE(class, BPF_JLT), COMPARE(class, BPF_JLE),                \
+	COMPARE(class, BPF_JSLT), COMPARE(class, BPF_JSLE), [(class) | BPF_CALL] = BPF_OTHER_USE,          \
+	[(class) | BPF_EXIT] = BPF_OTHER_USE
+#define SIZES(code, how) [(code) | BPF_B] = (how), [(code) | BPF_H] = (how),                       \
+			 [(code) | BPF_W] = (how), [(code) | BPF_DW] = (how)
+
+const u8 bpf_use_table[256] = {
+	ALU(BPF_ALU), ALU(BPF_ALU64), JUMPS(BPF_JMP), JUMPS(BPF_JMP32),
+	SIZES(BPF_LD | BPF_IMM, BPF_W_DST), SIZES(BPF_LD | BPF_ABS, BPF_W_DST),
+	SIZES(BPF_LD | BPF_IND, BPF_W_DST), SIZES(BPF_LDX | BPF_MEM, BPF_R_SRC | BPF_W_DST),
+	SIZES(BPF_LDX | BPF_MEMSX, BPF_R_SRC | BPF_W_DST), SIZES(BPF_LDX | BPF_PROBE, BPF_R_SRC | BPF_W_DST),
+	SIZES(BPF_LDX | BPF_PROBE_SX, BPF_R_SRC | BPF_W_DST), SIZES(BPF_ST | BPF_MEM, BPF_R_DST),
+	SIZES(BPF_STX | BPF_MEM, BPF_R_DST | BPF_R_SRC), SIZES(BPF_STX | BPF_ATOMIC, BPF_OTHER_USE),
+};
+
+u32 bpf_other_uses(const struct bpf_insn *i)
 {
-	switch (BPF_CLASS(i->code)) {
-	case BPF_ALU:
-	case BPF_ALU64:
-	case BPF_LD:
-	case BPF_LDX:
-		return i->dst_reg;
-	case BPF_STX:
-		if (BPF_MODE(i->code) != BPF_ATOMIC)
-			return -1;
-		if (i->imm == BPF_CMPXCHG)
-			return 0;
-		if (i->imm == BPF_LOAD_ACQ)
-			return i->dst_reg;
-		return atomic_fetches(i->imm) ? i->src_reg : -1;
-	case BPF_JMP:
-		return BPF_OP(i->code) == BPF_CALL ? 0 : -1;
+	u32 dst = 1u << i->dst_reg, src = 1u << i->src_reg, r0 = 1;
+
+	if (BPF_CLASS(i->code) != BPF_STX)
+		return BPF_OP(i->code) == BPF_EXIT ? r0 : r0 << BPF_WRITES;
+	switch (i->imm) {
+	case BPF_LOAD_ACQ:
+		return src | dst << BPF_WRITES;
+	case BPF_STORE_REL:
+		return dst | src;
+	case BPF_CMPXCHG:
+		return dst | src | r0 | r0 << BPF_WRITES;
 	default:
-		return -1;
+		return dst | src | (i->imm & BPF_FETCH ? src << BPF_WRITES : 0);
 	}
 }
 
-u32 bpf_reads(const struct bpf_insn *i)
-{
-	u32 dst = 1u << i->dst_reg, src = 1u << i->src_reg;
-	bool by_reg = BPF_SRC(i->code) == BPF_X;
-	u8 op = BPF_OP(i->code);
-
-	switch (BPF_CLASS(i->code)) {
-	case BPF_ALU:
-	case BPF_ALU64:
-		if (op == BPF_END)
-			return dst;
-		return (op == BPF_MOV ? 0 : dst) | (by_reg ? src : 0);
-	case BPF_LDX:
-		return src;
-	case BPF_ST:
-		return dst;
-	case BPF_STX:
-		if (bpf_is_atomic(i) && i->imm == BPF_LOAD_ACQ)
-			return src;
-		return dst | src | (bpf_is_atomic(i) && i->imm == BPF_CMPXCHG);
-	case BPF_JMP:
-	case BPF_JMP32:
-		if (op == BPF_JA || op == BPF_CALL)
-			return 0;
-		return op == BPF_EXIT ? 1 : dst | (by_reg ? src : 0);
-	default:
-		return 0;
-	}
-}
+/* --- form ------------------------------------------------------------------------------------- */
 
 /* The operand is imm or src_reg; the other must be 0. */
 static bool operand_ok(const struct bpf_insn *i)
@@ -162,7 +155,8 @@ static bool memory_ok(const struct bpf_insn *i, bool probes)
 
 bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes)
 {
-	if (i->dst_reg > BPF_FP || i->src_reg > BPF_FP || bpf_written(i) == BPF_FP)
+	if (i->dst_reg > BPF_FP || i->src_reg > BPF_FP ||
+	    bpf_uses(i) >> BPF_WRITES & 1u << BPF_FP)
 		return false;
 	switch (BPF_CLASS(i->code)) {
 	case BPF_ALU:

@@ -20,13 +20,10 @@
 
 /* What the function's instructions use: a mask of registers, and how deep they reach into the
  * stack: all of it as soon as r10 is used as a value. */
-static u32 scan(const struct pass *p, struct func *f, u32 *stack)
+static struct bpf_jit_plan scan(const struct bpf_jit *jit, const struct func *f)
 {
-	const struct bpf_jit *jit = p->jit;
-	u32 used = 0;
+	struct bpf_jit_plan plan = { .leaf = true };
 
-	*stack = 0;
-	f->leaf = true;
 	for (u32 pc = f->start; pc < f->end; pc++) {
 		const struct bpf_insn *i = &jit->insns[pc];
 		bool loads = BPF_CLASS(i->code) == BPF_LDX ||
@@ -36,21 +33,21 @@ static u32 scan(const struct pass *p, struct func *f, u32 *stack)
 
 		if (jit->mark[pc] & BPF_MARK_SECOND)
 			continue;
-		reads = bpf_reads(i);
-		used |= reads | (bpf_written(i) < 0 ? 0 : 1u << bpf_written(i));
+		reads = bpf_uses(i);
+		plan.used |= reads | reads >> BPF_WRITES;
 		if (jit->opts->tail && bpf_is_tail_call(i))
-			f->tails = true;
+			plan.tails = true;
 		else if (i->code == (BPF_JMP | BPF_CALL))
-			f->leaf = false;
+			plan.leaf = false;
 		if (!(reads & 1u << BPF_FP))
 			continue;
 		if ((loads || stores) && base == BPF_FP && i->off < 0 && -i->off <= BPF_STACK &&
 		    (loads || i->src_reg != BPF_FP || BPF_CLASS(i->code) == BPF_ST))
-			*stack = -i->off > (i32)*stack ? (u32)-i->off : *stack;
+			plan.stack = max(plan.stack, (u32)-i->off);
 		else
-			*stack = BPF_STACK;
+			plan.stack = BPF_STACK;
 	}
-	return used;
+	return plan;
 }
 
 void plan_func(struct pass *p, u32 start)
@@ -58,14 +55,17 @@ void plan_func(struct pass *p, u32 start)
 	static const u8 called[10] = { 7, 0, 1, 2, 3, 4, 19, 20, 21, 22 };
 	static const u8 leaf[10] = { 7, 0, 1, 2, 3, 4, 11, 12, 13, 14 };
 	struct func *f = &p->f;
-	u32 used, stack, n = p->jit->n;
+	u32 used, n = p->jit->n;
 
 	memset(f, 0, sizeof(*f));
 	f->start = start;
 	for (f->end = start + 1; f->end < n && !(p->jit->mark[f->end] & BPF_MARK_FUNC); f->end++)
 		;
-	used = scan(p, f, &stack);
-	f->frame = (stack + 15) & ~15u;
+	p->plan = p->jit->planned ? p->jit->plan : scan(p->jit, f);
+	used = p->plan.used;
+	f->leaf = p->plan.leaf;
+	f->tails = p->plan.tails;
+	f->frame = (p->plan.stack + 15) & ~15u;
 	memcpy(f->reg, f->leaf ? leaf : called, sizeof(f->reg));
 	if (f->leaf) {
 		if (!f->tails) {

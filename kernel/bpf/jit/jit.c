@@ -241,6 +241,8 @@ int bpf_jit_layout(struct bpf_jit *jit)
 		jit->n_fixups = p.n_fixups;
 		jit->tail_entry = p.tail_entry;
 		jit->reach = reach;
+		jit->planned = !p.f.start;
+		jit->plan = p.plan;
 		return err;
 	}
 	return -E2BIG;

@@ -43,6 +43,7 @@ struct pass {
 	u32 tail_entry;
 	int error;			/* the first; nothing is emitted after it */
 	struct func f;
+	struct bpf_jit_plan plan;	/* of f */
 };
 
 static inline bool sizing(const struct pass *p) { return !p->image; }

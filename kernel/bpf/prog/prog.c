@@ -334,6 +334,7 @@ int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m)
 static int prog_start(void)
 {
 	text_tenant_register(&bpf_tenant);
+	sha256_engine = arch_sha256;
 	return 0;
 }
 INITCALL(subsys, prog_start);

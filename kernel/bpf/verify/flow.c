@@ -23,11 +23,10 @@ u32 insn_reads(const struct verifier *v, u32 pc)
 u32 insn_writes(const struct verifier *v, u32 pc)
 {
 	const struct bpf_insn *i = &v->insns[pc];
-	int r = bpf_written(i);
 
 	if (i->code == (BPF_JMP | BPF_CALL) || is_packet_load(i))
 		return 0x3f;
-	return r < 0 ? 0 : 1u << r;
+	return bpf_uses(i) >> BPF_WRITES;
 }
 
 static void find_branches(struct verifier *v)
@@ -97,21 +96,34 @@ static void reach(struct verifier *v, u32 pc, u8 *reached)
 	v->work[v->n_work++] = pc;
 }
 
+/* From pc, which is marked, on to where a path ends or was before; its side ways are put aside. */
+static void follow(struct verifier *v, u32 pc, u8 *reached)
+{
+	for (;;) {
+		const struct bpf_insn *i = &v->insns[pc];
+		u8 class = BPF_CLASS(i->code);
+
+		if (class == BPF_JMP || class == BPF_JMP32 || class == BPF_LD) {
+			if (bpf_is_branch(i))
+				reach(v, (u32)bpf_branch_target(i, pc), reached);
+			if (leads_to_func(i))
+				reach(v, v->funcs[v->aux[pc].callee].start, reached);
+			if (i->code == (BPF_JMP | BPF_EXIT) ||
+			    (bpf_is_branch(i) && BPF_OP(i->code) == BPF_JA))
+				return;
+			pc += bpf_is_wide(i);
+		}
+		if (reached[++pc])
+			return;
+		reached[pc] = 1;
+	}
+}
+
 static int check_reached(struct verifier *v, u8 *reached)
 {
 	reach(v, 0, reached);
-	while (v->n_work) {
-		u32 pc = v->work[--v->n_work];
-		const struct bpf_insn *i = &v->insns[pc];
-		bool jumps = bpf_is_branch(i), always = jumps && BPF_OP(i->code) == BPF_JA;
-
-		if (jumps)
-			reach(v, (u32)bpf_branch_target(i, pc), reached);
-		if (leads_to_func(i))
-			reach(v, v->funcs[v->aux[pc].callee].start, reached);
-		if (!always && i->code != (BPF_JMP | BPF_EXIT))
-			reach(v, pc + 1 + bpf_is_wide(i), reached);
-	}
+	while (v->n_work)
+		follow(v, v->work[--v->n_work], reached);
 	for (u32 pc = 0; pc < v->n; pc++) {
 		if (reached[pc] || v->aux[pc].flags & I_SECOND)
 			continue;

@@ -93,6 +93,7 @@ static int check_insn_form(struct verifier *v, u32 pc)
 			say_why(v, i);
 		return -EINVAL;
 	}
+	v->n_calls += leads_to_func(i);
 	if (!bpf_is_wide(i))
 		return 0;
 	v->aux[pc + 1].flags |= I_SECOND;
@@ -115,7 +116,7 @@ static int find_funcs(struct verifier *v)
 {
 	int err = add_func(v, 0);
 
-	for (u32 pc = 0; pc < v->n && !err; pc++) {
+	for (u32 pc = 0; v->n_calls && pc < v->n && !err; pc++) {
 		const struct bpf_insn *i = &v->insns[pc];
 
 		if (v->aux[pc].flags & I_SECOND || !leads_to_func(i))
@@ -125,7 +126,6 @@ static int find_funcs(struct verifier *v)
 			       "CAP_BPF and CAP_SYS_ADMIN\n");
 			return -EPERM;
 		}
-		v->n_calls++;
 		err = add_func(v, (i64)pc + 1 + i->imm);
 	}
 	return err;
@@ -208,7 +208,7 @@ int check_form(struct verifier *v)
 		v->funcs[f].end = f + 1 < v->n_funcs ? v->funcs[f + 1].start : v->n;
 		err = check_func(v, f);
 	}
-	for (u32 pc = 0; pc < v->n && !err; pc++)
+	for (u32 pc = 0; v->n_calls && pc < v->n && !err; pc++)
 		if (!(v->aux[pc].flags & I_SECOND) && leads_to_func(&v->insns[pc]))
 			v->aux[pc].callee = func_at(v, pc + 1 + (u32)v->insns[pc].imm);
 	return err;

@@ -78,6 +78,8 @@ struct bpf_range reduce(u32 width, struct bpf_range r)
 {
 	if (r.umin == r.umax)
 		return reduce_const(width, &r);
+	if (all_numbers(width, &r))
+		return r;
 	for (int round = 0; round < 3; round++) {
 		struct bpf_range before = r;
 

@@ -16,6 +16,12 @@ static inline u64 max_u(u64 a, u64 b) { return a > b ? a : b; }
 static inline i64 min_s(i64 a, i64 b) { return a < b ? a : b; }
 static inline i64 max_s(i64 a, i64 b) { return a > b ? a : b; }
 
+static inline bool all_numbers(u32 width, const struct bpf_range *r)
+{
+	return r->bits.mask == all_ones(width) && !r->umin && r->umax == all_ones(width) &&
+	       r->smin == least(width) && r->smax == greatest(width);
+}
+
 /* Lets the three descriptions tell each other what they know. */
 struct bpf_range reduce(u32 width, struct bpf_range r);
 struct bpf_range no_value(u32 width);

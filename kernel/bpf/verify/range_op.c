@@ -208,16 +208,21 @@ static struct bpf_range shift(u32 width, u8 op, const struct bpf_range *a,
 struct bpf_range bpf_range_op(u32 width, u8 op, bool is_signed, const struct bpf_range *a,
 			      const struct bpf_range *b)
 {
-	struct bpf_range zero = bpf_range_const(width, 0);
+	struct bpf_range zero;
 
 	if (bpf_range_empty(a) || bpf_range_empty(b))
 		return no_value(width);
+	/* With one operand of which nothing is known, these give every number. */
+	if ((op == BPF_ADD || op == BPF_SUB || op == BPF_XOR) &&
+	    (all_numbers(width, a) || all_numbers(width, b)))
+		return bpf_range_unknown(width);
 	switch (op) {
 	case BPF_ADD:
 		return add(width, a, b);
 	case BPF_SUB:
 		return sub(width, a, b);
 	case BPF_NEG:
+		zero = bpf_range_const(width, 0);
 		return sub(width, &zero, a);
 	case BPF_MUL:
 		return mul(width, a, b);

@@ -94,10 +94,10 @@ struct bpf_scalar bpf_scalar_alu(const struct bpf_insn *i, const struct bpf_scal
 
 	if (bpf_range_is_const(&dst->wide) && bpf_range_is_const(&src->wide))
 		return bpf_scalar_const(bpf_alu(i, dst->wide.umin, src->wide.umin));
-	s = bpf_scalar_unknown();
 	if (op == BPF_END)
 		return byte_order(i, dst);
 	if (op == BPF_MOV && i->off) {
+		s.low = bpf_range_unknown(32);
 		if (!wide)
 			return zero_extended(bpf_range_sign_extend(32, (u32)i->off, &src->low));
 		/* The low half may know more of the bits that stay. */
@@ -111,8 +111,8 @@ struct bpf_scalar bpf_scalar_alu(const struct bpf_insn *i, const struct bpf_scal
 	s.wide = bpf_range_op(64, op, is_signed, &dst->wide, &src->wide);
 	if (!((s.wide.umax | dst->wide.umax | src->wide.umax) >> 32))	/* nothing above */
 		return (struct bpf_scalar){ s.wide, bpf_range_truncate(64, 32, &s.wide) };
-	if (low_by_low(op))
-		s.low = bpf_range_op(32, op, is_signed, &dst->low, &src->low);
+	s.low = low_by_low(op) ? bpf_range_op(32, op, is_signed, &dst->low, &src->low)
+			       : bpf_range_unknown(32);
 	return settle(s);
 }
 

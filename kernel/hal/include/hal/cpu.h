@@ -81,6 +81,8 @@ __noreturn void arch_restart(void);
 u64 arch_hwcap(void);
 u64 arch_hwcap2(void);
 u32 arch_midr(void);			/* MIDR_EL1, for /proc/cpuinfo */
+/* As lib/sha256.h's sha256_engine. Any context. */
+u64 arch_sha256(u32 state[8], const void *data, u64 blocks, const u32 k[64]);
 /* 64 bits from the CPU's random number generator; false: none, or it failed now. */
 bool arch_random(u64 *v);
 

@@ -81,10 +81,29 @@ static inline u32 bpf_size_log(u8 code)
 		return 3;
 	}
 }
-/* The register that the instruction writes, -1 if none; calls: r0. */
-int bpf_written(const struct bpf_insn *i);
-/* The registers that it reads, as a mask; a call's arguments are not counted. */
-u32 bpf_reads(const struct bpf_insn *i);
+/* The registers that an instruction reads, as a mask (a call's arguments are not counted), and from
+ * bit BPF_WRITES on the one that it writes; calls: r0. */
+#define BPF_WRITES	16
+enum { BPF_R_DST = 1, BPF_R_SRC = 2, BPF_W_DST = 4, BPF_OTHER_USE = 8 /* r0, or imm tells */ };
+extern const u8 bpf_use_table[256];	/* by opcode */
+u32 bpf_other_uses(const struct bpf_insn *i);
+static inline u32 bpf_uses(const struct bpf_insn *i)
+{
+	u32 how = bpf_use_table[i->code];
+
+	if (how & BPF_OTHER_USE)
+		return bpf_other_uses(i);
+	return (how & BPF_R_DST) << i->dst_reg | (how & BPF_R_SRC) >> 1 << i->src_reg |
+	       (how & BPF_W_DST) << (BPF_WRITES - 2) << i->dst_reg;
+}
+static inline u32 bpf_reads(const struct bpf_insn *i) { return (u16)bpf_uses(i); }
+/* The register that it writes, -1 if none. */
+static inline int bpf_written(const struct bpf_insn *i)
+{
+	u32 mask = bpf_uses(i) >> BPF_WRITES;
+
+	return mask ? __builtin_ctz(mask) : -1;
+}
 /* The form of one instruction by itself; of a wide one with its second half, if `room` says that
  * there is one. */
 bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes);

@@ -56,7 +56,12 @@ struct bpf_jit {
 	u32 size;			/* bytes of the image, a multiple of 4 */
 	u32 n_fixups;
 	u32 tail_entry;			/* where a tail call enters, with x0 = r1, x9 = counter */
-	u32 reach;			/* kept for bpf_jit_emit */
+	u32 reach;			/* the rest is kept for bpf_jit_emit */
+	bool planned;
+	struct bpf_jit_plan {		/* what the only function's instructions use */
+		u32 used, stack;
+		bool leaf, tails;
+	} plan;
 };
 
 /*
