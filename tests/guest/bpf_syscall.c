@@ -327,6 +327,6 @@ TEST(who_may_sleep)
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, sleeps, 4, 0), EINVAL);
 	OK(prog_load_flags(BPF_PROG_TYPE_SYSCALL, sleeps, 4, BPF_F_SLEEPABLE));
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, copies, 7, 0), EINVAL);
-	CHECK(strstr(bpf_log_text, "helper call might sleep in a non-sleepable prog"));
+	CHECK(strstr(bpf_log_text, "sleepable helper bpf_copy_from_user#148 in non-sleepable prog"));
 	OK(prog_load_flags(BPF_PROG_TYPE_SYSCALL, copies, 7, BPF_F_SLEEPABLE));
 }

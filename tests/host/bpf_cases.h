@@ -339,9 +339,9 @@ static const struct verify_case cases[] = {
 	{ "freed while a helper sleeps", SYSCALL, FOUND("loose") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf" OUT, -EACCES, "R2 may be freed while the helper sleeps" },
 	{ "kept while a helper sleeps", SYSCALL, FOUND("array") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf" OUT, 0, NULL },
 	{ "sleeping in a loop", SYSCALL, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F:" SLEEPS "r0 = 0; exit", 0, NULL },
-	{ "sleeping in a walk", SYSCALL, "r1 = map hash; r2 = func F; r3 = 0; r4 = 0; call for_each_map_elem; exit; F:" SLEEPS "r0 = 0; exit", -EINVAL, "helper call might sleep" },
-	{ "sleeping in a loop in a walk", SYSCALL, "r1 = map hash; r2 = func F; r3 = 0; r4 = 0; call for_each_map_elem; exit; F: r1 = 10; r2 = func G; r3 = 0; r4 = 0; call loop; r0 = 0; exit; G:" SLEEPS "r0 = 0; exit", -EINVAL, "helper call might sleep" },
-	{ "sleeping timer", SYSCALL, FOUND("timer") "r1 = r6; r1 += 8; r2 = func F; call timer_set_callback" OUT "; F: " SLEEPS "r0 = 0; exit", -EINVAL, "helper call might sleep" },
+	{ "sleeping in a walk", SYSCALL, "r1 = map hash; r2 = func F; r3 = 0; r4 = 0; call for_each_map_elem; exit; F:" SLEEPS "r0 = 0; exit", -EINVAL, "sleepable helper bpf_sys_close#168 in non-sleepable prog" },
+	{ "sleeping in a loop in a walk", SYSCALL, "r1 = map hash; r2 = func F; r3 = 0; r4 = 0; call for_each_map_elem; exit; F: r1 = 10; r2 = func G; r3 = 0; r4 = 0; call loop; r0 = 0; exit; G:" SLEEPS "r0 = 0; exit", -EINVAL, "sleepable helper bpf_sys_close#168 in non-sleepable prog" },
+	{ "sleeping timer", SYSCALL, FOUND("timer") "r1 = r6; r1 += 8; r2 = func F; call timer_set_callback" OUT "; F: " SLEEPS "r0 = 0; exit", -EINVAL, "sleepable helper bpf_sys_close#168 in non-sleepable prog" },
 #define TIMED	KEY "r1 = map timer; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "
 	{ "timer", SKB, TIMED "r1 = r6; r1 += 8; r2 = map timer; r3 = 1; call timer_init; r1 = r6; r1 += 8; r2 = func F; call timer_set_callback; r1 = r6; r1 += 8; r2 = 5; r3 = 0; call timer_start" OUT
 	  "; F: r0 = *(u32 *)(r2 + 0); *(u64 *)(r3 + 24) = 1; r0 = 0; exit", 0, NULL },

@@ -125,7 +125,7 @@ static int call_global(struct verifier *v, u32 func)
 	bool sleeps = v->funcs[func].sleeps;
 
 	if (sleeps)
-		err = may_sleep(v);
+		err = may_sleep(v, 0);
 	for (u32 a = 0; a < d->n_args && !err; a++)
 		err = check_global_arg(v, a + 1, d->arg[a].kind, d->arg[a].size, sleeps);
 	if (err)

@@ -74,7 +74,7 @@ static bool is_memory(const struct vreg *r)
 
 /* --- sleeping --------------------------------------------------------------------------------- */
 
-int may_sleep(struct verifier *v)
+int may_sleep(struct verifier *v, u32 helper)
 {
 	bool awake = v->in->prog_type != BPF_PROG_TYPE_SYSCALL;
 
@@ -82,7 +82,10 @@ int may_sleep(struct verifier *v)
 		awake |= v->cur->frame[k]->async || v->cur->frame[k]->awake;
 	if (!awake)
 		return 0;
-	say(v, "helper call might sleep in a non-sleepable prog\n");
+	if (helper)
+		say(v, "sleepable helper bpf_%s#%d in non-sleepable prog\n", helper_name(helper), helper);
+	else
+		say(v, "global functions that may sleep are not allowed in non-sleepable context\n");
 	return -EINVAL;
 }
 
@@ -423,7 +426,7 @@ static int check_place(struct verifier *v, u32 id)
 		return -EINVAL;
 	}
 	if (find_proto(id)->flags & H_SLEEPS)
-		return may_sleep(v);
+		return may_sleep(v, id);
 	if (id != BPF_FUNC_tail_call)
 		return 0;
 	for (u32 k = 0; k <= v->cur->top; k++) {

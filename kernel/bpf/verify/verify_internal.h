@@ -261,8 +261,8 @@ int do_exit(struct verifier *v);
 int enter_callback(struct verifier *v, u32 func, u32 helper, bool async);
 void clobber_caller_saved(struct verifier *v);
 void forget_packets(struct verifier *v);
-/* May the program sleep here? If not, why not is told. */
-int may_sleep(struct verifier *v);
+/* May the program sleep here, in this helper (0: a global function)? If not, that is told. */
+int may_sleep(struct verifier *v, u32 helper);
 /* It sleeps: what was found in maps whose elements or maps may be freed meanwhile is forgotten. */
 void sleep_here(struct verifier *v);
 bool goes_in_sleep(const struct vreg *r);	/* is it such a pointer? */
