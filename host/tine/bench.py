@@ -87,6 +87,8 @@ FIGURES = (
     ("bpf", "bpf.loop_call", "loop body: call", 1, "ns", 12),
     ("bpf", "bpf.image20", "code of 20 instructions", 1, "B", 192),
     ("bpf", "bpf.mem20_all", "all memory of such a program", 1, "B", 1692),
+    ("bpf", "bpf.pages1000", "1,000 such programs: pages with code", 1, "", 48),
+    ("bpf", "bpf.blocks1000", "blocks of 2 MiB they lie in", 1, "", 1),
     ("cow", "fork.4k.1M.latency", "fork of 1 MiB, 4 KiB", 1, "us", 15),
     ("cow", "fork.4k.1024M.latency", "fork of 1 GiB, 4 KiB", 1, "us", 15),
     ("cow", "fork.4k.8192M.latency", "fork of 8 GiB, 4 KiB", 1, "us", 15),

@@ -3,6 +3,7 @@
  * for: the end of a batch, what a filter leaves, that there is no link. */
 #include "bpf.h"
 #include <linux/btf.h>
+#include <sys/resource.h>
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
 
@@ -316,4 +317,85 @@ TEST(tags)
 		CHECK_STR(tag, want[k].tag);
 		close((int)x0);
 	}
+}
+
+/* --- what many programs cost ------------------------------------------------------------------ */
+
+enum { MANY = 1000, INSNS = 20, FIRST = 64 };
+
+static int filter(void)
+{
+	struct bpf_insn p[INSNS];
+
+	p[0] = LDX(BPF_W, 0, 1, 0);
+	for (int i = 1; i < INSNS - 1; i++)
+		p[i] = i % 2 ? ALU64_IMM(BPF_ADD, 0, i) : ALU64_IMM(BPF_XOR, 0, 0x55 + i);
+	p[INSNS - 1] = EXIT();
+	return prog_load_flags(FILTER, p, INSNS, 0);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int distinct(const uint64_t *at, int shift)
+{
+	static uint64_t unit[2 * MANY];
+	int n = 0;
+
+	for (int i = 0; i < 2 * MANY; i++)
+		unit[i] = at[i] >> shift;
+	qsort(unit, 2 * MANY, sizeof(*unit), by_value);
+	for (int i = 0; i < 2 * MANY; i++)
+		n += !i || unit[i] != unit[i - 1];
+	return n;
+}
+
+static long free_memory(void)
+{
+	char line[128];
+	long kib = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "MemFree: %ld", &kib);
+	fclose(f);
+	return kib * 1024;
+}
+
+/* 48 pages of code, all of it in one leaf of 2 MiB, at most 192 bytes of code each and 1.5 KiB of
+ * everything else. */
+TEST(a_thousand_programs)
+{
+	static int fds[MANY];
+	static uint64_t at[2 * MANY];
+	struct rlimit r = { 4096, 4096 };
+	struct bpf_prog_info info;
+	uint32_t len;
+	long before, used;
+
+	OK(setrlimit(RLIMIT_NOFILE, &r));
+	for (int i = 0; i < FIRST; i++)
+		OK(filter());
+	before = free_memory();
+	for (int i = 0; i < MANY; i++)
+		fds[i] = (int)OK(filter());
+	used = before - free_memory();
+	for (int i = 0; i < MANY; i++) {
+		memset(&info, 0, sizeof(info));
+		len = sizeof(info);
+		info.jited_ksyms = U64(&at[2 * i]);
+		info.nr_jited_ksyms = 1;
+		OK(obj_info(fds[i], &info, &len));
+		CHECK(info.jited_prog_len && info.jited_prog_len <= 192);
+		at[2 * i + 1] = at[2 * i] + info.jited_prog_len - 1;
+	}
+	if (!check_on_tine())
+		return;
+	CHECK(distinct(at, 12) <= 48);
+	CHECK_EQ(distinct(at, 21), 1);
+	CHECK(used <= MANY * (192 + 1536l));
 }
