@@ -224,3 +224,68 @@ TEST(of_the_kernel_is_good)
 		FAIL("%s: %s", strerror(errno), text + (strlen(text) > 500 ? strlen(text) - 500 : 0));
 	close(btf);
 }
+
+/* Bytes behind a type's record (Documentation/bpf/btf.rst). */
+static size_t btf_behind(const struct btf_type *t)
+{
+	size_t n = BTF_INFO_VLEN(t->info);
+
+	switch (BTF_INFO_KIND(t->info)) {
+	case BTF_KIND_INT:
+	case BTF_KIND_VAR:
+	case BTF_KIND_DECL_TAG:
+		return 4;
+	case BTF_KIND_ARRAY:
+		return sizeof(struct btf_array);
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		return n * sizeof(struct btf_member);
+	case BTF_KIND_ENUM:
+		return n * sizeof(struct btf_enum);
+	case BTF_KIND_ENUM64:
+	case BTF_KIND_DATASEC:
+		return n * 12;
+	case BTF_KIND_FUNC_PROTO:
+		return n * sizeof(struct btf_param);
+	default:
+		return 0;
+	}
+}
+
+/* Who asks for a function by its name gets the one that is described: no two have it. */
+TEST(functions_of_the_kernel_have_names_of_their_own)
+{
+	static char symbols[1 << 20];
+	int fd = (int)OK(open(vmlinux, O_RDONLY)), k = (int)OK(open("/proc/kallsyms", O_RDONLY));
+	size_t size, n = 0, at = 0;
+	char *data = read_all(fd, &size), *types;
+	struct btf_header h;
+	uint32_t functions = 0;
+
+	if (!check_on_tine())
+		SKIP("Linux's symbols are too many");
+	for (ssize_t part; (part = read(k, symbols + n, sizeof(symbols) - 1 - n)) > 0;)
+		n += (size_t)part;
+	CHECK(n < sizeof(symbols) - 1);
+	memcpy(&h, data, sizeof(h));
+	types = data + h.hdr_len + h.type_off;
+	while (at < h.type_len) {
+		struct btf_type *t = (struct btf_type *)(types + at);
+		const char *name = data + h.hdr_len + h.str_off + t->name_off;
+		char want[128], *first;
+
+		at += sizeof(*t) + btf_behind(t);
+		if (BTF_INFO_KIND(t->info) != BTF_KIND_FUNC)
+			continue;
+		functions++;
+		snprintf(want, sizeof(want), " %s\n", name);
+		first = strstr(symbols, want);
+		if (!first)
+			FAIL("%s is no symbol", name);
+		if (strstr(first + 1, want))
+			FAIL("%s is several functions", name);
+	}
+	CHECK(functions > 500);
+	close(k);
+	close(fd);
+}

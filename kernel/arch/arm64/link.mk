@@ -35,7 +35,7 @@ $(B)/k/kallsyms.S: $(B)/k/tine0.elf host/gen-kallsyms
 # So are the types; pahole takes half a second. The kernel's data move, but no type says where they are.
 $(B)/k/btf.bin: $(B)/k/tine0.elf host/gen-btf
 	$(call say,BTF,$@)
-	$(Q)host/gen-btf $< $@
+	$(Q)NM=$(NM) OBJCOPY=$(OBJCOPY) host/gen-btf $< $@
 $(B)/k/btf.S: $(B)/k/btf.bin
 	@printf '.section .btf, "a"\n.incbin "$<"\n' >$@
 $(B)/tine.elf: $(B)/k/missing.S $(B)/k/kallsyms.S $(B)/k/btf.S $(LDS)
