@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* /sys and /sys/kernel/debug: the file systems, and the files that belong to no driver. */
+/* /sys, /sys/kernel/debug and /sys/kernel/tracing: the file systems, and the files that belong to no driver. */
 #include <base/init.h>
 #include <base/string.h>
 #include <hal/preempt.h>
@@ -8,8 +8,10 @@
 #include "pseudo_tree.h"
 
 static struct pseudo_node sysfs_node = PSEUDO_ROOT(sysfs_node),
-			  debugfs_node = PSEUDO_ROOT(debugfs_node);
-struct pseudo_node *sysfs_root = &sysfs_node, *debugfs_root = &debugfs_node;
+			  debugfs_node = PSEUDO_ROOT(debugfs_node),
+			  tracefs_node = PSEUDO_ROOT(tracefs_node);
+struct pseudo_node *sysfs_root = &sysfs_node, *debugfs_root = &debugfs_node,
+		   *tracefs_root = &tracefs_node;
 
 static struct super *sysfs_mount(const struct fs_type *t, const char *source, const char *data)
 {
@@ -19,6 +21,11 @@ static struct super *debugfs_mount(const struct fs_type *t, const char *source, 
 {
 	return pseudo_mount(t, DEBUGFS_MAGIC, &debugfs_node, NULL, NULL);
 }
+static struct super *tracefs_mount(const struct fs_type *t, const char *source, const char *data)
+{
+	return pseudo_mount(t, TRACEFS_MAGIC, &tracefs_node, NULL, NULL);
+}
+static struct fs_type tracefs_type = { .name = "tracefs", .mount = tracefs_mount, .nodev = true };
 static struct fs_type sysfs_type = { .name = "sysfs", .mount = sysfs_mount, .nodev = true };
 static struct fs_type debugfs_type = { .name = "debugfs", .mount = debugfs_mount, .nodev = true };
 
@@ -27,6 +34,8 @@ static int sysfs_register(void)
 	debugfs_node.mode = S_IFDIR | 0700;
 	fs_register(&sysfs_type);
 	fs_register(&debugfs_type);
+	tracefs_node.mode = S_IFDIR | 0700;
+	fs_register(&tracefs_type);
 	return 0;
 }
 INITCALL(fs, sysfs_register);

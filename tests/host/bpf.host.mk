@@ -34,7 +34,7 @@ $(eval $(call host_test,test_bpf_range,tests/host/test_bpf_range.c $(BPF_RANGE) 
 
 # The verifier. Files that it includes are found by -MMD.
 BPF_VERIFY := $(addprefix kernel/bpf/verify/,verify.c form.c flow.c state.c demand.c prune.c alu.c jump.c stack.c memory.c ctx.c \
-	protos.c helper.c call.c rewrite.c log.c disasm.c print.c) $(BPF_RANGE) kernel/bpf/isa/isa.c kernel/bpf/run/alu.c
+	protos.c helper.c call.c rewrite.c log.c disasm.c print.c bprintf.c) $(BPF_RANGE) kernel/bpf/isa/isa.c kernel/bpf/run/alu.c
 BPF_VERIFY_TEST := tests/bpf/asm.c tests/host/bpf_maps.c
 $(HB)/o/tests/host/test_bpf_verify.o $(HB)/o/tests/host/bpf_maps.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
 $(eval $(call host_test,test_bpf_verify,tests/host/test_bpf_verify.c $(BPF_VERIFY_TEST) $(BPF_VERIFY)))

@@ -294,8 +294,7 @@ HELPER(probe_read_user)
 	return (u64)-EFAULT;
 }
 
-/* Up to n bytes of a string; how many with its NUL, which is always there. */
-static i64 read_string(char *to, u64 from, u32 n, bool kernel)
+i64 bpf_read_text(char *to, u64 from, u32 n, bool kernel)
 {
 	for (u32 i = 0; i < n; i++) {
 		int err = kernel ? copy_from_kernel(to + i, (void *)(from + i), 1)
@@ -312,8 +311,8 @@ static i64 read_string(char *to, u64 from, u32 n, bool kernel)
 	}
 	return 0;
 }
-HELPER(probe_read_kernel_str) { return (u64)read_string((char *)r1, r3, (u32)r2, true); }
-HELPER(probe_read_user_str) { return (u64)read_string((char *)r1, r3, (u32)r2, false); }
+HELPER(probe_read_kernel_str) { return (u64)bpf_read_text((char *)r1, r3, (u32)r2, true); }
+HELPER(probe_read_user_str) { return (u64)bpf_read_text((char *)r1, r3, (u32)r2, false); }
 
 /* The halves of the address space tell which is meant. */
 HELPER(probe_read)
@@ -321,7 +320,7 @@ HELPER(probe_read)
 	return r3 >> 55 & 1 ? probe_read_kernel(r1, r2, r3, r4, r5)
 			    : probe_read_user(r1, r2, r3, r4, r5);
 }
-HELPER(probe_read_str) { return (u64)read_string((char *)r1, r3, (u32)r2, r3 >> 55 & 1); }
+HELPER(probe_read_str) { return (u64)bpf_read_text((char *)r1, r3, (u32)r2, r3 >> 55 & 1); }
 
 /* --- syscall programs ------------------------------------------------------------------------- */
 
@@ -402,6 +401,9 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_map_update_elem, map_update_elem },
 	{ BPF_FUNC_map_delete_elem, map_delete_elem },
 	{ BPF_FUNC_ktime_get_ns, ktime_get_ns },
+	{ BPF_FUNC_trace_printk, bpf_trace_printk },
+	{ BPF_FUNC_trace_vprintk, bpf_trace_vprintk },
+	{ BPF_FUNC_snprintf, bpf_snprintf },
 	{ BPF_FUNC_get_prandom_u32, get_prandom_u32 },
 	{ BPF_FUNC_get_smp_processor_id, get_smp_processor_id },
 	{ BPF_FUNC_get_current_pid_tgid, get_current_pid_tgid },

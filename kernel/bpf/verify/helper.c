@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Calls of helpers: arguments one by one, then what they leave behind. */
+#include <bpf/bprintf.h>
 #include "verify_internal.h"
 
 #define MAX_SIZE	(1 << 29)
@@ -438,12 +439,28 @@ static int check_place(struct verifier *v, u32 id)
 	return check_refs(v, 0, "tail_call");
 }
 
+/* bpf_snprintf's text (a constant: arg_string) wants no more arguments than there are. */
+static int check_bprintf(struct verifier *v)
+{
+	const struct vreg *fmt = reg(v, 3), *size = reg(v, 5);
+	u64 at = fmt->map->values + (u64)fmt->off + fmt->n.wide.umin;
+
+	if (!is_const(size) || size->n.wide.umin % 8)
+		return -EINVAL;
+	if (bpf_bprintf_valid((const char *)at, (u32)size->n.wide.umin / 8))
+		return 0;
+	say(v, "Invalid format string\n");
+	return -EINVAL;
+}
+
 /* What the helper does to the state, once its arguments are right. */
 static int perform(struct verifier *v, const struct args *a)
 {
 	bool sync = a->helper == BPF_FUNC_loop || a->helper == BPF_FUNC_for_each_map_elem;
-	int err = 0;
+	int err = a->helper == BPF_FUNC_snprintf ? check_bprintf(v) : 0;
 
+	if (err)
+		return err;
 	if (sync || a->helper == BPF_FUNC_timer_set_callback)
 		err = enter_callback(v, a->func, a->helper, !sync);
 	if (!err && (a->helper == BPF_FUNC_spin_lock || a->helper == BPF_FUNC_spin_unlock))

@@ -8,7 +8,7 @@
 #include <fs/seq.h>
 
 struct pseudo_node;
-extern struct pseudo_node *proc_root, *sysfs_root, *debugfs_root;
+extern struct pseudo_node *proc_root, *sysfs_root, *debugfs_root, *tracefs_root;
 struct pseudo_ops {
 	int (*show)(struct seq *s, void *arg);			/* 0 or -errno */
 	/* buf is NUL-terminated; returns n or -errno; NULL: not writable */

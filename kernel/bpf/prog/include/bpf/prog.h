@@ -8,6 +8,7 @@
 #include <bpf/ctx.h>
 #include <bpf/map.h>
 #include <bpf/verify.h>
+#include <hal/sync.h>
 #include <text/image.h>
 
 struct bpf_prog {
@@ -91,6 +92,19 @@ extern u32 bpf_jit_harden;		/* 0; 1: who has no CAP_BPF; 2: all programs are bli
 
 /* --- helper.c --- */
 u64 bpf_helper_address(u32 id);		/* 0: there is none */
+/* Up to n bytes of a text of the kernel's or of user space's, which is not waited for: how many with
+ * its NUL, which is always there (n > 0); -EFAULT and zeros. */
+i64 bpf_read_text(char *to, u64 from, u32 n, bool kernel);
+
+/* --- printk.c --- */
+/* The helpers. */
+u64 bpf_snprintf(u64 to, u64 size, u64 fmt, u64 args, u64 args_size);
+u64 bpf_trace_printk(u64 fmt, u64 fmt_size, u64 r3, u64 r4, u64 r5);
+u64 bpf_trace_vprintk(u64 fmt, u64 fmt_size, u64 args, u64 args_size, u64 r5);
+/* For who reads the lines: takes up to n bytes; 0: there are none. Any context. */
+u32 bpf_trace_read(char *to, u32 n);
+bool bpf_trace_readable(void);
+extern struct wait_queue bpf_trace_wait;	/* woken when there is something */
 
 /* What bpf_sys_bpf and its like are, for programs; by who has system calls. All sleep. */
 struct bpf_sys_ops {
