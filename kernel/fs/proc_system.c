@@ -118,6 +118,7 @@ static void show_cow_tables(struct seq *s)
 	seq_printf(s, "cow_tables_fork %lu\ncow_tables_pinned_copied %lu\ncow_tables_taken_back %lu\n",
 		   mem_stat_read(STAT_COW_FORK), mem_stat_read(STAT_COW_PIN),
 		   mem_stat_read(STAT_COW_TABLE_TAKEN));
+	seq_printf(s, "cow_tables_given_up %lu\n", mem_stat_read(STAT_COW_TABLE_LEFT));
 	for (u32 i = 0; i < 3; i++)
 		seq_printf(s, "cow_tables_copied_level%u %lu\n", i + 1,
 			   mem_stat_read(STAT_COW_TABLE_COPIED + i));

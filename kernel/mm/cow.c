@@ -47,6 +47,42 @@ static void count_gone(const u16 n[NR_RSS], u32 pages, void *arg)
 			rss_add(&o->mm->rss[i], -(i64)n[i] * pages);
 }
 
+/* Of four leaves at p all are of folios of one page of private memory. */
+static bool four_small_anon(pte_t *p)
+{
+	const pte_t first = pte_load(p);
+	struct pt_four pa;
+
+	return pte_plain(first) && pt_load_four(p, pte_attributes(first), &pa) &&
+	       pages_are_small(page_counts(pa.a), page_counts(pa.b), page_counts(pa.c),
+			       page_counts(pa.d), true);
+}
+
+static void count_leaves(pte_t *p, u32 n, int level, i64 sum[NR_RSS])
+{
+	for (u32 i = 0; i < n; i++) {
+		pte_t e = pte_load(&p[i]);
+
+		if (level == 3 && i + 4 <= n && four_small_anon(&p[i])) {
+			sum[RSS_ANON] += 4;
+			i += 3;
+		} else if (pte_kind(e, level) == PTE_LEAF && !pte_special(e)) {
+			sum[rss_kind(page_folio(pfn_to_page(pte_pfn(e))))] += pt_pages(level);
+		}
+	}
+}
+
+static void count_left(pte_t *p, u32 n, int level, void *arg)
+{
+	struct owner *o = arg;
+	i64 sum[NR_RSS] = { 0 };
+
+	count_leaves(p, n, level, sum);
+	for (int i = 0; i < NR_RSS; i++)
+		if (sum[i])
+			rss_add(&o->mm->rss[i], -sum[i]);
+}
+
 /* --- fork ------------------------------------------------------------------------------------ */
 /*
  * What parent and child both write to at once after every fork (the stack, the C library's data)
@@ -148,17 +184,12 @@ static void count_passed(pte_t *p, u32 n, int level, void *arg)
 		if (p == s->from[i])	/* copied whole, under path_lock as we are */
 			return;
 	spin_lock(&pt_node(p)->lock);
-	for (u32 i = 0; i < n; i++) {
-		pte_t e = pte_load(&p[i]);
-
-		if (pte_kind(e, level) == PTE_LEAF && !pte_special(e))
-			passed[rss_kind(page_folio(pfn_to_page(pte_pfn(e))))] += pt_pages(level);
-	}
+	count_leaves(p, n, level, passed);
 	spin_unlock(&pt_node(p)->lock);
 }
 
 static const struct pt_leaf_ops own_ops = { .copy = copy_table, .drop = drop_leaves,
-					    .gone = count_gone };
+					    .gone = count_gone, .left = count_left };
 /* A block of 2 MiB beside a table that the child has of its own. */
 static i32 copy_block(pte_t *from, pte_t *to, u32 n, int level, void *arg)
 {
@@ -171,16 +202,32 @@ static i32 copy_block(pte_t *from, pte_t *to, u32 n, int level, void *arg)
 
 static const struct pt_leaf_ops share_ops = { .copy = copy_block, .passed = count_passed };
 
-int mm_own_slow(struct mm *mm, u64 start, u64 end, enum own_cause why)
+int mm_own_ends_slow(struct mm *mm, u64 start, u64 end, u64 lo, u64 hi, enum own_cause why)
 {
 	struct owner o;
 	int err;
 
 	owner_init(&o, mm);
-	err = pt_own(&mm->pt, start, end, &own_ops, &o);
+	err = pt_own_ends(&mm->pt, start, end, lo, hi, &own_ops, &o);
 	if (o.copied)
 		mem_stat_add(STAT_COW_CAUSE + (int)why, o.copied);
 	return err;
+}
+
+int mm_own_slow(struct mm *mm, u64 start, u64 end, enum own_cause why)
+{
+	return mm_own_ends_slow(mm, start, end, 0, 0, why);
+}
+
+void mm_give_up(struct mm *mm, u64 start, u64 end)
+{
+	struct owner o;
+
+	if (likely(!mm->pt.may_share))
+		return;
+	owner_init(&o, mm);
+	mm->peak_rss = max(mm->peak_rss, mm_rss(mm));
+	pt_give_up(&mm->pt, start, end, &own_ops, &o);
 }
 
 void mm_rss_now(const struct mm *mm, u64 n[NR_RSS])

@@ -260,8 +260,9 @@ static int give_up(struct mm *child, struct vma *v)
 {
 	struct zap z;
 
-	if (mm_own(child, v->start, v->end, OWN_FORK))
+	if (mm_own_ends_slow(child, v->start, v->end, v->start, v->end, OWN_FORK))
 		return -ENOMEM;
+	mm_give_up(child, v->start, v->end);
 	zap_begin(&z, child, false);
 	zap_vma(&z, v, v->start, v->end);
 	zap_end(&z);

@@ -157,6 +157,15 @@ static inline int __must_check mm_own(struct mm *mm, u64 start, u64 end, enum ow
 	return unlikely(mm->pt.may_share) ? mm_own_slow(mm, start, end, why) : 0;
 }
 /*
+ * The same for a range whose pages are about to go: shared tables that map nothing but [lo, hi),
+ * which holds the range and no page that stays, need not become mm's own (and need no memory), for
+ * mm_give_up.
+ */
+int mm_own_ends_slow(struct mm *mm, u64 start, u64 end, u64 lo, u64 hi,
+		     enum own_cause why) __must_check;
+/* After that, lock held on: they are no tables of mm any more, and their pages are not counted. */
+void mm_give_up(struct mm *mm, u64 start, u64 end);
+/*
  * Takes the lock for reading, with [start, end) our own until it is released. 0, or -ENOMEM: it is
  * not held. Sleeps.
  */

@@ -149,6 +149,13 @@ int zap_advised(struct vma *v, u64 start, u64 end)
 	return 0;
 }
 
+static bool drops(int advice) { return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED; }
+/* It fits v. */
+static bool may_drop(const struct vma *v, int advice)
+{
+	return !(v->vm_flags & (VM_PFN | (advice == MADV_DONTNEED ? VM_LOCKED : 0)));
+}
+
 static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 {
 	switch (advice) {
@@ -171,15 +178,9 @@ static int advise_pages_of(struct vma *v, u64 start, u64 end, int advice)
 			return -EINVAL;
 		advise_free(v, start, end);
 		return 0;
-	case MADV_DONTNEED:
-		if (v->vm_flags & VM_LOCKED)
-			return -EINVAL;
-		/* fall through */
 	default:
-		if (v->vm_flags & VM_PFN)
-			return -EINVAL;
+		return may_drop(v, advice) ? zap_advised(v, start, end) : -EINVAL;
 	}
-	return zap_advised(v, start, end);
 }
 
 static int advise_pages(struct mm *mm, u64 start, u64 end, int advice)
@@ -207,6 +208,44 @@ static int advise_pages(struct mm *mm, u64 start, u64 end, int advice)
 	return hole ? -ENOMEM : 0;
 }
 
+/*
+ * What is shared of the pages that advice is to drop is given up, as far as it will be followed;
+ * the rest there is mm's own. Lock held for writing. 0 or -ENOMEM.
+ */
+static int give_up_advised(struct mm *mm, u64 start, u64 end, int advice)
+{
+	struct vma *v = mm_first_vma_from(mm, start);
+
+	for (; v && v->start < end; v = mm_next_vma(v)) {
+		u64 lo = max(start, v->start), hi = min(end, v->end);
+
+		if (seal_keeps_pages(v) || !may_drop(v, advice))
+			return 0;
+		if (mm_own_ends_slow(mm, lo, hi, lo, hi, OWN_ADVISE))
+			return -ENOMEM;
+		mm_give_up(mm, lo, hi);
+	}
+	return 0;
+}
+
+/* As mm_lock_own, for advice that drops pages, some of which may be gone already then. */
+static int lock_to_drop(struct mm *mm, u64 start, u64 end, int advice)
+{
+	int err;
+
+	read_lock(&mm->lock);
+	if (likely(!mm->pt.may_share) || pt_range_own(&mm->pt, start, end))
+		return 0;
+	read_unlock(&mm->lock);
+	write_lock(&mm->lock);
+	err = give_up_advised(mm, start, end, advice);
+	if (err)
+		write_unlock(&mm->lock);
+	else
+		write_downgrade(&mm->lock);
+	return err;
+}
+
 int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
 {
 	enum advice_kind kind = kind_of(advice);
@@ -227,7 +266,9 @@ int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
 		err = advise_flags(mm, start, end, advice);
 		write_unlock(&mm->lock);
 	} else {
-		if (changes_leaves(advice))
+		if (drops(advice))
+			err = lock_to_drop(mm, start, end, advice);
+		else if (changes_leaves(advice))
 			err = mm_lock_own(mm, start, end, OWN_ADVISE);
 		if (err && !is_a_hint(advice))
 			return err;

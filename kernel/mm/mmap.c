@@ -399,8 +399,33 @@ static __always_inline void unmapped(struct zap *z, u64 start, u64 end, const st
 	zap_end(z);
 }
 
+/*
+ * [start, end), which begins in v or before it, is about to be unmapped: its tables become mm's own
+ * but for those that will map nothing then. *shared: there are such. 0 or -ENOMEM.
+ */
+static __noinline int own_to_unmap(struct mm *mm, const struct vma *v, u64 start, u64 end,
+				   bool *shared)
+{
+	const struct vma *prev, *last, *next;
+	u64 lo = start, hi = end;
+
+	*shared = !pt_range_own(&mm->pt, start, end);
+	if (!*shared)
+		return 0;
+	if (v->start >= start) {
+		prev = vma_prev(v);
+		lo = prev ? prev->end : 0;
+	}
+	last = vma_last_before(mm, end);
+	if (last->end <= end) {
+		next = mm_next_vma(last);
+		hi = next ? next->start : USER_VA_END;
+	}
+	return mm_own_ends_slow(mm, start, end, lo, hi, OWN_UNMAP);
+}
+
 /* One end of v, not all of it, goes. 0 or -ENOMEM. */
-static __noinline int unmap_end(struct mm *mm, struct vma *v, u64 start, u64 end)
+static __noinline int unmap_end(struct mm *mm, struct vma *v, u64 start, u64 end, bool shared)
 {
 	bool tail = v->start < start;
 	struct zap z;
@@ -408,6 +433,8 @@ static __noinline int unmap_end(struct mm *mm, struct vma *v, u64 start, u64 end
 	if (pt_split_at(&mm->pt, tail ? start : end, PT_UNMAP))
 		return -ENOMEM;
 	vma_resize(v, tail ? v->start : end, tail ? start : v->end);
+	if (unlikely(shared))
+		mm_give_up(mm, start, end);
 	zap_begin(&z, mm, false);
 	zap_vma(&z, v, start, end);
 	unmapped(&z, start, end, tail ? v : vma_prev(v), tail ? mm_next_vma(v) : v);
@@ -417,18 +444,20 @@ static __noinline int unmap_end(struct mm *mm, struct vma *v, u64 start, u64 end
 int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
 {
 	struct vma *v = mm_first_vma_from(mm, start), *first = NULL, **tail = &first, *prev, *next;
+	bool shared = false;
 	struct zap z;
-	int err;
+	int err = 0;
 
 	if (!v || v->start >= end)
 		return 0;
 	if (unlikely(mm->has_sealed) && sealed_in(mm, start, end))
 		return -EPERM;
-	err = mm_own(mm, start, end, OWN_UNMAP);
+	if (unlikely(mm->pt.may_share))
+		err = own_to_unmap(mm, v, start, end, &shared);
 	if (unlikely(err))
 		return err;
 	if (v->start <= start && end <= v->end && (v->start == start) != (v->end == end))
-		return unmap_end(mm, v, start, end);
+		return unmap_end(mm, v, start, end, shared);
 	err = vma_cut(mm, start, end);
 	if (err)
 		return err;
@@ -442,6 +471,8 @@ int munmap_locked(struct mm *mm, u64 start, u64 end, struct vma **dead)
 	}
 	*tail = NULL;
 	prev = next ? vma_prev(next) : vma_last_before(mm, start);
+	if (unlikely(shared))
+		mm_give_up(mm, start, end);
 	zap_begin(&z, mm, false);
 	for (v = first; v; v = v->parent)
 		zap_vma(&z, v, v->start, v->end);

@@ -276,9 +276,16 @@ static void forget_way(struct pt_tree *pt, int level, u64 va)
 		tlb_inval_asid(asid);
 }
 
+/* What is being made a tree's own; what maps [lo, hi) alone and has other owners stays as it is. */
+struct owning {
+	struct pt_tree *pt;
+	u64 lo, hi;
+	const struct pt_leaf_ops *ops;
+	void *arg;
+};
+
 /* Steps 2 to 5 for the table of level that entry e points to, which has other owners. */
-static int copy_table(struct pt_tree *pt, pte_t *e, int level, u64 va, const struct pt_leaf_ops *ops,
-		      void *arg)
+static int copy_table(const struct owning *o, pte_t *e, int level, u64 va)
 {
 	pte_t *from = pt_table_of(pte_load(e)), *to = pt_table_new(level, va);
 	struct page *old = pt_node(from), *new;
@@ -286,49 +293,49 @@ static int copy_table(struct pt_tree *pt, pte_t *e, int level, u64 va, const str
 	if (!to)
 		return -ENOMEM;
 	new = pt_node(to);
-	spin_lock(&pt->path_lock);
+	spin_lock(&o->pt->path_lock);
 	spin_lock(&old->lock);
 	spin_lock(&new->lock);
-	pt_filled_like(new, old, level == 3 ? ops->copy(from, to, PT_ENTRIES, 3, arg)
-					    : copy_entries(from, to, level, ops, arg));
+	pt_filled_like(new, old, level == 3 ? o->ops->copy(from, to, PT_ENTRIES, 3, o->arg)
+					    : copy_entries(from, to, level, o->ops, o->arg));
 	if (any_gone(old))
-		ops->gone(old->gone, pt_pages(level), arg);
+		o->ops->gone(old->gone, pt_pages(level), o->arg);
 	spin_unlock(&new->lock);
 	pte_store(e, pte_make_table(virt_to_phys(to)));	/* 3: under the old one's lock */
 	pte_publish();
 	spin_unlock(&old->lock);
-	forget_way(pt, level, va);	/* 4, 6: before the reverse map finds the new table */
-	spin_unlock(&pt->path_lock);
-	put_table(from, level, ops, arg);
+	forget_way(o->pt, level, va);	/* 4, 6: before the reverse map finds the new table */
+	spin_unlock(&o->pt->path_lock);
+	put_table(from, level, o->ops, o->arg);
 	mem_stat_add(STAT_COW_TABLE_COPIED + level - 1, 1);
-	pt->copied[level - 1]++;
+	o->pt->copied[level - 1]++;
 	return 0;
 }
 
 /* The table that e (at level) points to becomes ours. */
-static int own_child(struct pt_tree *pt, pte_t *e, int level, u64 va, const struct pt_leaf_ops *ops,
-		     void *arg)
+static int own_child(const struct owning *o, pte_t *e, int level, u64 va)
 {
 	pte_t now = pte_load(e);
+	u64 first = align_down(va, pt_span(level));
 
 	if (!pte_table_ro(now))
 		return 0;
 	/* One that goes meanwhile was worth a copy; none comes, for that needs our mm's lock. */
 	if (ref_read(&pt_node(pt_table_of(now))->refcount) > 1)
-		return copy_table(pt, e, level + 1, va, ops, arg);
+		return o->lo <= first && first + pt_span(level) <= o->hi
+			       ? 0 : copy_table(o, e, level + 1, va);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after the last other owner's release */
-	spin_lock(&pt->path_lock);
-	settle(pt_table_of(now), level + 1, ops, arg);
+	spin_lock(&o->pt->path_lock);
+	settle(pt_table_of(now), level + 1, o->ops, o->arg);
 	pte_store(e, pte_table_set_ro(now, false));	/* T7: nobody can add an owner but we */
-	spin_unlock(&pt->path_lock);
+	spin_unlock(&o->pt->path_lock);
 	mem_stat_add(STAT_COW_TABLE_TAKEN, 1);
-	pt->taken++;
+	o->pt->taken++;
 	return 0;
 }
 
 /* Below table, of level, which is ours: all tables that cover a part of [start, end). */
-static int own_below(struct pt_tree *pt, pte_t *table, int level, u64 start, u64 end,
-		     const struct pt_leaf_ops *ops, void *arg)
+static int own_below(const struct owning *o, pte_t *table, int level, u64 start, u64 end)
 {
 	for (u64 va = start, next; va < end; va = next) {
 		pte_t *e = &table[pt_index(va, level)];
@@ -337,9 +344,9 @@ static int own_below(struct pt_tree *pt, pte_t *table, int level, u64 start, u64
 		next = min(end, align_down(va, pt_span(level)) + pt_span(level));
 		if (pte_kind(pte_load(e), level) != PTE_TABLE)
 			continue;
-		err = own_child(pt, e, level, va, ops, arg);
-		if (!err && level < 2)
-			err = own_below(pt, pt_table_of(pte_load(e)), level + 1, va, next, ops, arg);
+		err = own_child(o, e, level, va);
+		if (!err && level < 2 && !pte_table_ro(pte_load(e)))
+			err = own_below(o, pt_table_of(pte_load(e)), level + 1, va, next);
 		if (err)
 			return err;
 	}
@@ -348,7 +355,83 @@ static int own_below(struct pt_tree *pt, pte_t *table, int level, u64 start, u64
 
 int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops, void *arg)
 {
-	return own_below(pt, pt->root, 0, start, end, ops, arg);
+	const struct owning o = { .pt = pt, .ops = ops, .arg = arg };
+
+	return own_below(&o, pt->root, 0, start, end);
+}
+
+int pt_own_ends(struct pt_tree *pt, u64 start, u64 end, u64 lo, u64 hi,
+		const struct pt_leaf_ops *ops, void *arg)
+{
+	const struct owning o = { .pt = pt, .lo = lo, .hi = hi, .ops = ops, .arg = arg };
+
+	return own_below(&o, pt->root, 0, start, end);
+}
+
+/* --- giving up ------------------------------------------------------------------------------- */
+/*
+ * What pt counts of the table of level and of those below goes out of the books. It is shared, so
+ * that the sum of its leaves and of those that are gone is what it was when it became so, whatever
+ * its other owners and the reverse map do meanwhile; none of its tables goes, for we have it.
+ */
+static u64 uncount(pte_t *table, int level, const struct pt_leaf_ops *ops, void *arg)
+{
+	struct page *node = pt_node(table);
+	i32 left = node->mapcount.v;
+	u64 tables = 1;
+
+	spin_lock(&node->lock);
+	ops->left(table, PT_ENTRIES, level, arg);
+	if (any_gone(node))
+		ops->gone(node->gone, pt_pages(level), arg);
+	spin_unlock(&node->lock);
+	for (u32 i = 0; level < 3 && next_used(table, node, &i, &left); i++) {
+		pte_t e = pte_load(&table[i]);
+
+		if (pte_kind(e, level) == PTE_TABLE)
+			tables += uncount(pt_table_of(e), level + 1, ops, arg);
+	}
+	return tables;
+}
+
+/* The table that e, an entry of ours at level, leads to is the tree's no more, with all below. */
+static void leave_table(struct pt_tree *pt, pte_t *e, int level, u64 va,
+			const struct pt_leaf_ops *ops, void *arg)
+{
+	pte_t *table = pt_table_of(pte_load(e));
+	u64 tables = uncount(table, level + 1, ops, arg);
+
+	spin_lock(&pt->path_lock);
+	spin_lock(&pt_node(e)->lock);
+	pte_store(e, pte_none());
+	pt_emptied(pt_node(e), 1);
+	spin_unlock(&pt_node(e)->lock);
+	forget_way(pt, level + 1, va);	/* 5: only then the reference goes */
+	spin_unlock(&pt->path_lock);
+	__atomic_fetch_sub(&pt->nr_tables, tables, __ATOMIC_RELAXED);
+	put_table(table, level + 1, ops, arg);
+	mem_stat_add(STAT_COW_TABLE_LEFT, (i64)tables);
+}
+
+static void give_up_below(struct pt_tree *pt, pte_t *table, int level, u64 start, u64 end,
+			  const struct pt_leaf_ops *ops, void *arg)
+{
+	for (u64 va = start, next; va < end; va = next) {
+		pte_t *e = &table[pt_index(va, level)], now = pte_load(e);
+
+		next = min(end, align_down(va, pt_span(level)) + pt_span(level));
+		if (pte_kind(now, level) != PTE_TABLE)
+			continue;
+		if (pte_table_ro(now))
+			leave_table(pt, e, level, va, ops, arg);
+		else if (level < 2)
+			give_up_below(pt, pt_table_of(now), level + 1, va, next, ops, arg);
+	}
+}
+
+void pt_give_up(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops, void *arg)
+{
+	give_up_below(pt, pt->root, 0, start, end, ops, arg);
 }
 
 static bool own_already(const pte_t *table, int level, u64 start, u64 end)

@@ -484,6 +484,33 @@ TEST(what_is_shared_shows)
 	CHECK_GE(check_number("/proc/self/cow_tables", "taken_back"), taken + 1);
 }
 
+/* Tables that map nothing but what goes are left to the others, not copied first. */
+TEST(whole_tables_are_given_up)
+{
+	if (!shares_tables())
+		SKIP("page tables are not shared here");
+	char *m = region();
+	pid_t q = SPAWN(
+		char *first = m + (512 - FIRST) * PAGE;
+		long rss, leaf, left;
+
+		*at(m, 0) = 7;			/* the way there is ours */
+		rss = check_number("/proc/self/status", "VmRSS");
+		leaf = check_number("/proc/self/cow_tables", "copied_leaf");
+		left = check_number("/proc/vmstat", "cow_tables_given_up");
+		OK(madvise(first, TABLE, MADV_DONTNEED));
+		OK(munmap(first + TABLE, TABLE));
+		CHECK_EQ(check_number("/proc/self/cow_tables", "copied_leaf"), leaf);
+		CHECK_GE(check_number("/proc/vmstat", "cow_tables_given_up"), left + 2);
+		CHECK_LE(check_number("/proc/self/status", "VmRSS"), rss - 209 * 4 + 40);
+		CHECK_EQ(*(uint64_t *)first, 0);
+		CHECK_EQ(*at(m, 3), 4);
+	);
+
+	CHECK_EQ(check_wait(q), 0);
+	holds(m, 0, PAGES);
+}
+
 TEST(switch_per_process)
 {
 	if (!check_on_tine()) {

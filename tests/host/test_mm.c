@@ -48,6 +48,7 @@ static const struct { enum mem_stat stat; const char *name; } events[] = {
 	{ STAT_COW_TABLE_COPIED + 1, "shared tables copied: level 2" },
 	{ STAT_COW_TABLE_COPIED + 2, "shared tables copied: leaf tables" },
 	{ STAT_COW_TABLE_TAKEN, "shared tables taken back" },
+	{ STAT_COW_TABLE_LEFT, "shared tables given up" },
 	{ STAT_COW_CAUSE + 0, "made our own: write" },
 	{ STAT_COW_CAUSE + 1, "made our own: hole" },
 	{ STAT_COW_CAUSE + 2, "made our own: unmap" },

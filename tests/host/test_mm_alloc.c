@@ -177,6 +177,14 @@ static void forked_block(void)
 	BUG_ON(IS_ERR(child));
 }
 
+/* Three leaf tables, of which the second maps nothing but [BLOCK, BLOCK + 512). */
+static void tables(void)
+{
+	BUG_ON(map(32, PAGES - 32, RW, MAP_PRIVATE, false) < 0);
+	for (u32 i = 540; i < PAGES; i += 65)
+		write_all(i, 1);
+}
+
 static void stack(void) { BUG_ON(map(60, 4, RW, MAP_PRIVATE | MAP_GROWSDOWN, false) < 0); }
 
 static void heap(void)
@@ -282,6 +290,9 @@ static i64 do_block_shrink(void)
 }
 static i64 do_block_cow(void) { return write_word(mm, BLOCK + 50, 7); }
 static i64 do_block_cow_child(void) { return write_word(child, BLOCK + 50, 7); }
+static i64 do_munmap_tables(void) { return mm_munmap(mm, AT(BLOCK), (PAGES - BLOCK) * PAGE_SIZE); }
+static i64 do_munmap_all(void) { return mm_munmap(mm, AT(0), PAGES * PAGE_SIZE); }
+static i64 do_drop_table(void) { return mm_madvise(mm, AT(BLOCK), PMD_SIZE, MADV_DONTNEED); }
 static i64 do_truncate(void) { return mapping_truncate(&file.m, 2 * PAGE_SIZE); }
 
 static void untouched(void) { BUG_ON(map(24, 16, RW, MAP_PRIVATE, false) < 0); }
@@ -339,6 +350,9 @@ static const struct scenario {
 	{ "fork with a block", block, do_fork, 4, WHOLE, 0, 0 },
 	{ "parent writes to a block", forked_block, do_block_cow, 2, WHOLE, 0, 0 },
 	{ "child writes to a block", forked_block, do_block_cow_child, 2, WHOLE, 0, 0 },
+	{ "munmap of whole tables", tables, do_munmap_tables, 0, WHOLE, 0, 0 },
+	{ "munmap of all", tables, do_munmap_all, 0, WHOLE, 0, 0 },
+	{ "dropping a whole table", tables, do_drop_table, 0, WHOLE, 0, 0 },
 };
 
 /*
@@ -440,6 +454,14 @@ static bool one_run(const struct scenario *s, u64 n, struct state *done)
 	return reached;
 }
 
+/* What gives shared tables up needs tables only for the way there. */
+static u32 at_most(const struct scenario *s)
+{
+	if (s->op == do_munmap_all)
+		return 0;
+	return s->op == do_munmap_tables || s->op == do_drop_table ? 2 : ~0u;
+}
+
 static void every_allocation_fails(void **state)
 {
 	struct state done;
@@ -455,6 +477,8 @@ static void every_allocation_fails(void **state)
 			n++;
 		if (n < s->least && (mode == COPIED || (mode == HAS_CHILD && s->op != do_fork)))
 			fail_msg("%s: %lu allocations, not %u", s->name, n, s->least);
+		if (n > at_most(s))
+			fail_msg("%s: %lu allocations, not %u", s->name, n, at_most(s));
 		sum += n;
 	}
 	print_message("%lu operations, %lu failed allocations\n", (u64)ARRAY_SIZE(scenarios), sum);

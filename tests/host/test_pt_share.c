@@ -81,9 +81,11 @@ static void drop_leaves(pte_t *p, u32 n, int level, void *arg)
 }
 
 static void none_gone(const u16 n[NR_RSS], u32 pages, void *arg) { BUG(); }
+static void none_left(pte_t *p, u32 n, int level, void *arg) { }
 static void none_passed(pte_t *p, u32 n, int level, void *arg) { BUG(); }
 
-static const struct pt_leaf_ops leaf_ops = { copy_leaves, drop_leaves, none_gone, none_passed };
+static const struct pt_leaf_ops leaf_ops = { copy_leaves, drop_leaves, none_gone, none_left,
+					     none_passed };
 
 static pte_t leaf(const struct folio *f, bool excl)
 {

@@ -50,6 +50,7 @@ enum mem_stat {
 	STAT_COW_TABLE_COPIED,
 	STAT_COW_CAUSE = STAT_COW_TABLE_COPIED + 3,
 	STAT_COW_TABLE_TAKEN = STAT_COW_CAUSE + 9,
+	STAT_COW_TABLE_LEFT, /* given up while they were shared, with what was below */
 	STAT_COW_FORK,
 	STAT_COW_PIN, /* pages copied for a child since they were pinned */
 	STAT_PGACTIVATE,

@@ -228,6 +228,8 @@ struct pt_leaf_ops {
 	 * shared; the tree that leaves it, or has it alone now, counts them no more.
 	 */
 	void (*gone)(const u16 n[NR_RSS], u32 pages, void *arg);
+	/* The tree gives up the leaves among n entries of a shared table. Node locked. */
+	void (*left)(pte_t *p, u32 n, int level, void *arg);
 	/* pt_share passes over these n entries of the parent: they were its caller's to copy. */
 	void (*passed)(pte_t *p, u32 n, int level, void *arg);
 };
@@ -245,6 +247,17 @@ void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_lea
  */
 int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops,
 	   void *arg) __must_check;
+/*
+ * The same for a range whose pages are about to go: what maps [lo, hi) alone (which holds the
+ * range, and no page that stays), and is shared, may stay so, for pt_give_up.
+ */
+int pt_own_ends(struct pt_tree *pt, u64 start, u64 end, u64 lo, u64 hi,
+		const struct pt_leaf_ops *ops, void *arg) __must_check;
+/*
+ * After that, in the same hold of mm->lock for writing: what is shared in the range still is not
+ * the tree's any more; its other owners do not notice. Needs no memory.
+ */
+void pt_give_up(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops, void *arg);
 /* Tables that others have too, and the tree's own; the root is. mm->lock held. */
 void pt_count_tables(const struct pt_tree *pt, u64 *shared, u64 *own);
 /* The sum of that over the tree's shared tables, in pages. mm->lock held. */
