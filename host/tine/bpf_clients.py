@@ -101,8 +101,9 @@ def plain(name, lines):
     if name == "xlated":	# of the instructions, the order of the lines that they are from
         lines = [line for line in lines if re.match(r"-- |; .", line)]
         return [line for k, line in enumerate(lines) if not k or line != lines[k - 1]]
-    if name == "load-refused":	# states are written in another way, and without lines of source
-        lines = [line for line in lines if not re.match(r"\d+: |; |processed ", line)]
+    if name == "load-refused":	# the verifier's log: numbers of its own, the address of a map or its descriptor
+        lines = [re.sub(r"(?<=[(,])id=\d+,?|mark_read \d+|(?<= = )0x[0-9a-f]+ *(?=;)", "", line) for line in lines]
+        return lines
     for pattern, text in NUMBERS:
         lines = [re.sub(pattern, text, line) for line in lines]
     if name == "tail-call":

@@ -390,6 +390,7 @@ static i64 create(const union bpf_args *x)
 		return PTR_ERR(m);
 	}
 	memcpy(m->name, a->map_name, sizeof(m->name));
+	m->desc.name = m->name;
 	m->btf = b;
 	m->btf_key = a->btf_key_type_id;
 	m->btf_value = a->btf_value_type_id;

@@ -343,6 +343,29 @@ static int take_types(struct load *l)
 	return (a->func_info_cnt ? take_funcs(l) : 0) ?: check_lines(l);
 }
 
+/* The last line at or before the instruction. */
+static bool find_source(void *ctx, u32 insn, struct bpf_source *s)
+{
+	const struct load *l = ctx;
+	const struct btf_types *t = l->n_line_info ? btf_object_types(l->btf) : NULL;
+	u32 lo = 0, hi = l->n_line_info;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (l->line_info[mid].insn_off <= insn)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo)
+		return false;
+	s->text = btf_name_at(t, l->line_info[lo - 1].line_off);
+	s->file = btf_name_at(t, l->line_info[lo - 1].file_name_off);
+	s->line = l->line_info[lo - 1].line_col >> 10;
+	return true;
+}
+
 /* Functions and lines are of the program that will be shown. */
 static void move_records(void *ctx, const struct bpf_verified *v)
 {
@@ -395,6 +418,7 @@ static int take_all(struct load *l)
 	l->r.in.log = &l->log;
 	l->r.map = take_map;
 	l->r.verified = move_records;
+	l->r.source = find_source;
 	l->r.ctx = l;
 	l->r.unlimited = bpf_capable();
 	l->r.name = a->prog_name;

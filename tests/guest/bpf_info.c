@@ -51,7 +51,7 @@ static const struct bpf_func_info funcs[] = { { 0, 3 }, { 7, 4 } };
 static const struct bpf_line_info lines[] = { AT(0, 10), AT(1, 11), AT(2, 12), AT(3, 13), AT(5, 14),
 					      AT(7, 20), AT(8, 21) };
 
-static long load_lines(const void *line, uint32_t n, uint32_t size)
+static long load_logged(const void *line, uint32_t n, uint32_t size, char *log, uint32_t room)
 {
 	union bpf_attr a;
 	long fd;
@@ -74,6 +74,9 @@ static long load_lines(const void *line, uint32_t n, uint32_t size)
 	a.line_info = U64(line);
 	a.line_info_cnt = n;
 	a.line_info_rec_size = size;
+	a.log_buf = U64(log);
+	a.log_size = room;
+	a.log_level = room ? 1 : 0;
 	fd = bpf(BPF_PROG_LOAD, &a);
 	{
 		int err = errno;
@@ -82,6 +85,11 @@ static long load_lines(const void *line, uint32_t n, uint32_t size)
 		errno = err;
 	}
 	return fd;
+}
+
+static long load_lines(const void *line, uint32_t n, uint32_t size)
+{
+	return load_logged(line, n, size, NULL, 0);
 }
 
 TEST(lines_are_checked)
@@ -170,6 +178,18 @@ TEST(lines_follow_their_instructions)
 	CHECK(ksyms[0] && ksyms[1] && ksyms[0] != ksyms[1] && !ksyms[2]);
 	CHECK(lens[0] && lens[1] && lens[0] + lens[1] <= info.jited_prog_len && !lens[2]);
 	CHECK_EQ(prog_run(fd), 7);
+}
+
+/* The verifier's log says which line an instruction is from, once, and behind it what it did. */
+TEST(lines_are_in_the_log)
+{
+	static char log[8192];
+
+	OK(load_logged(lines, 7, sizeof(*lines), log, sizeof(log)));
+	if (!strstr(log, "\n; line one @ a.c:10\n0: (b7) r6 = 0                          ; R6=0\n"
+			 "; line one @ a.c:11\n1: (15) if r6 == 0x0 goto pc+1") ||
+	    !strstr(log, "\n; line one @ a.c:20\n7: (b7) r0 = 3 "))
+		FAIL("%s", log);
 }
 
 TEST(filters_leave_the_packet_behind_zeros)

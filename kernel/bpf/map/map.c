@@ -156,6 +156,7 @@ static int describe_inner(struct bpf_map_desc *d, const struct bpf_map *inner)
 	if (!copy)
 		return -ENOMEM;
 	copy->object = copy->values = 0;
+	copy->name = NULL;	/* it may be gone before */
 	d->inner = copy;
 	return 0;
 }

@@ -107,6 +107,13 @@ static u32 verify_inlined(void *ctx, const struct bpf_map_desc *d, const struct 
 	return bpf_map_inlined(container_of(d, struct bpf_map, desc), call, buf, room);
 }
 
+static bool verify_source(void *ctx, u32 insn, struct bpf_source *s)
+{
+	const struct loading *l = ctx;
+
+	return l->r->source(l->r->ctx, insn, s);
+}
+
 static int verify_interrupted(void *ctx)
 {
 	cond_resched();
@@ -276,6 +283,7 @@ struct bpf_prog *bpf_prog_new(const struct bpf_prog_request *r)
 		.map = verify_map,
 		.helper = verify_helper,
 		.inlined = verify_inlined,
+		.source = r->source ? verify_source : NULL,
 		.interrupted = verify_interrupted,
 		.ctx = l,
 	};

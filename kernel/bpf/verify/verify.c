@@ -48,7 +48,7 @@ static bool next_path(struct verifier *v)
 	if (verbose(v)) {
 		if (!(v->log->level & BPF_LOG_LEVEL2))
 			bpf_log_reset(v->log, l->log_pos);
-		say(v, "\nfrom %d to %d: ", l->from, v->cur->pc);
+		say(v, "\nfrom %d to %d:", l->from, v->cur->pc);
 		print_state(v, v->cur);
 	}
 	v->in->ops->free(v->in->ops->ctx, l);
@@ -83,7 +83,7 @@ static int simulate(struct verifier *v)
 			continue;
 		}
 		if (!err && verbose(v))
-			print_insn(v, pc);
+			print_step(v, pc);
 		if (!err && v->in->ops->observe)
 			v->in->ops->observe(v->in->ops->ctx, v);
 		if (!err)
@@ -91,7 +91,7 @@ static int simulate(struct verifier *v)
 		if (err == PATH_ENDS)
 			next_path(v);
 		else if (!err && verbose(v) && v->cur->top == frame)
-			print_written(v, pc);
+			print_effect(v);
 		if (err < 0)
 			return err;
 	}
@@ -139,7 +139,7 @@ static int check_func(struct verifier *v, u32 func)
 	if (func)
 		say(v, "Validating function at insn %d...\n", s->pc);
 	if (verbose(v)) {
-		say(v, "%d: ", s->pc);
+		say(v, "%d:", s->pc);
 		print_state(v, s);
 	}
 	return simulate(v);

@@ -166,6 +166,12 @@ struct verifier {
 	u32 max_ctx_offset;
 	u32 points, peak_points, total_points, most_points, facts;	/* statistics */
 	bool writes_packet;
+	struct bpf_source source;	/* the last line of source in the log */
+	struct {			/* the instruction that is being simulated, in the log */
+		u64 from, end;
+		u32 regs;
+		u64 slots;
+	} line;
 };
 
 /* --- the log (print.c, disasm.c) --- */
@@ -173,7 +179,8 @@ struct verifier {
 bool verbose(const struct verifier *v);
 void print_insn(struct verifier *v, u32 pc);
 void print_state(struct verifier *v, const struct vstate *s);
-void print_written(struct verifier *v, u32 pc);
+void print_step(struct verifier *v, u32 pc);
+void print_effect(struct verifier *v);
 const char *type_name(const struct vreg *r);
 const char *helper_name(u32 id);
 void format_reg(char *buf, size_t size, const struct vreg *r);

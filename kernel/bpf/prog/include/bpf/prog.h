@@ -39,6 +39,7 @@ struct bpf_prog_request {
 	struct bpf_prog_load_in in;	/* but for ops */
 	/* Referenced; ERR_PTR. */
 	struct bpf_map *(*map)(void *ctx, bool by_index, u32 fd);
+	bool (*source)(void *ctx, u32 insn, struct bpf_source *s);	/* as bpf_verify_ops.source */
 	/* Tells the program as it will be shown. NULL: nobody asks. */
 	void (*verified)(void *ctx, const struct bpf_verified *v);
 	void *ctx;

@@ -21,6 +21,7 @@ struct bpf_map_desc {
 	u32 type;		/* BPF_MAP_TYPE_* */
 	u32 key_size, value_size, max_entries;
 	u32 flags;		/* BPF_F_*, as at creation */
+	const char *name;	/* for the log; NULL: none */
 	u64 object;		/* what an instruction that names the map loads: its address */
 	/* Where values are that instructions may address directly, if there is but one (an array's
 	 * first value); 0: none. */
@@ -47,6 +48,12 @@ struct bpf_func_desc {
 	} arg[5];
 };
 
+/* A line of source; text and file are the caller's, and stay. */
+struct bpf_source {
+	const char *text, *file;
+	u32 line;
+};
+
 struct verifier;
 struct bpf_verify_ops {
 	/* At least 16-byte aligned; NULL: out of memory. Everything is freed before the end, but
@@ -65,6 +72,8 @@ struct bpf_verify_ops {
 	 * the call stays. May be NULL. */
 	u32 (*inlined)(void *ctx, const struct bpf_map_desc *map, const struct bpf_insn *call,
 		       struct bpf_insn *buf, u32 room);
+	/* For the log: the line of source that an instruction is from. False: unknown. May be NULL. */
+	bool (*source)(void *ctx, u32 insn, struct bpf_source *s);
 	/* Asked now and then: not 0 ends with that (a signal is pending). May be NULL. */
 	int (*interrupted)(void *ctx);
 	/* For tests: before each instruction is simulated, and when all is done (with no current
