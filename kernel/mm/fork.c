@@ -143,9 +143,13 @@ static struct vma *copy_vma(const struct vma *v, void *arg)
 	struct fork *k = arg;
 	struct vma *n;
 
-	if ((v->vm_flags & (VM_ACCOUNT | VM_DONTFORK)) == VM_ACCOUNT &&
-	    overcommits(k->parent, vma_pages(v)))
-		return NULL;
+	if (v->vm_flags & VM_ACCOUNT) {
+		u64 pages = vma_pages(v);
+
+		if (!(v->vm_flags & VM_DONTFORK) && overcommits(k->parent, pages))
+			return NULL;
+		WRITE_ONCE(k->child->account_pages, k->child->account_pages + pages);
+	}
 	n = vma_dup(v);
 	if (!n)
 		return NULL;
@@ -154,17 +158,22 @@ static struct vma *copy_vma(const struct vma *v, void *arg)
 	if (v->vm_flags & VM_WIPEONFORK)
 		n->has_anon = false;
 	k->flags |= v->vm_flags;
-	vma_link_copy(k->child, n);
+	vma_link_copy(n);
 	return n;
 }
 
 /* The child's VMAs: all of the parent's in a tree like its, then without those it is not to have. */
 static int copy_vmas(struct fork *k)
 {
-	int err = vma_tree_copy(k->child, k->parent, copy_vma, k);
+	struct mm *c = k->child;
+	int err = vma_tree_copy(c, k->parent, copy_vma, k);
 
-	if (err || likely(!(k->flags & VM_DONTFORK)))
+	if (err)
 		return err;
+	c->nr_vmas = k->parent->nr_vmas;
+	c->total_pages = c->peak_pages = k->parent->total_pages;
+	if (likely(!(k->flags & VM_DONTFORK)))
+		return 0;
 	for (struct vma *v = mm_first_vma_from(k->child, 0), *next; v; v = next) {
 		next = mm_next_vma(v);
 		if (!(v->vm_flags & VM_DONTFORK))

@@ -59,8 +59,8 @@ void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
  * Tree, lists, totals. An object that is not linked yet has its final start and lin.
  */
 void vma_link(struct mm *mm, struct vma *v);
-/* All of that but the tree, where its place is already. */
-void vma_link_copy(struct mm *mm, struct vma *v);
+/* The lists alone, of a VMA of a tree that is being copied: totals and tree are its maker's. */
+void vma_link_copy(struct vma *v);
 void vma_unlink(struct mm *mm, struct vma *v);
 void vma_unlink_all(struct mm *mm,
 		    struct vma **dead); /* the whole tree, chained by parent for vma_free_list */
@@ -250,16 +250,39 @@ static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 }
 static inline void rss_add(atomic64_t *c, i64 n) { __atomic_fetch_add(&c->v, n, __ATOMIC_RELAXED); }
 /*
- * One more leaf: a reference and a mapping at once. The two counts are neighbours, and neither
- * overflows into the other, so that one atomic addition does for both.
+ * refcount and mapcount are neighbours, and neither overflows into the other: what leaves change in
+ * both is one atomic operation on one word, here and nowhere else (but for mm/copy.c and mm/zap.c,
+ * which do it for four folios at once, with FOLIO_MAPS).
  */
 _Static_assert(offsetof(struct page, mapcount) == offsetof(struct page, refcount) + 4 &&
 	!(offsetof(struct page, refcount) % 8),
 	       "refcount and mapcount in one word");
-#define FOLIO_MAPS(n) (((u64)(n) << 32) + (n))
+#define FOLIO_COUNTS(refs, maps) ((u64)(maps) << 32 | (refs))
+#define FOLIO_MAPS(n) FOLIO_COUNTS((u32)(n), (u32)(n))
+static inline u32 counted_refs(u64 counts) { return (u32)counts; }
+static inline u32 counted_maps(u64 counts) { return (u32)(counts >> 32); }
+/* Both at one moment. */
+static inline u64 folio_counts(const struct folio *f)
+{
+	return __atomic_load_n((const u64 *)&f->page.refcount, __ATOMIC_ACQUIRE);
+}
+/* n more of its pages are mapped, with a reference each. */
 static inline void folio_map(struct folio *f, u32 n)
 {
 	__atomic_fetch_add((u64 *)&f->page.refcount, FOLIO_MAPS(n), __ATOMIC_RELAXED);
+}
+/* n fewer; the counts that are left: without references the caller frees it. */
+static inline u64 folio_unmapped(struct folio *f, u32 n)
+{
+	return __atomic_sub_fetch((u64 *)&f->page.refcount, FOLIO_MAPS(n), __ATOMIC_ACQ_REL);
+}
+/* If the counts are these, both become 0: nobody finds the folio in use any more. */
+static inline bool folio_freeze(struct folio *f, u32 refs, u32 maps)
+{
+	u64 counts = FOLIO_COUNTS(refs, maps);
+
+	return __atomic_compare_exchange_n((u64 *)&f->page.refcount, &counts, 0, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 /*
  * Of a page-cache folio n pages are mapped, or no longer. /proc/meminfo's Mapped counts a folio from
@@ -286,10 +309,7 @@ static inline void large_unmapped(struct folio *f, u32 n)
 /* n pages less mapped of a folio of one page, and the references that they had. */
 static inline void folio_unmap_put(struct folio *f, u32 n)
 {
-	u64 both = ((u64)n << 32) + n;
-	u64 left = __atomic_sub_fetch((u64 *)&f->page.refcount, both, __ATOMIC_ACQ_REL);
-
-	if (!(u32)left)
+	if (!counted_refs(folio_unmapped(f, n)))
 		folio_free(f);
 }
 /*

@@ -31,9 +31,9 @@ struct migration {
 /* All references are those of leaves, and the caller's one. */
 static bool only_leaves(const struct folio *f)
 {
-	u64 both = __atomic_load_n((const u64 *)&f->page.refcount, __ATOMIC_ACQUIRE);
+	u64 counts = folio_counts(f);
 
-	return (u32)both == (u32)(both >> 32) + 1;
+	return counted_refs(counts) == counted_maps(counts) + 1;
 }
 
 /* --- the new pages come ---------------------------------------------------------------------- */
@@ -66,9 +66,7 @@ static bool replace_run(const struct rmap_run *r, void *arg)
 		set_new(m, r, e, at, n);
 	}
 	pte_publish();
-	/* Not the last reference: the caller has one. */
-	__atomic_sub_fetch((u64 *)&m->f->page.refcount, (u64)r->pages << 32 | r->pages,
-			   __ATOMIC_RELEASE);
+	(void)folio_unmapped(m->f, r->pages);	/* not the last reference: the caller has one */
 	return true;
 }
 

@@ -102,13 +102,7 @@ static void make_parts(struct split *s, u32 first, u32 order)
 }
 
 /* Nobody has a reference but n leaves and the caller: then there are none any more. */
-static bool freeze(struct folio *f, u32 n)
-{
-	u64 both = (u64)n << 32 | (n + 1);
-
-	return __atomic_compare_exchange_n((u64 *)&f->page.refcount, &both, 0, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
+static bool freeze(struct folio *f, u32 n) { return folio_freeze(f, n + 1, n); }
 
 static void take_apart(struct split *s)
 {
@@ -213,7 +207,7 @@ static u32 drop_zeros(struct split *s, const struct rmap_run *r, pte_t *table, u
 	}
 	if (n) {
 		rss_add(&r->v->mm->rss_anon, -(i64)n);
-		__atomic_sub_fetch((u64 *)&s->f->page.refcount, (u64)n << 32 | n, __ATOMIC_RELEASE);
+		(void)folio_unmapped(s->f, n);	/* the caller has a reference */
 	}
 	return n;
 }

@@ -107,10 +107,8 @@ void vma_link(struct mm *mm, struct vma *v)
 	unlock_rmap(v);
 }
 
-void vma_link_copy(struct mm *mm, struct vma *v)
+void vma_link_copy(struct vma *v)
 {
-	account(mm, v, (i64)vma_pages(v));
-	mm->nr_vmas++;
 	if (!v->backing && !vma_is_moved(v))
 		return;
 	lock_rmap(v);

@@ -384,7 +384,7 @@ static __noinline u32 drop_files(pte_t *p, u32 n)
 	for (i = 0; i < n; i++) {
 		pte_t e = pte_load(&p[i]);
 		struct folio *f = pte_is_none(e) ? NULL : small_file_folio(e);
-		u64 both = 1ull << 32 | 1, left;
+		u64 left;
 
 		if (!f)
 			break;
@@ -392,10 +392,10 @@ static __noinline u32 drop_files(pte_t *p, u32 n)
 			page_set(&f->page, PG_DIRTY);
 		if (pte_young(e) && !page_test(&f->page, PG_REFERENCED))
 			page_set(&f->page, PG_REFERENCED);
-		left = __atomic_sub_fetch((u64 *)&f->page.refcount, both, __ATOMIC_ACQ_REL);
-		if (unlikely(!(left >> 32)))
+		left = folio_unmapped(f, 1);
+		if (unlikely(!counted_maps(left)))
 			mem_stat_add(STAT_MAPPED, -1);
-		if (unlikely(!(u32)left))
+		if (unlikely(!counted_refs(left)))
 			folio_free(f);
 	}
 	return i;
@@ -423,16 +423,19 @@ void folios_unmapped(struct folio **f, const u32 *pages, u32 n)
 	u32 dead = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		u64 both = ((u64)pages[i] << 32) + pages[i];
+		u32 refs;
 
-		if (!page_test(&f[i]->page, PG_ANON)) {
-			file_unmapped(f[i], pages[i]);
-			both = pages[i];
-		} else if (folio_order(f[i])) {
-			large_unmapped(f[i], pages[i]);
-			both = pages[i];
+		if (likely(page_is_small_anon(&f[i]->page))) {
+			refs = counted_refs(folio_unmapped(f[i], pages[i]));
+		} else {
+			if (!page_test(&f[i]->page, PG_ANON))
+				file_unmapped(f[i], pages[i]);
+			else
+				large_unmapped(f[i], pages[i]);
+			refs = (u32)__atomic_sub_fetch(&f[i]->page.refcount.v, (i32)pages[i],
+						       __ATOMIC_ACQ_REL);
 		}
-		if (!(u32)__atomic_sub_fetch((u64 *)&f[i]->page.refcount, both, __ATOMIC_ACQ_REL))
+		if (!refs)
 			f[dead++] = f[i];
 	}
 	if (dead)
