@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Linux's memory selftests on Tine and on Debian's Linux. Every subtest that passes there has to
-pass here; exceptions are named, with a reason, in tests/mm-selftests.txt."""
+pass here, with shared page tables and without; exceptions are named, with a reason, in tests/mm-selftests.txt."""
 import fnmatch
 import os
 import re
@@ -80,9 +80,9 @@ def subtests(lines):
     return results
 
 
-def run(kernel, initrd, linux, log):
+def run(kernel, initrd, linux, log, words=""):
     machine = qemu.Machine(kernel=kernel, initrd=initrd, memory=2560, cpus=2, cpu="max,pauth-impdef=on", linux=linux,
-                           append="console=ttyAMA0 quiet rdinit=/init panic=-1")
+                           append="console=ttyAMA0 quiet rdinit=/init panic=-1 " + words)
     outcome = vm.boot(machine, SECONDS * len(PROGRAMS))
     with open(log, "w") as out:
         out.write(outcome.text() + "\n")
@@ -115,6 +115,24 @@ def judge(there, here, reason):
     return "fail", "on Linux: %s, here: %s" % (there, here)
 
 
+def compare(there, here, rules, words, o, report):
+    """Reports every subtest of a run on Tine, whose command line had WORDS, beside Linux's."""
+    for key in list(dict.fromkeys(list(there) + list(here))):
+        name = "%s: %s" % key
+        a, b = there.get(key, "absent"), here.get(key, "absent")
+        reason = next((r for pattern, r in rules if fnmatch.fnmatchcase(name, pattern)), "")
+        kind, why = judge(a, b, reason)
+        if o.verbose or key[1] == "exit" or a != b:
+            report.note("  %-9s %-9s %s" % (a, b, name))
+        name += words and " [%s]" % words
+        if kind == "ok":
+            report.ok(name, quiet=True)
+        elif kind == "skip":
+            report.skip(name, why, quiet=True)
+        else:
+            report.fail(name, why)
+
+
 def suite_mm_selftests(o, report):
     names = [p[0] for p in PROGRAMS]
     if o.only:
@@ -126,19 +144,9 @@ def suite_mm_selftests(o, report):
         report.fail(name, "cannot be built: " + why)
     initrd, rules = archive(built), exceptions()
     there = run(fetch.linux(), initrd, True, os.path.join(BUILD, "mm-selftests", "linux.log"))
-    here = run(kernel_of(o), initrd, False, os.path.join(BUILD, "mm-selftests", "tine.log"))
-    report.note("# %-9s %-9s subtest" % ("Linux", "Tine"))
-    for key in list(dict.fromkeys(list(there) + list(here))):
-        name = "%s: %s" % key
-        a, b = there.get(key, "absent"), here.get(key, "absent")
-        reason = next((r for pattern, r in rules if fnmatch.fnmatchcase(name, pattern)), "")
-        kind, why = judge(a, b, reason)
-        if o.verbose or key[1] == "exit" or a != b:
-            report.note("  %-9s %-9s %s" % (a, b, name))
-        if kind == "ok":
-            report.ok(name, quiet=True)
-        elif kind == "skip":
-            report.skip(name, why, quiet=True)
-        else:
-            report.fail(name, why)
-    report.note("# consoles: build/mm-selftests/linux.log, tine.log")
+    for words in ("", "cow_tables=off"):
+        log = "tine%s.log" % (words and "." + words)
+        here = run(kernel_of(o), initrd, False, os.path.join(BUILD, "mm-selftests", log), words)
+        report.note("# %-9s %-9s subtest%s" % ("Linux", "Tine", words and ", " + words))
+        compare(there, here, rules, words, o, report)
+    report.note("# consoles: build/mm-selftests/linux.log, tine.log, tine.cow_tables=off.log")
