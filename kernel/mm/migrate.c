@@ -209,7 +209,8 @@ int folio_move_out(struct folio *f, u32 order, struct mm *held)
 		return -ENOMEM;
 	err = split_blocks(f, held);
 	if (!err) {
-		rmap_walk(f, RMAP_LOOK, note_mapped, &s);
+		/* all: a page that is mapped must have a new folio to go to */
+		rmap_walk(f, RMAP_LOOK | RMAP_ALL, note_mapped, &s);
 		if (!alloc_parts(f, order, &s, to))
 			err = -ENOMEM;
 		else if (!folio_migrate(f, to, order))
