@@ -36,11 +36,16 @@ struct tally {
 	u64 leaves;		/* of tables that no other address space has shown */
 };
 
-/* A leaf's exclusive page has this leaf alone (T3); a pinned one lies where fork looks (T4). */
+/*
+ * A leaf's exclusive page has this leaf alone, and no other private page may be written (T3); a
+ * pinned one lies where fork looks (T4).
+ */
 static bool leaf_wrong(const struct page *node, pte_t e, const struct folio *f)
 {
-	if (!page_test(&f->page, PG_ANON) || !pte_exclusive(e))
+	if (!page_test(&f->page, PG_ANON))
 		return false;
+	if (!pte_exclusive(e))
+		return pte_write(e);
 	return (!folio_order(f) && atomic_read(&f->page.mapcount) != 1) ||
 	       (atomic_read(&f->page.pins) && !node->pinned_below);
 }
@@ -50,6 +55,7 @@ static void tally_leaf(struct tally *t, const struct page *node, pte_t e, int le
 	struct folio *f;
 
 	t->stray += !mm_find_vma(t->mm, va);
+	t->wrong += !pte_well_formed(e);
 	if (pte_special(e))
 		return;
 	f = page_folio(pfn_to_page(pte_pfn(e)));

@@ -46,7 +46,7 @@ static void set_new(const struct migration *m, const struct rmap_run *r, pte_t e
 
 	folio_map(to, n * pages);
 	sync_icache(r->v, to);
-	set_ptes(&r->pte[at], pte_advance(e, pfn - folio_pfn(m->f) - r->page), n, r->level);
+	set_ptes(&r->pte[at], pte_at_frame(e, pfn), n, r->level);
 }
 
 static bool replace_run(const struct rmap_run *r, void *arg)

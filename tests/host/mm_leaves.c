@@ -13,6 +13,7 @@ static void check_leaf(struct mm *mm, u64 va, pte_t e, i64 pages, struct rss *rs
 	struct folio *f;
 
 	BUG_ON(!mm_find_vma(mm, va));
+	BUG_ON(!pte_well_formed(e));
 	if (pte_special(e))
 		return;
 	f = page_folio(pfn_to_page(pte_pfn(e)));

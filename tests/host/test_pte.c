@@ -149,6 +149,9 @@ static void edits(void **state)
 		EDIT(pte_mkcont(p), e.cont = true);
 		EDIT(pte_clear_cont(p), e.cont = false);
 		EDIT(pte_advance(p, 5), e.pa += 5 * PAGE_SIZE);
+		EDIT(pte_at_frame(p, (l.pa >> PAGE_SHIFT) - 512), e.pa -= 512 * PAGE_SIZE);
+		assert_true(pte_well_formed(pte_at_frame(p, 0)));
+		assert_false(pte_well_formed(pte_advance(p, ~0ull)));	/* not backwards */
 		if (l.read)
 			EDIT(pte_mkwrite(p), e.write = true);
 		e = l;

@@ -45,11 +45,13 @@ enum pte_kind { PTE_NONE, PTE_TABLE, PTE_LEAF };
  *   bool pte_plain(pte_t)          present, settled, no part of a block, not special, exclusive only
  *                                  if writable: what most leaves are; pte_plain_block: the same of
  *                                  the first entry of a contiguous block
+ *   bool pte_well_formed(pte_t)    no bit is set that nobody sets
  *   bool pte_same_but_write(a, b)  they differ at most in write, dirty, accessed, exclusive
  * edits of a leaf:
  *   pte_wrprotect, pte_mkwrite (both keep dirtiness), pte_mkold, pte_mkyoung, pte_mkdirty,
  *   pte_mkclean, pte_mkexclusive, pte_clear_exclusive, pte_mkcont, pte_clear_cont
- *   pte_t pte_advance(pte_t, u64 n)            n pages further, same attributes
+ *   pte_t pte_advance(pte_t, u64 n)            n pages further (not back), same attributes
+ *   pte_t pte_at_frame(pte_t, pfn_t)           at another frame, same attributes
  *   pte_t pte_modify(pte_t, pte_t perm)        read, execute and user access from perm; write access
  *                                              goes, the rest stays; pte_modify_plain: of plain ones
  *   pte_t pte_dirty_to_read_only(pte_t)        write-protected, not exclusive, of a settled writable one

@@ -113,6 +113,12 @@ static inline pte_t pte_modify(pte_t p, pte_t perm)
 	return p;
 }
 static inline pte_t pte_advance(pte_t p, u64 n) { p.v += field_put(PTE_OA, n); return p; }
+static inline pte_t pte_at_frame(pte_t p, pfn_t pfn)
+{
+	return (pte_t){ (p.v & ~PTE_OA) | field_put(PTE_OA, pfn) };
+}
+/* Bits 50:48 are 0: GP, and what only larger output addresses use (Arm ARM D8.3.1). */
+static inline bool pte_well_formed(pte_t p) { return !field_get(FIELD(48, 3), p.v); }
 
 /* What e says but for the address; the address in e, if it says the same, or else no address. */
 static inline pte_t pte_attributes(pte_t e) { return (pte_t){ e.v & ~PTE_OA }; }
