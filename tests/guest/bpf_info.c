@@ -186,7 +186,7 @@ TEST(lines_are_in_the_log)
 	static char log[65536];
 
 	OK(load_logged(lines, 7, sizeof(*lines), log, sizeof(log)));
-	if (!strstr(log, "; line one @ a.c:10\n0: (b7) r6 = 0                        ; ") ||
+	if (!strstr(log, "; line one @ a.c:10\n0: (b7) r6 = 0                        ;") ||
 	    !strstr(log, "\n; line one @ a.c:11\n1: ") ||
 	    !strstr(log, "\n; line one @ a.c:20\n7: (b7) r0 = 3                        ; frame1: R0=3\n"
 			 "; line one @ a.c:21\n8: (07) r0 += 4                       ; frame1: R0=7\n"))
