@@ -225,6 +225,17 @@ static void live(unsigned int seed)
 	_exit(0);
 }
 
+/* The family has its own model: what it wrote there is not to be seen here. */
+static void must_be_untouched(void)
+{
+	for (unsigned int i = 0; i < PAGES; i++)
+		if (model[i].kind != NONE || model[i].value) {
+			printf("# stress: entry %u of the model (kind %u, value %#lx)\n", i,
+			       model[i].kind, (long)model[i].value);
+			DIE("a child's write is seen by its parent");
+		}
+}
+
 static void one_family(void)
 {
 	unsigned int seed = rnd(1u << 30);
@@ -241,6 +252,7 @@ static void one_family(void)
 	while ((r = waitpid(pid, &st, 0)) < 0 && errno == EINTR)
 		;
 	MUST(r == pid);
+	must_be_untouched();
 	if (st && st != SIGKILL) {
 		printf("# stress: family of seed %u: wait status %#x\n", seed, st);
 		DIE("a family failed");
