@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults and exceptions of user mode, turned into memory or signals. */
+#include <base/init.h>
+#include <base/printk.h>
+#include <fs/sysctl.h>
 #include <hal/sync.h>
 #include <hal/uaccess.h>
 #include <mm/stat.h>
@@ -27,17 +30,56 @@ static int out_of_memory(void)
 	return 0;
 }
 
-static int fault_signal(enum fault_result res, u64 addr)
+/* --- what a program dies of, in the kernel's log ------------------------------------------------ */
+static u32 exception_trace;	/* sysctl debug.exception-trace */
+
+static void trace(const struct regs *r, int sig, int code, u64 addr)
+{
+	u64 pc = regs_pc(r), start = 0, end = 0;
+	struct mm *mm = current->mm;
+	struct vma *v;
+
+	if (likely(!READ_ONCE(exception_trace)) || signal_has_handler(sig))
+		return;
+	read_lock(&mm->lock);
+	v = mm_find_vma(mm, pc);
+	if (v) {
+		start = v->start;
+		end = v->end;
+	}
+	read_unlock(&mm->lock);
+	printk(LOG_INFO, "%s[%d]: unhandled signal %d code %d at %lx, pc %lx in %lx-%lx\n",
+	       current->comm, current->tid, sig, code, addr, pc, start, end);
+	arch_print_regs(LOG_INFO, r);
+}
+
+static void force(const struct regs *r, int sig, int code, u64 addr)
+{
+	trace(r, sig, code, addr);
+	signal_force(sig, code, addr);
+}
+
+static int trace_init(void)
+{
+	static const struct sysctl values[] = { { "debug/exception-trace", &exception_trace, 0, 1 } };
+
+	sysctl_register(values, ARRAY_SIZE(values));
+	return 0;
+}
+INITCALL(late, trace_init);
+
+/* --- faults ------------------------------------------------------------------------------------ */
+static int fault_signal(const struct regs *r, enum fault_result res, u64 addr)
 {
 	switch (res) {
 	case FAULT_SEGV_MAPERR:
-		signal_force(SIGSEGV, SEGV_MAPERR, addr);
+		force(r, SIGSEGV, SEGV_MAPERR, addr);
 		break;
 	case FAULT_SEGV_ACCERR:
-		signal_force(SIGSEGV, SEGV_ACCERR, addr);
+		force(r, SIGSEGV, SEGV_ACCERR, addr);
 		break;
 	case FAULT_BUS:
-		signal_force(SIGBUS, BUS_ADRERR, addr);
+		force(r, SIGBUS, BUS_ADRERR, addr);
 		break;
 	default:		/* being killed */
 		break;
@@ -55,7 +97,7 @@ int user_fault(struct regs *r, const struct user_fault *f)
 
 	if (f->alignment) {
 		if (f->user_mode)
-			signal_force(SIGBUS, BUS_ADRALN, f->addr);
+			force(r, SIGBUS, BUS_ADRALN, f->addr);
 		return -EFAULT;
 	}
 	if (likely(t->mm))
@@ -73,11 +115,11 @@ int user_fault(struct regs *r, const struct user_fault *f)
 	if (res == FAULT_OOM)
 		return out_of_memory();
 	if (f->user_mode)
-		return fault_signal(res, f->addr);
+		return fault_signal(r, res, f->addr);
 	return -EFAULT;
 }
 
 void user_exception(struct regs *r, int signo, int code, u64 addr)
 {
-	signal_force(signo, code, addr);
+	force(r, signo, code, addr);
 }

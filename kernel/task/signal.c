@@ -378,6 +378,17 @@ int signal_send_pgrp(i32 pgid, int sig, const siginfo_t *info)
 	return err;
 }
 
+bool signal_has_handler(int sig)
+{
+	u64 flags;
+	struct sighand *s = sighand_lock(current->proc, &flags);
+	bool handled = !(current->blocked & SIGBIT(sig)) && !sig_default(s, sig) &&
+		       s->action[sig - 1].handler != (u64)SIG_IGN;
+
+	sighand_unlock(s, flags);
+	return handled;
+}
+
 void signal_force(int sig, int code, u64 addr)
 {
 	struct task *t = current;

@@ -230,6 +230,22 @@ TEST_TIMEOUT(log_readers_wake, 20)
 	CHECK_EQ(check_wait(reader), 0);
 }
 
+/* What a program died of is in the log when that is wanted (sysctl/debug.rst of Linux). */
+TEST(exception_trace)
+{
+	char name[40];
+	pid_t pid;
+
+	OK(klogctl(5, NULL, 0));
+	check_write_file("/proc/sys/debug/exception-trace", "1");
+	pid = SPAWN(*(volatile int *)64 = 1);
+	CHECK_EQ(check_wait(pid), SIGSEGV);
+	check_write_file("/proc/sys/debug/exception-trace", "0");
+	buf[OK(klogctl(3, buf, 8192))] = 0;
+	snprintf(name, sizeof name, "[%d]: unhandled ", pid);
+	CHECK(strstr(buf, name));
+}
+
 /* syslog(2) type 2 takes what it reads. */
 TEST(syslog_read)
 {

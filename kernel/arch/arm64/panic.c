@@ -92,14 +92,14 @@ u64 arch_sleeps_at(const struct arch_task *a, const void *stack)
 	return pc;
 }
 
-static void print_regs(const struct regs *r)
+void arch_print_regs(int level, const struct regs *r)
 {
 	for (u32 i = 0; i < 31; i += 3)
 		if (i + 2 < 31)
-			printk(LOG_EMERG, "x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, r->x[i],
+			printk(level, "x%-2u %016lx x%-2u %016lx x%-2u %016lx\n", i, r->x[i],
 			       i + 1, r->x[i + 1], i + 2, r->x[i + 2]);
 		else
-			printk(LOG_EMERG, "x%-2u %016lx sp  %016lx pstate %08lx\n", i, r->x[i],
+			printk(level, "x%-2u %016lx sp  %016lx pstate %08lx\n", i, r->x[i],
 			       r->sp, r->pstate);
 }
 
@@ -165,7 +165,7 @@ __noreturn void panic_regs(struct regs *r, u64 esr, u64 far, const char *why)
 	printk(LOG_EMERG, "cpu %u esr %08lx far %016lx\n", cpu_id(), esr, far);
 	print_pc("pc", r->pc);
 	print_pc("lr", r->x[30]);
-	print_regs(r);
+	arch_print_regs(LOG_EMERG, r);
 	printk(LOG_EMERG, "Backtrace:\n");
 	print_pc("  ", r->pc);
 	backtrace(r->x[29]);

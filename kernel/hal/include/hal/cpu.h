@@ -13,6 +13,8 @@ struct task;
 /* struct regs: user or interrupted registers, and accessors regs_pc(), regs_sp(), regs_user_mode(),
  * regs_ret() */
 #include <arch/regs.h>
+/* The registers as lines of the kernel's log, of a level of base/printk.h. Any context. */
+void arch_print_regs(int level, const struct regs *r);
 
 /* --- the task's architecture part --------------------------------------------------------------
  */

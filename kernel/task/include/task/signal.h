@@ -39,6 +39,8 @@ int signal_send_process(struct process *p, int sig, const siginfo_t *info);
 int signal_send_timer(struct process *p, struct task *t, int sig, const siginfo_t *info);
 /* All members of process group pgid / session; 0, -ESRCH. */
 int signal_send_pgrp(i32 pgid, int sig, const siginfo_t *info);
+/* Would signal_force(sig) be handled by the current task's program? */
+bool signal_has_handler(int sig);
 /* From an exception of the current task: cannot be blocked or ignored (then it kills). */
 void signal_force(int sig, int code, u64 addr);
 /* A deliverable signal is pending for the current task. */
