@@ -242,6 +242,7 @@ static void one_family(void)
 	pid_t pid, r;
 	int st;
 
+	write_text("/proc/sys/debug/exception-trace", "1");	/* what dies says of what */
 	family.stop = stress_stop();
 	family.common = mmap(NULL, COMMON * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			     -1, 0);
