@@ -404,6 +404,8 @@ static void statement(struct assembler *a)
 		condition(a);
 	else if (eat(a, "goto"))
 		use(a), put(a, (struct bpf_insn){ .code = BPF_JMP | BPF_JA });
+	else if (eat(a, "may_goto"))
+		use(a), put(a, (struct bpf_insn){ .code = BPF_JMP | BPF_JCOND });
 	else if (eat(a, "gotol"))
 		use(a), put(a, (struct bpf_insn){ .code = BPF_JMP32 | BPF_JA });
 	else if (eat(a, "call"))

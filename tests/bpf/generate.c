@@ -395,6 +395,7 @@ static void loop(struct gen *g, u32 func)
 	u8 b = take(g), r = b & 1 ? 8 : 9;
 	u32 start, items = upto(g, 4);
 	u32 jumps = g->n_jumps;
+	bool may = (b >> 3 & 3) == 3;	/* with may_goto */
 
 	if (g->depth > 1)
 		return;
@@ -402,6 +403,8 @@ static void loop(struct gen *g, u32 func)
 	movi(g, r, b >> 1 & 3);
 	g->ready |= 1u << r;
 	start = g->n;
+	if (may)
+		put(g, BPF_JMP | BPF_JCOND, 0, 0, 0, 0);
 	for (u32 k = 0; k < items; k++)
 		item(g, func);
 	for (u32 k = jumps; k < g->n_jumps; k++) {	/* they stay inside */
@@ -410,8 +413,13 @@ static void loop(struct gen *g, u32 func)
 		g->skip[k] = 0;
 	}
 	addi(g, r, 1 + (b >> 3 & 3));
-	put(g, BPF_JMP | (b & 128 ? BPF_JNE : BPF_JLT), r, 0, (i32)start - (i32)g->n - 1,
-	    (b >> 5 & 3) * 5 + 4);
+	if (may && b & 128)
+		put(g, BPF_JMP | BPF_JA, 0, 0, (i32)start - (i32)g->n - 1, 0);
+	else
+		put(g, BPF_JMP | (b & 128 ? BPF_JNE : BPF_JLT), r, 0, (i32)start - (i32)g->n - 1,
+		    (b >> 5 & 3) * 5 + 4);
+	if (may)
+		g->p[start].off = (i16)(g->n - start - 1);
 	g->depth--;
 }
 

@@ -595,6 +595,109 @@ TEST(callbacks)
 	CHECK_EQ(prog_run(fd), 45 + 800);
 }
 
+/* --- loops that end at some time --------------------------------------------------------------- */
+
+#define MAY_GOTO(o) INSN(BPF_JMP | 0xe0, 0, 0, o, 0)
+
+TEST(may_goto)
+{
+	struct bpf_insn counted[] = {
+		MOV64_IMM(0, 0),
+		MAY_GOTO(3),
+		ALU64_IMM(BPF_ADD, 0, 1),
+		JMP_IMM(BPF_JEQ, 0, 100, 1),
+		JA(-4),
+		EXIT(),
+	};
+	struct bpf_insn first[] = {	/* the loop begins where the function does */
+		MAY_GOTO(2),
+		LDX(BPF_W, 2, 1, offsetof(struct __sk_buff, len)),
+		JA(-3),
+		MOV64_IMM(0, 5),
+		EXIT(),
+	};
+	struct bpf_insn endless[] = {
+		MOV64_IMM(0, 0),
+		MAY_GOTO(2),
+		ALU64_IMM(BPF_ADD, 0, 1),
+		JA(-3),
+		EXIT(),
+	};
+	struct bpf_insn called[] = {	/* each call has its own rounds */
+		MOV64_IMM(6, 0),
+		CALL_LOCAL(5),
+		ALU64_REG(BPF_ADD, 6, 0),
+		CALL_LOCAL(3),
+		ALU64_REG(BPF_ADD, 6, 0),
+		MOV64_REG(0, 6),
+		EXIT(),
+		ST(BPF_DW, 10, -8, 3),
+		MOV64_IMM(0, 0),
+		MAY_GOTO(3),
+		ALU64_IMM(BPF_ADD, 0, 1),
+		JMP_IMM(BPF_JEQ, 0, 70, 1),
+		JA(-4),
+		LDX(BPF_DW, 1, 10, -8),
+		ALU64_REG(BPF_ADD, 0, 1),
+		EXIT(),
+	};
+	uint32_t r;
+
+	CHECK_EQ(prog_run(prog_load(FILTER, counted)), 100);
+	CHECK_EQ(prog_run(prog_load(FILTER, first)), 5);
+	r = prog_run(prog_load(FILTER, endless));
+	CHECK_GE(r, 10000);
+	CHECK_EQ(prog_run(prog_load(FILTER, called)), 2 * 73);
+}
+
+TEST(may_goto_is_no_excuse)
+{
+	int map = map_create(BPF_MAP_TYPE_ARRAY, 4, 64, 1);
+	struct bpf_insn sum[] = {
+		MOV64_IMM(6, 0),
+		MOV64_IMM(0, 0),
+		LD_MAP_VALUE(7, map, 0),
+		MAY_GOTO(7),
+		JMP_IMM(BPF_JGT, 6, 63, 6),
+		MOV64_REG(1, 7),
+		ALU64_REG(BPF_ADD, 1, 6),
+		LDX(BPF_B, 2, 1, 0),
+		ALU64_REG(BPF_ADD, 0, 2),
+		ALU64_IMM(BPF_ADD, 6, 1),
+		JA(-8),
+		EXIT(),
+	};
+	struct bpf_insn wild[] = {
+		MOV64_IMM(6, 0),
+		LD_MAP_VALUE(7, map, 0),
+		MAY_GOTO(2),
+		ALU64_IMM(BPF_ADD, 6, 1),
+		JA(-3),
+		ALU64_REG(BPF_ADD, 7, 6),
+		LDX(BPF_B, 0, 7, 0),
+		EXIT(),
+	};
+	struct bpf_insn beside[] = { MOV64_IMM(0, 0), MAY_GOTO(1), JA(-1), EXIT() };
+	struct bpf_insn with_reg[] = { MOV64_IMM(0, 0), MAY_GOTO(0), EXIT() };
+	uint8_t v[64];
+	uint32_t key = 0;
+
+	memset(v, 3, sizeof(v));
+	OK(map_update(map, &key, v, BPF_ANY));
+	CHECK_EQ(prog_run(prog_load(FILTER, sum)), 3 * 64);
+	ERR(prog_load_flags(FILTER, wild, sizeof(wild) / sizeof(*wild), 0), EACCES);
+	ERR(prog_load_flags(FILTER, beside, 4, 0), EINVAL);
+	OK(prog_load_flags(FILTER, with_reg, 3, 0));
+	with_reg[1].dst_reg = 1;
+	ERR(prog_load_flags(FILTER, with_reg, 3, 0), EINVAL);
+	with_reg[1].dst_reg = 0;
+	with_reg[1].src_reg = 1;
+	ERR(prog_load_flags(FILTER, with_reg, 3, 0), EINVAL);
+	with_reg[1].src_reg = 0;
+	with_reg[1].imm = 1;
+	ERR(prog_load_flags(FILTER, with_reg, 3, 0), EINVAL);
+}
+
 /* --- constants -------------------------------------------------------------------------------- */
 
 static uint32_t insns_of(int fd)

@@ -128,6 +128,8 @@ static void jump(const struct bpf_insn *i, char *s, size_t room)
 	else if (op == BPF_JA)
 		snprintf(s, room, r == 'r' ? "goto pc%+d" : "gotol pc%+d",
 			 r == 'r' ? i->off : i->imm);
+	else if (op == BPF_JCOND && r == 'r')
+		snprintf(s, room, "may_goto pc%+d", i->off);
 	else if (op > BPF_JSLE)
 		snprintf(s, room, "BUG_%02x", i->code);
 	else if (BPF_SRC(i->code) == BPF_X)

@@ -39,6 +39,10 @@ static void find_branches(struct verifier *v)
 		if (!bpf_is_branch(i) || v->aux[pc].flags & I_SECOND)
 			continue;
 		any = true;
+		if (bpf_is_may_goto(i)) {
+			v->may_goto = true;
+			v->aux[pc].flags |= I_PRUNE;
+		}
 		v->loops |= bpf_branch_target(i, pc) <= pc;
 		v->pred_start[bpf_branch_target(i, pc) + 1]++;
 		v->aux[bpf_branch_target(i, pc)].flags |= I_PRUNE;
@@ -166,12 +170,26 @@ static bool extend_chains(struct vfunc *from, struct vfunc *to)
 	return more;
 }
 
+/* Functions with may_goto have a counter on their stack, and room for a register. */
+static void add_goto_slots(struct verifier *v)
+{
+	for (u32 pc = 0; v->may_goto && pc < v->n; pc++) {
+		struct vfunc *f = &v->funcs[v->aux[pc].func];
+
+		if (!bpf_is_may_goto(&v->insns[pc]) || !(v->aux[pc].flags & I_SEEN) || f->goto_at)
+			continue;
+		f->goto_at = max(align_up(f->depth, 8u), 8u);
+		f->depth = f->goto_at + 16;
+	}
+}
+
 /* The deepest chain of calls: how many frames, how many bytes. What has not settled when chains
  * are too long is recursion. */
 int check_depth(struct verifier *v, u32 *depth)
 {
 	bool more = true;
 
+	add_goto_slots(v);
 	for (u32 f = 0; f < v->n_funcs; f++) {
 		v->funcs[f].below = own_depth(&v->funcs[f]);
 		v->funcs[f].frames = 1;

@@ -32,6 +32,20 @@ static bool packet_load_ok(const struct bpf_insn *i)
 	       (BPF_MODE(i->code) == BPF_IND || !i->src_reg);
 }
 
+static bool may_goto_ok(const struct verifier *v, const struct bpf_insn *i)
+{
+	return !v->in->unprivileged && !i->dst_reg && !i->src_reg && !i->imm;
+}
+
+static bool form_ok(const struct verifier *v, u32 pc)
+{
+	const struct bpf_insn *i = &v->insns[pc];
+
+	if (is_packet_load(i))
+		return packet_load_ok(i);
+	return bpf_is_may_goto(i) ? may_goto_ok(v, i) : bpf_isa_insn(i, pc + 1 < v->n, false);
+}
+
 static int find_map(struct verifier *v, u32 pc)
 {
 	const struct bpf_insn *i = &v->insns[pc];
@@ -85,10 +99,12 @@ static int check_insn_form(struct verifier *v, u32 pc)
 {
 	const struct bpf_insn *i = &v->insns[pc];
 
-	if (is_packet_load(i) ? !packet_load_ok(i) : !bpf_isa_insn(i, pc + 1 < v->n, false)) {
+	if (!form_ok(v, pc)) {
 		print_insn(v, pc);
 		if (is_packet_load(i))
 			say(v, "BPF_LD_[ABS|IND] uses reserved fields\n");
+		else if (bpf_is_may_goto(i))
+			say(v, "invalid may_goto\n");
 		else
 			say_why(v, i);
 		return -EINVAL;

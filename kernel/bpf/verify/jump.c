@@ -275,6 +275,13 @@ int do_branch(struct verifier *v, const struct bpf_insn *i)
 		v->cur->pc = (u32)bpf_branch_target(i, v->cur->pc);
 		return 0;
 	}
+	if (bpf_is_may_goto(i)) {
+		if (!both(v, i, &err))
+			return err;
+		v->cur->rounds++;
+		v->cur->pc++;
+		return 0;
+	}
 	err = need_reg(v, i->dst_reg);
 	if (!err && BPF_SRC(i->code) == BPF_X)
 		err = need_reg(v, i->src_reg);

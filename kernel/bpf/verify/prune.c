@@ -268,13 +268,52 @@ static int keep(struct verifier *v)
 	return 0;
 }
 
-/* 1: cur is covered by p; 0: not; negative: it is the same as before on this very path. */
+/* Not left since, nor called again. */
+static bool same_frames(const struct vstate *a, const struct vstate *b)
+{
+	if (a->top != b->top)
+		return false;
+	for (u32 k = 0; k <= a->top; k++)
+		if (a->frame[k]->serial != b->frame[k]->serial)
+			return false;
+	return true;
+}
+
+/* cur goes on as p did: what lies between them is done before all that it leads to is. */
+static void cut(struct verifier *v, const struct point *p)
+{
+	for (struct point *q = v->cur->parent; q && q != p; q = q->parent)
+		q->cut = true;
+}
+
+/* Is p earlier on this path, with other rounds of may_goto? */
+static bool earlier_round(const struct point *p, const struct vstate *cur)
+{
+	return p->state && p->state->pc == cur->pc && p->state->rounds != cur->rounds &&
+	       same_frames(p->state, cur);
+}
+
+/*
+ * 1: cur is covered by p; 0: not; negative: it is the same as before on this very path.
+ *
+ * may_goto goes on a limited number of times, so a round behind which it did and that changes
+ * nothing need not be followed again. Two things follow. Points in between are done before all that
+ * they lead to is, so the tables do not have all of it: programs with may_goto do without them. And
+ * states that such a point would cover might come back to where the path was cut without another
+ * round, for ever: it covers none.
+ */
 static int compare(struct verifier *v, const struct point *p)
 {
 	const struct vstate *cur = v->cur;
 
 	if (!p->open)
-		return state_covers(v, p->state, cur, false);
+		return !p->cut && state_covers(v, p->state, cur, v->may_goto);
+	if (bpf_is_may_goto(&v->insns[cur->pc]) && earlier_round(p, cur)) {
+		if (!state_covers(v, p->state, cur, true))
+			return 0;
+		cut(v, p);
+		return 1;
+	}
 	if (v->aux[cur->pc].flags & I_CALLBACK) {
 		/* Called back by one helper over and over, which ends by itself: once more changes
 		 * nothing. */
@@ -282,9 +321,8 @@ static int compare(struct verifier *v, const struct point *p)
 		       p->state->frame[cur->top]->invocation == top(v)->invocation &&
 		       state_covers(v, p->state, cur, true);
 	}
-	for (u32 k = 0; k <= cur->top; k++)	/* left and called again: that may end */
-		if (p->state->top != cur->top || p->state->frame[k]->serial != cur->frame[k]->serial)
-			return 0;
+	if (!same_frames(p->state, cur))	/* left and called again: that may end */
+		return 0;
 	if (!state_covers(v, p->state, cur, true) || !state_covers(v, cur, p->state, true))
 		return 0;
 	say(v, "infinite loop detected at insn %d\n", cur->pc);
@@ -311,6 +349,8 @@ int arrive(struct verifier *v)
 
 	if (callback && !top(v)->again)
 		top(v)->invocation = ++v->ids;
+	if (bpf_is_may_goto(&v->insns[v->cur->pc]))
+		widen_loop(v);
 	for (struct point **p = &at->points; *p;) {
 		open += (*p)->open != 0;
 		err = (*p)->open && !callback && open > NEAR ? 0 : compare(v, *p);
@@ -323,7 +363,8 @@ int arrive(struct verifier *v)
 		else
 			p = &(*p)->next;
 	}
-	if (!callback && !(v->in->prog_flags & BPF_F_TEST_STATE_FREQ)) {
+	if (!callback && !bpf_is_may_goto(&v->insns[v->cur->pc]) &&
+	    !(v->in->prog_flags & BPF_F_TEST_STATE_FREQ)) {
 		if (v->jumps_since < 2 || v->since_point < 8 || v->kept >= MAX_KEPT)
 			return 0;
 		v->since_point = v->jumps_since = 0;
@@ -362,5 +403,34 @@ void widen(struct verifier *v)
 
 		for (u32 s = 0; s < min(old->n_slots, cur->n_slots); s++)
 			widen_slot(&cur->slots[s], &old->slots[s]);
+	}
+}
+
+/* --- loops that come back to may_goto ------------------------------------------------------------ */
+static void widen_frame(struct vframe *cur, const struct vframe *old, u32 want, u64 want_slots)
+{
+	for (u32 r = 0; r < BPF_FP; r++)
+		if (cur->r[r].type == V_SCALAR && old->r[r].type == V_SCALAR && !(want & 1u << r) &&
+		    !number_covers(&old->r[r].n, &cur->r[r].n))
+			set_unknown(&cur->r[r]);
+	for (u32 s = 0; s < min(old->n_slots, cur->n_slots); s++)
+		if (!(want_slots & BIT(s)))
+			widen_slot(&cur->slots[s], &old->slots[s]);
+}
+
+/* Numbers on which nothing has depended so far, and that a round changes, may be any. What something
+ * depends on is followed round by round. */
+void widen_loop(struct verifier *v)
+{
+	struct vstate *cur = v->cur;
+	const struct point *p = cur->parent;
+
+	while (p && !earlier_round(p, cur))
+		p = p->parent;
+	for (u32 k = 0; p && k <= cur->top; k++) {
+		u32 at = k == cur->top ? cur->pc : cur->frame[k + 1]->callsite;
+
+		widen_frame(cur->frame[k], p->state->frame[k], v->aux[at].want,
+			    v->aux[at].want_slots);
 	}
 }

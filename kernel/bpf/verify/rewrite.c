@@ -130,6 +130,45 @@ static u32 helper(struct rewriting *w, u32 pc)
 	return n ? n : 1;
 }
 
+#define MAX_ROUNDS	(8 * 1024 * 1024)	/* of a function's loops with may_goto, as on Linux */
+
+/* Is this where a function begins that counts its rounds? One instruction goes before it then, to
+ * which no branch leads. */
+static bool begins_count(const struct verifier *v, u32 pc)
+{
+	const struct vfunc *f = &v->funcs[v->aux[pc].func];
+
+	return f->goto_at && f->start == pc;
+}
+
+static struct bpf_insn stack_insn(u8 code, u32 reg, u32 depth)
+{
+	struct bpf_insn i = { .code = code, .off = (i16)-(i32)depth };
+
+	i.dst_reg = BPF_CLASS(code) == BPF_LDX ? reg : BPF_FP;
+	i.src_reg = BPF_CLASS(code) == BPF_LDX ? BPF_FP : BPF_CLASS(code) == BPF_STX ? reg : 0;
+	return i;
+}
+
+/* if (!counter--) goto: by r0, which is kept meanwhile. The last instruction is the branch. */
+static u32 may_goto(struct rewriting *w, u32 pc)
+{
+	u32 counter = w->v->funcs[w->v->aux[pc].func].goto_at + 8, kept = counter + 8;
+	const u8 load = BPF_LDX | BPF_MEM | BPF_DW, store = BPF_STX | BPF_MEM | BPF_DW;
+	struct bpf_insn *b = w->buf;
+
+	*b++ = stack_insn(store, 0, kept);
+	*b++ = stack_insn(load, 0, counter);
+	*b++ = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ, .off = 4 };
+	*b++ = (struct bpf_insn){ .code = BPF_ALU64 | BPF_ADD, .imm = -1 };
+	*b++ = stack_insn(store, 0, counter);
+	*b++ = stack_insn(load, 0, kept);
+	*b++ = (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = 2 };
+	*b++ = stack_insn(load, 0, kept);
+	*b++ = (struct bpf_insn){ .code = BPF_JMP | BPF_JA };
+	return (u32)(b - w->buf);
+}
+
 /* It stays as it is: most do. */
 static bool stays(const struct verifier *v, u32 pc)
 {
@@ -159,6 +198,8 @@ static u32 replace(struct rewriting *w, u32 pc)
 		return wide(w, pc);
 	if (is_packet_load(i))
 		return packet_load(w, pc);
+	if (bpf_is_may_goto(i))
+		return may_goto(w, pc);
 	if (bpf_is_branch(i))
 		return branch(w, pc);
 	if (i->code == (BPF_JMP | BPF_CALL) && !i->src_reg)
@@ -172,9 +213,10 @@ static u32 replace(struct rewriting *w, u32 pc)
 /* The branch, call or address at `at` leads to the instruction that was `to`. */
 static int aim(struct rewriting *w, struct bpf_insn *i, u32 at, u32 to)
 {
-	i64 way = (i64)w->start[to] - at - 1;
+	bool enters = leads_to_func(i);
+	i64 way = (i64)w->start[to] + (!enters && begins_count(w->v, to)) - at - 1;
 
-	if (leads_to_func(i) || i->code == (BPF_JMP32 | BPF_JA)) {
+	if (enters || i->code == (BPF_JMP32 | BPF_JA)) {
 		i->imm = (i32)way;
 	} else if (way == (i16)way) {
 		i->off = (i16)way;
@@ -192,6 +234,12 @@ static int emit(struct rewriting *w, struct bpf_verified *out, u32 pc)
 	const struct bpf_insn *i = &w->v->insns[pc];
 	u32 at = w->start[pc], n;
 
+	if (begins_count(w->v, pc)) {
+		out->insns[at] = stack_insn(BPF_ST | BPF_MEM | BPF_DW, 0,
+					    w->v->funcs[w->v->aux[pc].func].goto_at + 8);
+		out->insns[at].imm = MAX_ROUNDS;
+		out->origin[at++] = pc;
+	}
 	if (stays(w->v, pc)) {
 		out->insns[at] = *i;
 		out->origin[at] = pc;
@@ -205,6 +253,8 @@ static int emit(struct rewriting *w, struct bpf_verified *out, u32 pc)
 		out->origin[at + k] = pc;
 	if (!n || (w->buf[0].code == (BPF_JMP | BPF_JA) && w->buf[0].off == -1))
 		return 0;
+	if (bpf_is_may_goto(i))
+		at += n - 1;
 	if (bpf_is_branch(i))
 		return aim(w, &out->insns[at], at, (u32)bpf_branch_target(i, pc));
 	if (leads_to_func(&w->buf[0]))
@@ -249,7 +299,8 @@ int rewrite(struct verifier *v, struct bpf_verified *out)
 	}
 	w->start[0] = 0;
 	for (u32 pc = 0; pc < v->n; pc++)
-		w->start[pc + 1] = w->start[pc] + (stays(v, pc) ? 1 : replace(w, pc));
+		w->start[pc + 1] = w->start[pc] + begins_count(v, pc) +
+				   (stays(v, pc) ? 1 : replace(w, pc));
 	err = emit_all(w, out);
 	ops->free(ops->ctx, w->start);
 	ops->free(ops->ctx, w);

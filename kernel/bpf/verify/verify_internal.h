@@ -89,6 +89,7 @@ struct vstate {
 	struct vref refs[MAX_REFS];
 	u32 lock_id;			/* of the value whose spin lock is held, with lock_map */
 	const struct bpf_map_desc *lock_map;	/* NULL: none is held */
+	u32 rounds;			/* how often may_goto went on */
 	struct point *parent;		/* the last point that this path went through */
 };
 
@@ -98,6 +99,7 @@ struct point {
 	struct vstate *state;		/* NULL: given up */
 	u32 open;			/* paths from here that have not ended */
 	u32 hits, misses;
+	bool cut;			/* some path from here was not followed into a round of may_goto */
 };
 
 struct point_block {
@@ -138,6 +140,8 @@ struct vfunc {
 	const struct bpf_map_desc *async_map;	/* simulated as the callback of its timers */
 	bool sync;			/* a helper calls it while its caller waits */
 	bool called;			/* global: by something that was simulated */
+	u32 goto_at;			/* has may_goto: bytes of stack above its two slots, a
+					 * multiple of 8 and more than 0 */
 	u32 below, above, frames;	/* bytes of the deepest chains (check_depth) */
 	bool changes_packet, tail_calls, calls, sleeps;
 };
@@ -166,6 +170,7 @@ struct verifier {
 	u32 max_ctx_offset;
 	u32 points, peak_points, total_points, most_points, facts;	/* statistics */
 	bool writes_packet;
+	bool may_goto;			/* is in the program */
 	struct bpf_source source;	/* the last line of source in the log */
 	struct {			/* the instruction that is being simulated, in the log */
 		u64 from, end;
@@ -250,6 +255,7 @@ int arrive(struct verifier *v);
 void path_ended(struct verifier *v, struct point *p);
 void free_points(struct verifier *v);
 void widen(struct verifier *v);		/* a callback has come back: what changes may change more */
+void widen_loop(struct verifier *v);	/* the same for a loop that has come back to may_goto */
 
 /* --- instructions; each leaves v->cur->pc where it goes on: 0, PATH_ENDS, or an error --- */
 enum { PATH_ENDS = 1 };

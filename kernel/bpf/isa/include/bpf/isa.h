@@ -25,6 +25,14 @@
 #define BPF_FP		10	/* the register that points behind it; read only */
 #define BPF_TAIL_CALL	12	/* the helper that never returns if it succeeds */
 
+/* May go where it says, or on: a loop's, which ends at some time (<linux/bpf.h>, Linux 6.9). The
+ * verifier makes other instructions of it. */
+#define BPF_JCOND	0xe0
+static inline bool bpf_is_may_goto(const struct bpf_insn *i)
+{
+	return i->code == (BPF_JMP | BPF_JCOND);
+}
+
 /* What is known of each instruction of a checked program. */
 enum { BPF_MARK_SECOND = 1, /* the second half of a 16-byte instruction */
        BPF_MARK_FUNC = 2,   /* the first of a function */
