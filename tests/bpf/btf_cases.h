@@ -11,10 +11,10 @@
 #include <string.h>
 
 #define BTF_NAMES "\0a\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0n\0o\0p\0q\0r\0s\0t\0u\0v\0w\0x\0y\0z\0" \
-	"1x\0a b\0a.b\0.maps\0bpf_spin_lock\0bpf_timer\0__sk_buff\0xdp_md\0arg:ctx"
+	"1x\0a b\0a.b\0.maps\0bpf_spin_lock\0bpf_timer\0__sk_buff\0xdp_md\0arg:ctx\0arg:nonnull\0arg:odd"
 #define NAME(letter)	(1 + 2 * (unsigned)((letter) - 'a'))
 enum { NAME_DIGIT = 53, NAME_BLANK = 56, NAME_DOT = 60, NAME_MAPS = 64, NAME_LOCK = 70,
-       NAME_TIMER = 84, NAME_SKB = 94, NAME_XDP = 104, NAME_ARG_CTX = 111,
+       NAME_TIMER = 84, NAME_SKB = 94, NAME_XDP = 104, NAME_ARG_CTX = 111, NAME_ARG_NONNULL = 119, NAME_ARG_ODD = 131,
        NAME_BEYOND = sizeof(BTF_NAMES) };
 
 #define INFO(kind, flag, vlen)	((uint32_t)(flag) << 31 | (uint32_t)(kind) << 24 | (vlen))

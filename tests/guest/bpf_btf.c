@@ -289,3 +289,71 @@ TEST(functions_of_the_kernel_have_names_of_their_own)
 	close(k);
 	close(fd);
 }
+
+/* --- what a global function's types say of its arguments ---------------------------------------- */
+
+#define INSN(c, d, s, o, i) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) }
+
+/* main gives F an address on its stack, 0 or its context; F reads 4 bytes there. -errno or 0. */
+static int call_with(uint32_t tag, uint32_t on, int what)
+{
+	const struct btf_case types = { "", WORDS(
+		INT32(NAME('i')),						/* 1 */
+		STRUCT(NAME('s'), 2, 8), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 1, 32),
+		PTR(2), PROTO(1, 0), FUNC(NAME('m'), 0, 4),			/* 3..5 */
+		PROTO(1, 2), NAME('p'), 3, NAME('q'), 1, FUNC(NAME('f'), 1, 6),	/* 6, 7 */
+		TYPE(tag, BTF_KIND_DECL_TAG, 0, 0, 7), on), 0, "" };
+	struct bpf_insn p[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -8, 77),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 3, 1, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -8),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, (uint8_t)what, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_CALL, 0, 1),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 0, 1, 0, 0),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	struct bpf_func_info f[] = { { 0, 5 }, { 9, 7 } };
+	static uint8_t blob[4096];
+	int btf = load(blob, btf_case_blob(&types, blob, sizeof(blob)), 0), fd;
+	union bpf_attr a;
+
+	CHECK(btf >= 0);
+	memset(&a, 0, sizeof(a));
+	a.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	a.insns = (uintptr_t)p;
+	a.insn_cnt = sizeof(p) / sizeof(*p);
+	a.license = (uintptr_t)"GPL";
+	a.log_level = 1;
+	a.log_buf = (uintptr_t)text;
+	a.log_size = sizeof(text);
+	a.prog_btf_fd = (uint32_t)btf;
+	a.func_info = (uintptr_t)f;
+	a.func_info_cnt = 2;
+	a.func_info_rec_size = sizeof(*f);
+	text[0] = 0;
+	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof(a));
+	if (fd < 0)
+		fd = -errno;
+	else
+		close(fd);
+	close(btf);
+	return fd < 0 ? fd : 0;
+}
+enum { ZERO = 1, STACK, CONTEXT };
+
+TEST(tags_of_arguments)
+{
+	CHECK_EQ(call_with(NAME('a'), 0, STACK), -EACCES);	/* it might be NULL */
+	CHECK_EQ(call_with(NAME_ARG_NONNULL, 0, STACK), 0);
+	CHECK_EQ(call_with(NAME_ARG_NONNULL, 0, ZERO), -EINVAL);
+	CHECK_EQ(call_with(NAME_ARG_NONNULL, 0, CONTEXT), -EINVAL);
+	CHECK_EQ(call_with(NAME_ARG_NONNULL, 1, STACK), -EINVAL);
+	CHECK(strstr(text, "arg#1 has pointer tag, but is not a pointer type"));
+	CHECK_EQ(call_with(NAME_ARG_ODD, 0, STACK), -EOPNOTSUPP);
+	CHECK(strstr(text, "arg#0 has unsupported set of tags"));
+	CHECK_EQ(call_with(NAME_ARG_CTX, 0, STACK), -EINVAL);
+}

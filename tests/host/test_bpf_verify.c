@@ -105,7 +105,7 @@ static const struct {
 	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = 0; if r2 == 0 goto L; r0 = *(u64 *)(r2 + 9); L: exit",
 	  -EACCES, "invalid access to memory, mem_size=16 off=9 size=8" },
 	{ "r1 = r10; r2 = 0; call F; exit; F: r0 = r1; exit", -EINVAL, "R1 is not a scalar" },
-	{ "r1 = 3; r2 = r10; r2 += -8; call F; exit; F: r0 = r1; exit", -EACCES,
+	{ "r1 = 3; r2 = r10; r2 += -8; call F; exit; F: r0 = r1; exit", -EINVAL,
 	  "invalid read from stack R2 off=-8 size=16" },
 	{ "*(u64 *)(r10 - 16) = 3; r1 = 3; r2 = r10; r2 += -16; call F; r1 = *(u64 *)(r10 - 16);"
 	  "r2 = value global + 0; r2 += r1; r0 = *(u8 *)(r2 + 0); exit; F: r0 = r1; exit",

@@ -25,25 +25,30 @@ static bool is_scalar(const struct btf_type *t)
 	return btf_is(t, BTF_ENUMS | BTF_SET(BTF_KIND_INT));
 }
 
-/* Is there a tag of this text on argument k of function id? Tags stand behind what they are on. */
-static bool arg_tagged(const struct btf_types *b, u32 id, u32 k, const char *text)
+enum { TAG_CTX = 1, TAG_NONNULL = 2, TAG_OTHER = 4 };
+
+/* What tags "arg:..." say of argument k of function id. Tags stand behind what they are on. */
+static u32 arg_tags(const struct btf_types *b, u32 id, u32 k)
 {
+	u32 tags = 0;
+
 	for (u32 other = id + 1; other < b->n; other++) {
 		const struct btf_type *t = btf_type(b, other);
+		const char *name = btf_type_name(b, other);
 
-		if (btf_kind(t) == BTF_KIND_DECL_TAG && t->type == id && *(const u32 *)(t + 1) == k &&
-		    !strcmp(btf_type_name(b, other), text))
-			return true;
+		if (btf_kind(t) != BTF_KIND_DECL_TAG || t->type != id || *(const u32 *)(t + 1) != k ||
+		    strncmp(name, "arg:", 4))
+			continue;
+		tags |= !strcmp(name, "arg:ctx") ? TAG_CTX : !strcmp(name, "arg:nonnull") ? TAG_NONNULL
+											 : TAG_OTHER;
 	}
-	return false;
+	return tags;
 }
 
-static bool is_context(const struct btf_types *b, u32 id, u32 k, u32 target, u32 prog_type)
+static bool is_context(const struct btf_types *b, u32 target, u32 prog_type)
 {
 	const char *want = context_name(prog_type), *name;
 
-	if (arg_tagged(b, id, k, "arg:ctx"))
-		return true;
 	/* The name may be a typedef's that stands for a struct without one. */
 	for (;; target = btf_type(b, target)->type) {
 		const struct btf_type *t = btf_type(b, target);
@@ -61,19 +66,32 @@ static int describe_arg(const struct btf_types *b, u32 id, u32 k, u32 type, u32 
 			struct bpf_func_desc *d, struct bpf_log *log)
 {
 	const struct btf_type *t = btf_type(b, btf_skip_modifiers(b, type));
+	bool pointer = btf_kind(t) == BTF_KIND_PTR;
+	u32 tags = arg_tags(b, id, k);
 	i64 size;
 
+	if (tags & TAG_OTHER) {	/* of what the kernel's own objects would be */
+		bpf_log_put(log, "arg#%u has unsupported set of tags\n", k);
+		return -EOPNOTSUPP;
+	}
+	if (tags && !pointer) {
+		bpf_log_put(log, "arg#%u has pointer tag, but is not a pointer type\n", k);
+		return -EINVAL;
+	}
 	if (is_scalar(t)) {
 		d->arg[k].kind = BPF_FARG_SCALAR;
 		return 0;
 	}
-	if (btf_kind(t) == BTF_KIND_PTR && is_context(b, id, k, t->type, prog_type)) {
+	if (pointer && (tags & TAG_CTX || is_context(b, t->type, prog_type))) {
 		d->arg[k].kind = BPF_FARG_CTX;
-		return 0;
+		if (!(tags & ~TAG_CTX))
+			return 0;
+		bpf_log_put(log, "arg#%u has invalid combination of tags\n", k);
+		return -EINVAL;
 	}
-	size = btf_kind(t) == BTF_KIND_PTR ? btf_type_size(b, t->type) : -EINVAL;
+	size = pointer ? btf_type_size(b, t->type) : -EINVAL;
 	if (size >= 0) {
-		d->arg[k].kind = BPF_FARG_MEM;
+		d->arg[k].kind = tags & TAG_NONNULL ? BPF_FARG_MEM_THERE : BPF_FARG_MEM;
 		d->arg[k].size = (u32)size;
 		return 0;
 	}

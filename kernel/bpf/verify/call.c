@@ -110,10 +110,11 @@ static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, bo
 		return -EINVAL;
 	default:
 		want_scalar(v, regno);
-		if (is_null(r))
+		if (is_null(r) && kind == BPF_FARG_MEM)
 			return 0;
-		err = check_region(v, regno, 0, size, READ);
-		return err ? err : check_region(v, regno, 0, size, WRITE);
+		if (!check_region(v, regno, 0, size, READ) && !check_region(v, regno, 0, size, WRITE))
+			return 0;
+		return -EINVAL;
 	}
 }
 

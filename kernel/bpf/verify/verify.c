@@ -111,8 +111,8 @@ static void set_args(struct verifier *v, struct vframe *f, const struct bpf_func
 		} else {
 			set_pointer(r, V_MEM);
 			r->size = d->arg[a].size;
-			r->maybe_null = true;
-			r->id = ++v->ids;
+			r->maybe_null = d->arg[a].kind == BPF_FARG_MEM;
+			r->id = r->maybe_null ? ++v->ids : 0;
 		}
 	}
 	if (!d)

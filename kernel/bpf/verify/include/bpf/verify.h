@@ -36,7 +36,8 @@ struct bpf_map_desc {
 
 /* What is known of a function of the program from its BTF (func_info); sorted by insn. Functions
  * without such a line are static. */
-enum bpf_arg_kind { BPF_FARG_SCALAR, BPF_FARG_CTX, BPF_FARG_MEM /* NULL or `size` bytes */ };
+enum bpf_arg_kind { BPF_FARG_SCALAR, BPF_FARG_CTX, BPF_FARG_MEM /* NULL or `size` bytes */,
+		    BPF_FARG_MEM_THERE /* not NULL */ };
 struct bpf_func_desc {
 	u32 insn;		/* its first instruction */
 	bool global;		/* verified by itself, for all values of its arguments */
