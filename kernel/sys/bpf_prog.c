@@ -133,6 +133,7 @@ struct load {
 	struct bpf_line_info *line_info;
 	u32 n_func_info, n_line_info;
 	struct bpf_func_desc *funcs;
+	bool judged;		/* the log is of interest */
 };
 
 static struct bpf_map *take_map(void *ctx, bool by_index, u32 fd)
@@ -302,6 +303,7 @@ static int take_funcs(struct load *l)
 	const union bpf_attr *a = &l->x->a;
 	const struct bpf_func_info *f = l->func_info;
 	u32 n = a->func_info_cnt;
+	int err;
 
 	if (n > BPF_VERIFY_FUNCS)
 		return -EINVAL;
@@ -311,10 +313,12 @@ static int take_funcs(struct load *l)
 	for (u32 i = 0; i < n; i++) {
 		l->funcs[i].insn = f[i].insn_off;
 		if ((i && f[i].insn_off <= f[i - 1].insn_off) || (!i && f[i].insn_off) ||
-		    f[i].insn_off >= a->insn_cnt ||
-		    btf_describe_func(btf_object_types(l->btf), f[i].type_id, a->prog_type,
-				      &l->funcs[i], &l->log))
+		    f[i].insn_off >= a->insn_cnt)
 			return -EINVAL;
+		err = btf_describe_func(btf_object_types(l->btf), f[i].type_id, a->prog_type,
+					&l->funcs[i], &l->log);
+		if (err)
+			return err;
 	}
 	l->r.in.funcs = l->funcs;
 	l->r.in.n_funcs = n;
@@ -422,6 +426,7 @@ static int take_all(struct load *l)
 	l->r.ctx = l;
 	l->r.unlimited = bpf_capable();
 	l->r.name = a->prog_name;
+	l->judged = true;
 	return take_types(l);
 }
 
@@ -459,8 +464,9 @@ static i64 load(const union bpf_args *x, u64 user_attr, size_t size)
 	if (!err) {
 		p = bpf_prog_new(&l->r);
 		err = IS_ERR(p) ? (int)PTR_ERR(p) : finish(l, p);
-		err = end_log(l, user_attr, size, err);
 	}
+	if (l->judged)
+		err = end_log(l, user_attr, size, err);
 	end_load(l);
 	kfree(l);
 	if (!err)

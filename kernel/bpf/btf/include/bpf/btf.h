@@ -71,7 +71,7 @@ bool btf_is_u32(const struct btf_types *b, u32 id);
 i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align);
 /*
  * What the verifier wants to know of function `id` (func_info's type_id) of a program of this
- * type, but for d->insn. -EINVAL: it is no function, or a global one whose arguments or value
+ * type, but for d->insn. -EINVAL, -EOPNOTSUPP: it is no function, or a global one whose arguments or value
  * are of types that cannot be checked; the reason in the log.
  */
 int btf_describe_func(const struct btf_types *b, u32 id, u32 prog_type, struct bpf_func_desc *d,
