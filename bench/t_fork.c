@@ -145,7 +145,7 @@ int t_storm(int c, char **v)
 	int mode = mode_parse(v[1]), mib = atoi(v[2]), bad = 0, go[2], rdy[2];
 	enum { R = 3 };
 	size_t sz = mib * MB, np = sz / PG;
-	double par[R], chi[R], reuse[R];
+	double par[R], chi[R], reuse[R], all[R];
 	long fl[R], fc[R], fr[R];
 	char ch = 0;
 	mode_set(mode);
@@ -156,6 +156,7 @@ int t_storm(int c, char **v)
 			touch(p, sz);
 			xpipe(go);
 			xpipe(rdy);
+			u64 begin = now();
 			pid_t q = fork();
 			if (!q) {
 				if (who == 1) {		/* child storms, parent sleeps in wait */
@@ -198,6 +199,7 @@ int t_storm(int c, char **v)
 				for (size_t i = 0; i < sz; i += PG)
 					*(volatile char *)(p + i) = 2;
 				par[r] = ns(now() - t) / np;
+				all[r] = ns(now() - begin);
 				fl[r] = minflt() - f;
 				close(go[1]);
 				go[1] = -1;
@@ -211,6 +213,7 @@ int t_storm(int c, char **v)
 			munmap(p, sz);
 		}
 	}
+	out(median(all, R) / 1e3, "us", "cow.%s.%dM.fork_and_parent_storm", v[1], mib);
 	out(median(par, R), "ns/4Kpage", "cow.%s.%dM.parent_storm", v[1], mib);
 	out(fl[1], "faults", "cow.%s.%dM.parent_storm_minflt", v[1], mib);
 	out(median(chi, R), "ns/4Kpage", "cow.%s.%dM.child_storm", v[1], mib);
