@@ -273,11 +273,9 @@ static void *take_records(const union bpf_args *x, u64 from, u32 n, u32 rec_size
 	return all;
 }
 
-/*
- * Lines ascend, are of first halves of instructions and have their names in the BTF; each function
- * that func_info names begins with one.
- */
-static int check_lines(const struct load *l)
+/* Lines ascend, are of first halves of instructions and have their names in the BTF; each of the
+ * functions, whose number is n, begins with one. */
+static int check_lines(const struct load *l, const u32 *starts, u32 n)
 {
 	const struct btf_types *t = btf_object_types(l->btf);
 	const struct bpf_line_info *line = l->line_info;
@@ -288,14 +286,33 @@ static int check_lines(const struct load *l)
 		    line->insn_off >= l->x->a.insn_cnt || !l->insns[line->insn_off].code ||
 		    !btf_name_at(t, line->line_off) || !btf_name_at(t, line->file_name_off))
 			return -EINVAL;
-		if (f == l->n_func_info)
-			continue;
-		if (l->func_info[f].insn_off == line->insn_off)
-			f++;
-		else if (l->func_info[f].insn_off < line->insn_off)
+		if (f < n && starts[f] < line->insn_off)
 			return -EINVAL;
+		f += f < n && starts[f] == line->insn_off;
 	}
-	return f < l->n_func_info && l->n_line_info ? -EINVAL : 0;
+	return f < n ? -EINVAL : 0;
+}
+
+/* Functions and lines are those of the program. One with too many functions is left to the
+ * verifier. */
+static int check_layout(const struct load *l)
+{
+	const u32 room = BPF_VERIFY_FUNCS + 1;
+	u32 *starts = kmalloc(room * sizeof(*starts));
+	u32 n = starts ? bpf_find_funcs(l->insns, l->x->a.insn_cnt, starts, room) : 0;
+	int err = starts ? 0 : -ENOMEM;
+
+	if (starts && n < room) {
+		if (l->n_func_info && l->n_func_info != n)
+			err = -EINVAL;
+		for (u32 k = 0; k < l->n_func_info && !err; k++)
+			if (l->func_info[k].insn_off != starts[k])
+				err = -EINVAL;
+		if (!err && l->n_line_info)
+			err = check_lines(l, starts, n);
+	}
+	kfree(starts);
+	return err;
 }
 
 static int take_funcs(struct load *l)
@@ -344,7 +361,7 @@ static int take_types(struct load *l)
 		return (int)PTR_ERR(l->line_info);
 	l->n_func_info = a->func_info_cnt;
 	l->n_line_info = a->line_info_cnt;
-	return (a->func_info_cnt ? take_funcs(l) : 0) ?: check_lines(l);
+	return (a->func_info_cnt ? take_funcs(l) : 0) ?: check_layout(l);
 }
 
 /* The last line at or before the instruction. */

@@ -180,6 +180,93 @@ TEST(lines_follow_their_instructions)
 	CHECK_EQ(prog_run(fd), 7);
 }
 
+static uint32_t any(uint32_t below)
+{
+	static uint32_t seed = 1;
+
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % below;
+}
+
+static void check_order(int fd)
+{
+	struct bpf_prog_info info;
+	struct bpf_line_info l[16];
+	struct bpf_func_info f[4];
+	uint32_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	info.line_info = U64(l);
+	info.nr_line_info = 16;
+	info.line_info_rec_size = sizeof(*l);
+	info.func_info = U64(f);
+	info.nr_func_info = 4;
+	info.func_info_rec_size = sizeof(*f);
+	OK(obj_info(fd, &info, &len));
+	CHECK(info.nr_line_info <= 8 && info.nr_func_info <= 2);
+	for (uint32_t k = 0; k < info.nr_line_info; k++)
+		CHECK(l[k].insn_off < info.xlated_prog_len / 8 &&
+		      (!k || l[k].insn_off > l[k - 1].insn_off));
+	for (uint32_t k = 0; k < info.nr_func_info; k++)
+		CHECK(f[k].insn_off < info.xlated_prog_len / 8 &&
+		      (!k || f[k].insn_off > f[k - 1].insn_off));
+}
+
+/* Whatever is said of lines and functions: refused, or what is shown then is in order. */
+TEST(any_lines)
+{
+	uint32_t good = 0, answers = 0;
+	int btf;
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.btf = U64(&types);
+	a.btf_size = offsetof(__typeof__(types), names) + sizeof(types.names);
+	btf = (int)OK(bpf(BPF_BTF_LOAD, &a));
+	for (uint32_t k = 0; k < 3000; k++) {
+		struct bpf_line_info l[8];
+		struct bpf_func_info f[3];
+		uint32_t n = 0, nf = 0;
+		long fd;
+
+		for (uint32_t insn = 0; n < 8 && insn < N + 1; insn += any(30) ? 1 + any(2) : 0) {
+			l[n] = lines[0];
+			l[n].insn_off = any(50) ? insn : any(~0u);
+			if (!any(60))
+				l[n].line_off = any(40);
+			n++;
+		}
+		for (; nf < 2; nf++)
+			f[nf] = funcs[nf];
+		if (!any(10))
+			f[any(2)].insn_off = any(12);
+		if (!any(10))
+			f[any(2)].type_id = any(7);
+		memset(&a, 0, sizeof(a));
+		a.prog_type = FILTER;
+		a.prog_btf_fd = (uint32_t)btf;
+		a.insns = U64(program);
+		a.insn_cnt = N;
+		a.license = U64("GPL");
+		a.func_info = U64(f);
+		a.func_info_cnt = any(20) ? 2 : any(3);
+		a.func_info_rec_size = sizeof(*f);
+		a.line_info = U64(l);
+		a.line_info_cnt = n;
+		a.line_info_rec_size = sizeof(*l);
+		fd = bpf(BPF_PROG_LOAD, &a);
+		answers = answers * 31 + (fd < 0 ? (uint32_t)errno : 0);
+		if (fd < 0)
+			continue;
+		good++;
+		check_order((int)fd);
+		close((int)fd);
+	}
+	CHECK(good > 100);
+	CHECK_EQ(answers, 0x70ce025e);	/* Linux's */
+	close(btf);
+}
+
 /* The verifier's log says which line an instruction is from, once, and behind it what it did. */
 TEST(lines_are_in_the_log)
 {

@@ -53,6 +53,38 @@ u32 bpf_other_uses(const struct bpf_insn *i)
 	}
 }
 
+/* --- functions -------------------------------------------------------------------------------- */
+
+/* Enters `start` in its place among n, unless it is there or there is no room. How many there are. */
+static u32 enter(u32 *starts, u32 n, u32 room, u32 start)
+{
+	u32 at = n;
+
+	while (at && starts[at - 1] >= start)
+		at--;
+	if (n == room || (at < n && starts[at] == start))
+		return n;
+	memmove(&starts[at + 1], &starts[at], (n - at) * sizeof(*starts));
+	starts[at] = start;
+	return n + 1;
+}
+
+u32 bpf_find_funcs(const struct bpf_insn *insns, u32 n, u32 *starts, u32 room)
+{
+	u32 found = enter(starts, 0, room, 0);
+
+	for (u32 pc = 0; pc < n; pc++) {
+		const struct bpf_insn *i = &insns[pc];
+		bool address = bpf_is_wide(i) && i->src_reg == BPF_PSEUDO_FUNC;
+		i64 to = (i64)pc + 1 + i->imm;
+
+		if ((address || bpf_is_local_call(i)) && to >= 0 && to < n)
+			found = enter(starts, found, room, (u32)to);
+		pc += bpf_is_wide(i);
+	}
+	return found;
+}
+
 /* --- form ------------------------------------------------------------------------------------- */
 
 /* The operand is imm or src_reg; the other must be 0. */

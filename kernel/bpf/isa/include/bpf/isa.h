@@ -112,6 +112,9 @@ static inline int bpf_written(const struct bpf_insn *i)
 
 	return mask ? __builtin_ctz(mask) : -1;
 }
+/* Where functions begin: at 0 and where calls and addresses of functions lead (not outside of the
+ * program), ascending, room of them at most. How many. */
+u32 bpf_find_funcs(const struct bpf_insn *insns, u32 n, u32 *starts, u32 room);
 /* The form of one instruction by itself; of a wide one with its second half, if `room` says that
  * there is one. */
 bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes);
