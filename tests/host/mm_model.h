@@ -45,6 +45,7 @@ void mm_check_rmap(void);
  * reference is to what has f's first page afterwards.
  */
 #define MM_RMAP_OPS 6u
+#define MM_RMAP_MIGRATE 4u	/* one of them */
 struct folio;
 void mm_rmap_op(struct folio *f, u32 what);
 /* The same with the folio whose first frame that is, or with some folio; others may run. */

@@ -87,7 +87,7 @@ void mm_rmap_op(struct folio *f, u32 what)
 			rmap_unmap(f, UNMAP_LOCKED);
 		break;
 	case 3: split(f); break;
-	case 4: migrate(f); break;
+	case MM_RMAP_MIGRATE: migrate(f); break;
 	default:
 		if (page_test(&f->page, PG_ANON) && folio_order(f) &&
 		    !folio_move_out(f, fake_random(folio_order(f)), NULL))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TESTS = ("test_pt_rule", "test_pt", "test_pt_share", "test_mm", "test_block_race", "test_mm_race")
+TESTS = ("test_pt_rule", "test_pt", "test_pt_share", "test_mm", "test_block_race", "test_mm_family", "test_mm_race")
 MUTATIONS = (	# name, file, what, instead
     ("cow_break_without_invalidation", "kernel/mm/fault.c",
      "	tlb_inval_range(pt_asid(&s->mm->pt), va, va + ((u64)n << PAGE_SHIFT), PAGE_SIZE,\n			TLB_LAST_LEVEL);\n	set_ptes(",
@@ -140,6 +140,11 @@ MUTATIONS = (	# name, file, what, instead
     ("T8_reference_goes_first", "kernel/pt/share.c",
      "	forget_way(o->pt, level, va);	/* 4, 6: before the reverse map finds the new table */\n	spin_unlock(&o->pt->path_lock);\n	put_table(from, level, o->ops, o->arg);\n",
      "	spin_unlock(&o->pt->path_lock);\n	put_table(from, level, o->ops, o->arg);\n	forget_way(o->pt, level, va);\n"),
+    ("T5_table_counted_by_each_way_to_it", "kernel/mm/rmap.c",
+     "	if (likely(!w->shared))\n		return;\n	while (i <", "	if (1)\n		return;\n	while (i <"),
+    ("T8_found_before_the_invalidation", "kernel/pt/share.c",
+     "	forget_way(o->pt, level, va);	/* 4, 6: before the reverse map finds the new table */\n	spin_unlock(&o->pt->path_lock);\n",
+     "	spin_unlock(&o->pt->path_lock);\n	forget_way(o->pt, level, va);\n"),
     ("T8_last_level_form", "kernel/pt/share.c", "PAGE_SIZE, TLB_ALL_LEVELS);", "PAGE_SIZE, TLB_LAST_LEVEL);"),
     ("T8_old_children_stay_writable", "kernel/pt/share.c",
      "			e = pte_table_set_ro(e, true);\n			pte_set(&from[i], e);\n			pte_set(&to[i], e);\n		}\n	} while",

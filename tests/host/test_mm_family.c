@@ -19,6 +19,7 @@
 #include <mm/thp.h>
 #include "internal.h"
 #include "lru.h"
+#include "migrate.h"
 #include "mm_model.h"
 
 #define CPUS 4u
@@ -107,17 +108,27 @@ static void move_page(struct member *p, u32 i, u32 k)
 	map_pages(p, i, 1);
 }
 
-static void remember_frame(struct member *p, u32 i)
+/* Of the folio that page i is in; 0: there is none. */
+static pfn_t frame_of(struct member *p, u32 i)
 {
-	pte_t e;
+	pfn_t pfn = 0;
 	int level;
+	pte_t e;
 
 	read_lock(&p->mm->lock);
 	e = pte_load(pt_entry(&p->mm->pt, va_of(i), &level));
 	if (pte_kind(e, level) == PTE_LEAF && !pte_special(e))
-		frames[fake_random(ARRAY_SIZE(frames))] =
-			folio_pfn(page_folio(pfn_to_page(pte_pfn(e))));
+		pfn = folio_pfn(page_folio(pfn_to_page(pte_pfn(e))));
 	read_unlock(&p->mm->lock);
+	return pfn;
+}
+
+static void remember_frame(struct member *p, u32 i)
+{
+	pfn_t pfn = frame_of(p, i);
+
+	if (pfn)
+		frames[fake_random(ARRAY_SIZE(frames))] = pfn;
 }
 
 static void give_pages_up(struct member *p, u32 i, u32 n)
@@ -282,6 +293,127 @@ static void one_seed(u64 seed)
 		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
 }
 
+/* --- moves beside shared tables ---------------------------------------------------------------- */
+/* A family of one, with pages of 4 KiB that it has written. */
+static struct member *begin_alone(u64 seed)
+{
+	fake_init(48 * MIB, seed);
+	stride = 1;
+	for (u32 order = THP_MIN_ORDER; order <= THP_PMD_ORDER; order++)
+		thp_policy_set(order, THP_NEVER);
+	memset(members, 0, sizeof(members));
+	alive = 1;
+	members[0].mm = mm_create();
+	map_pages(&members[0], 0, PAGES);
+	mm_switch(NULL, members[0].mm);
+	for (u32 i = 0; i < PAGES; i++)
+		write_page(&members[0], i);
+	return members;
+}
+
+static void end_all(void)
+{
+	thp_policy_set(THP_CONT_ORDER, THP_ALWAYS);
+	for (u32 i = 0; i < MEMBERS; i++)
+		if (members[i].mm)
+			mm_put(members[i].mm);
+	if (fake_pages_used() || fake_objects_used())
+		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
+}
+
+/* A table that two share and the third's copy of it map the page: the walk counts two leaves. */
+static void moved_for_all(void **state)
+{
+	struct member *a = begin_alone(1), *c = &members[2];
+	struct folio *f, *to = folio_alloc(0, ALLOC_USER);
+
+	fork_one(a);
+	fork_one(a);
+	mm_switch(a->mm, c->mm);
+	write_page(c, 1);
+	f = (struct folio *)pfn_to_page(frame_of(a, 0));
+	assert_int_equal(atomic_read(&f->page.mapcount), 2);
+	folio_get(f);
+	assert_true(folio_migrate(f, &to, 0));
+	folio_put(f);
+	folio_put(to);
+	check_all(c);
+	for (u32 i = 0; i < 2; i++) {
+		mm_switch(members[i ? 0 : 2].mm, members[i].mm);
+		check_all(&members[i]);
+	}
+	mm_switch(members[1].mm, NULL);
+	end_all();
+}
+
+static void break_again(struct member *p)
+{
+	mm_switch(NULL, p->mm);
+	for (u32 n = 0; n < 20; n++) {
+		fork_one(p);
+		write_page(p, 1 + fake_random(PAGES - 1));
+		look(p, 0, *word(p, 0, false));
+		fake_speculate(va_of(0));
+		alive--;
+		mm_put(members[1].mm);
+		members[1].mm = NULL;
+	}
+	mm_switch(p->mm, NULL);
+}
+
+static void move_again(struct member *p)
+{
+	for (u32 n = 0; n < 60; n++)
+		mm_rmap_frame(frame_of(p, 0), MM_RMAP_MIGRATE);
+}
+
+/* CPUs walk whenever they like. */
+static void walk_ahead(struct member *p)
+{
+	for (u32 n = 0; n < 400; n++) {
+		fake_speculate(va_of(0));
+		fake_switch_point();
+	}
+}
+
+static void one_of_them(void *arg)
+{
+	void (*const *fn)(struct member *p) = arg;
+
+	(*fn)(members);
+}
+
+static void (*rules_at_unlock)(struct spinlock *l);
+
+/* Whoever gets path_lock finds tables that CPUs know: a new one waits for the invalidation (step 4). */
+static void check_at_unlock(struct spinlock *l)
+{
+	if (l == &members[0].mm->pt.path_lock)
+		fake_check_ways(members[0].mm->pt.root);
+	rules_at_unlock(l);
+}
+
+/* A page moves all the time while its tables are copied. */
+static void moved_while_breaking(void **state)
+{
+	static void (*const fn[])(struct member *p) = { break_again, move_again, walk_ahead };
+	void *args[] = { (void *)&fn[0], (void *)&fn[1], (void *)&fn[2] };
+
+	for (u64 seed = 1; seed <= 100; seed++) {
+		struct member *p = begin_alone(seed);
+
+		mm_switch(p->mm, NULL);
+		p->busy = true;
+		fake_switch_rate = 2 + fake_random(4);
+		rules_at_unlock = fake_before_unlock;
+		fake_before_unlock = check_at_unlock;
+		fake_run(3, one_of_them, args);
+		fake_before_unlock = rules_at_unlock;
+		fake_check_tlbs();
+		end_all();
+	}
+}
+
 static void family(void **state)
 {
 	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
@@ -301,7 +433,11 @@ static void family(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(family) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(moved_for_all),
+		cmocka_unit_test(moved_while_breaking),
+		cmocka_unit_test(family),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -438,18 +438,29 @@ static void check_all_blocks(void)
 	}
 }
 
+static void check_way(u32 c, const struct way *w)
+{
+	int level;
+	pte_t *at = entry_of(w->root, w->va, w->level - 1, &level);
+
+	if (level != w->level - 1 || !pte_valid(*at) || pte_kind(*at, level) != PTE_TABLE ||
+	    phys_to_virt(pte_table(*at)) != (void *)w->table)
+		panic("CPU %u has a way to a level %d table for va %lx asid %u, the table says %lx", c,
+		      w->level, w->va, w->asid, at->v);
+}
+
+void fake_check_ways(const void *root)
+{
+	for_each_way(c, w)
+		if (w->root == root)
+			check_way(c, w);
+}
+
 void fake_check_tlbs(void)
 {
 	for_each_tlb(c, e) check_translation(c, e);
 	for_each_way(c, w) {
-		int level;
-		pte_t *at = entry_of(w->root, w->va, w->level - 1, &level);
-
-		if (level != w->level - 1 || !pte_valid(*at) || pte_kind(*at, level) != PTE_TABLE ||
-		    phys_to_virt(pte_table(*at)) != (void *)w->table)
-			panic("CPU %u has a way to a level %d table for va %lx asid %u, the table "
-			      "says %lx",
-			      c, w->level, w->va, w->asid, at->v);
+		check_way(c, w);
 		if (!w->ro && way_is_ro(w->root, w->va, w->level))
 			panic("CPU %u may write by a way to a level %d table for va %lx asid %u",
 			      c, w->level, w->va, w->asid);

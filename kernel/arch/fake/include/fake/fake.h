@@ -43,6 +43,8 @@ void fake_speculate(u64 va);
  * every contiguous block whole.
  */
 void fake_check_tlbs(void);
+/* No CPU has a way to a table that is not on the way of the tree of that root any more. */
+void fake_check_ways(const void *root);
 /* n pages are given back: nobody may have them cached. */
 void fake_check_free(pfn_t pfn, u64 n);
 /* Empty TLBs, counts of 0; the RAM is there. */
