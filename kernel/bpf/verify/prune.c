@@ -297,17 +297,16 @@ static bool earlier_round(const struct point *p, const struct vstate *cur)
  * 1: cur is covered by p; 0: not; negative: it is the same as before on this very path.
  *
  * may_goto goes on a limited number of times, so a round behind which it did and that changes
- * nothing need not be followed again. Two things follow. Points in between are done before all that
- * they lead to is, so the tables do not have all of it: programs with may_goto do without them. And
- * states that such a point would cover might come back to where the path was cut without another
- * round, for ever: it covers none.
+ * nothing need not be followed again. But points in between are done before all that they lead to
+ * is, so the tables do not have all of it; and states that such a point would cover might come back
+ * to where the path was cut without another round, for ever. It covers none.
  */
 static int compare(struct verifier *v, const struct point *p)
 {
 	const struct vstate *cur = v->cur;
 
 	if (!p->open)
-		return !p->cut && state_covers(v, p->state, cur, v->may_goto);
+		return !p->cut && state_covers(v, p->state, cur, false);
 	if (bpf_is_may_goto(&v->insns[cur->pc]) && earlier_round(p, cur)) {
 		if (!state_covers(v, p->state, cur, true))
 			return 0;
