@@ -247,21 +247,28 @@ void mm_count_tables(const struct mm *mm, u64 *shared, u64 *own)
 		pt_count_tables(&mm->pt, shared, own);
 }
 
-int mm_lock_own(struct mm *mm, u64 start, u64 end, enum own_cause why)
+bool mm_lock_if_own(struct mm *mm, u64 start, u64 end)
 {
-	int err;
-
 	read_lock(&mm->lock);
 	if (likely(!mm->pt.may_share) || pt_range_own(&mm->pt, start, end))
-		return 0;
+		return true;
 	read_unlock(&mm->lock);
 	write_lock(&mm->lock);
-	err = mm_own(mm, start, end, why);
+	return false;
+}
+
+int mm_lock_owned(struct mm *mm, int err)
+{
 	if (err)
 		write_unlock(&mm->lock);
 	else
 		write_downgrade(&mm->lock);
 	return err;
+}
+
+int mm_lock_own(struct mm *mm, u64 start, u64 end, enum own_cause why)
+{
+	return mm_lock_if_own(mm, start, end) ? 0 : mm_lock_owned(mm, mm_own(mm, start, end, why));
 }
 
 void mm_share(struct mm *child, struct mm *parent, i64 passed[NR_RSS])

@@ -171,6 +171,13 @@ void mm_give_up(struct mm *mm, u64 start, u64 end);
  */
 int mm_lock_own(struct mm *mm, u64 start, u64 end, enum own_cause why) __must_check;
 /*
+ * The same in two steps, for who makes it our own in another way. True: the lock is held for
+ * reading, and it is. False: it is held for writing; that way's result, 0 or an error, goes to
+ * mm_lock_owned, which releases the lock, or keeps it for reading, and gives the result back.
+ */
+bool mm_lock_if_own(struct mm *mm, u64 start, u64 end) __must_check;
+int mm_lock_owned(struct mm *mm, int err) __must_check;
+/*
  * child gets all that parent maps, by reference, but for what it has tables of its own for; those
  * that were hot at every fork it gets as copies. Lock of parent held for writing; passed: pages of
  * parent that were not handed on.

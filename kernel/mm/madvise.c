@@ -228,24 +228,6 @@ static int give_up_advised(struct mm *mm, u64 start, u64 end, int advice)
 	return 0;
 }
 
-/* As mm_lock_own, for advice that drops pages, some of which may be gone already then. */
-static int lock_to_drop(struct mm *mm, u64 start, u64 end, int advice)
-{
-	int err;
-
-	read_lock(&mm->lock);
-	if (likely(!mm->pt.may_share) || pt_range_own(&mm->pt, start, end))
-		return 0;
-	read_unlock(&mm->lock);
-	write_lock(&mm->lock);
-	err = give_up_advised(mm, start, end, advice);
-	if (err)
-		write_unlock(&mm->lock);
-	else
-		write_downgrade(&mm->lock);
-	return err;
-}
-
 int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
 {
 	enum advice_kind kind = kind_of(advice);
@@ -267,7 +249,8 @@ int mm_madvise(struct mm *mm, u64 start, u64 len, int advice)
 		write_unlock(&mm->lock);
 	} else {
 		if (drops(advice))
-			err = lock_to_drop(mm, start, end, advice);
+			err = mm_lock_if_own(mm, start, end)
+				      ? 0 : mm_lock_owned(mm, give_up_advised(mm, start, end, advice));
 		else if (changes_leaves(advice))
 			err = mm_lock_own(mm, start, end, OWN_ADVISE);
 		if (err && !is_a_hint(advice))
