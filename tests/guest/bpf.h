@@ -65,8 +65,8 @@ static inline long obj_info(int fd, void *info, uint32_t *len)
 
 static char bpf_log_text[65536] __attribute__((unused));
 
-static inline int prog_load_flags(uint32_t type, const struct bpf_insn *insns, size_t n,
-				  uint32_t flags)
+/* For PROG_LOAD: what every program needs, and the log in bpf_log_text. */
+static inline union bpf_attr prog_attr(uint32_t type, const struct bpf_insn *insns, size_t n)
 {
 	union bpf_attr a;
 
@@ -78,9 +78,26 @@ static inline int prog_load_flags(uint32_t type, const struct bpf_insn *insns, s
 	a.log_level = 1;
 	a.log_buf = U64(bpf_log_text);
 	a.log_size = sizeof(bpf_log_text);
+	bpf_log_text[0] = 0;
+	return a;
+}
+/* And where its functions begin, with their types in btf. */
+static inline void prog_attr_funcs(union bpf_attr *a, int btf, const struct bpf_func_info *f,
+				   uint32_t n)
+{
+	a->prog_btf_fd = (uint32_t)btf;
+	a->func_info = U64(f);
+	a->func_info_cnt = n;
+	a->func_info_rec_size = sizeof(*f);
+}
+
+static inline int prog_load_flags(uint32_t type, const struct bpf_insn *insns, size_t n,
+				  uint32_t flags)
+{
+	union bpf_attr a = prog_attr(type, insns, n);
+
 	a.prog_flags = flags;
 	memcpy(a.prog_name, "test_prog", 10);
-	bpf_log_text[0] = 0;
 	return (int)bpf(BPF_PROG_LOAD, &a);
 }
 #define prog_load(type, insns)								\
@@ -111,6 +128,19 @@ static inline uint32_t prog_run(int fd)
 	return prog_run_data(fd, packet, sizeof(packet));
 }
 
+/* r0 of a run on a context of len bytes, which the program may change. */
+static inline uint32_t prog_run_ctx(int fd, void *ctx, uint32_t len)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	a.test.ctx_in = U64(ctx);
+	a.test.ctx_size_in = len;
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	return a.test.retval;
+}
+
 #define INSN(c, d, s, o, i)                                                                        \
 	((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 #define MOV64_IMM(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
@@ -131,5 +161,12 @@ static inline uint32_t prog_run(int fd)
 #define LD_MAP_VALUE(d, fd, off) \
 	INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_MAP_VALUE, 0, fd), INSN(0, 0, 0, 0, off)
 #define LD_FUNC(d, i) INSN(BPF_LD | BPF_IMM | BPF_DW, d, BPF_PSEUDO_FUNC, 0, i), INSN(0, 0, 0, 0, 0)
+/* Instructions behind the n that are in code. */
+#define APPEND(code, n, ...)								\
+	do {										\
+		struct bpf_insn i_[] = { __VA_ARGS__ };					\
+		memcpy((code) + (n), i_, sizeof(i_));					\
+		(n) += (int)(sizeof(i_) / sizeof(*i_));					\
+	} while (0)
 
 #endif

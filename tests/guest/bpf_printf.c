@@ -42,12 +42,7 @@ static int constant(const char *text)
 
 static struct bpf_insn code[128];
 static int n;
-#define EMIT(...)									\
-	do {										\
-		struct bpf_insn i_[] = { __VA_ARGS__ };					\
-		memcpy(code + n, i_, sizeof(i_));					\
-		n += (int)(sizeof(i_) / sizeof(*i_));					\
-	} while (0)
+#define EMIT(...) APPEND(code, n, __VA_ARGS__)
 
 static void emit_args(const uint64_t *args, int count)
 {

@@ -179,13 +179,11 @@ TEST(syscall_programs_have_their_context)
 	union bpf_attr a;
 
 	CHECK(fd >= 0);
+	CHECK_EQ(prog_run_ctx(fd, ctx, sizeof(ctx)), 42);
+	CHECK_EQ(ctx[1], 42);
 	memset(&a, 0, sizeof(a));
 	a.test.prog_fd = (uint32_t)fd;
 	a.test.ctx_in = U64(ctx);
-	a.test.ctx_size_in = sizeof(ctx);
-	OK(bpf(BPF_PROG_TEST_RUN, &a));
-	CHECK_EQ(a.test.retval, 42);
-	CHECK_EQ(ctx[1], 42);
 	a.test.ctx_size_in = 4;
 	ERR(bpf(BPF_PROG_TEST_RUN, &a), EINVAL);
 }
@@ -487,21 +485,11 @@ static int load_types(const void *btf, uint32_t size)
 static int load_with_types(const struct bpf_insn *p, size_t n, const struct bpf_func_info *f,
 			   uint32_t nf)
 {
-	union bpf_attr a;
+	union bpf_attr a = prog_attr(FILTER, p, n);
 	int fd;
 
-	memset(&a, 0, sizeof(a));
-	a.prog_type = FILTER;
-	a.insns = U64(p);
-	a.insn_cnt = (uint32_t)n;
-	a.license = U64("GPL");
-	a.log_level = 1;
-	a.log_buf = U64(bpf_log_text);
-	a.log_size = sizeof(bpf_log_text);
-	a.prog_btf_fd = (uint32_t)OK(load_types(&types, offsetof(__typeof__(types), names) + 24));
-	a.func_info = U64(f);
-	a.func_info_cnt = nf;
-	a.func_info_rec_size = sizeof(*f);
+	prog_attr_funcs(&a, (int)OK(load_types(&types, offsetof(__typeof__(types), names) + 24)), f,
+			nf);
 	fd = (int)bpf(BPF_PROG_LOAD, &a);
 	if (fd < 0)
 		FAIL("load: %s\n%s", strerror(errno), bpf_log_text);

@@ -48,14 +48,8 @@ static int load(const struct bpf_insn *p, size_t n)
 static int64_t run(int fd, uint64_t in)
 {
 	uint64_t ctx[2] = { in, 0 };
-	union bpf_attr a;
 
-	memset(&a, 0, sizeof(a));
-	a.test.prog_fd = (uint32_t)fd;
-	a.test.ctx_in = U64(ctx);
-	a.test.ctx_size_in = sizeof(ctx);
-	OK(bpf(BPF_PROG_TEST_RUN, &a));
-	CHECK_EQ(a.test.retval, 0);
+	CHECK_EQ(prog_run_ctx(fd, ctx, sizeof(ctx)), 0);
 	return (int64_t)ctx[0];
 }
 
@@ -67,12 +61,7 @@ static int64_t command(int cmd, int size, int n, const int (*pointers)[2])
 	int64_t r;
 
 	data();
-#define ADD(...)										\
-	do {											\
-		struct bpf_insn i_[] = { __VA_ARGS__ };						\
-		memcpy(p + k, i_, sizeof(i_));							\
-		k += (int)(sizeof(i_) / sizeof(*i_));						\
-	} while (0)
+#define ADD(...) APPEND(p, k, __VA_ARGS__)
 	for (int i = 0; i < n; i++)
 		ADD(LD_MAP_VALUE(2, data_map, pointers[i][1]), LD_MAP_VALUE(3, data_map, 0),
 		    STX(BPF_DW, 3, 2, (int16_t)pointers[i][0]));

@@ -77,12 +77,7 @@ static int try_map(uint32_t type, uint32_t flags)
 static struct bpf_insn code[256];
 static int n;
 
-#define EMIT(...)									\
-	do {										\
-		struct bpf_insn i_[] = { __VA_ARGS__ };					\
-		memcpy(code + n, i_, sizeof(i_));					\
-		n += (int)(sizeof(i_) / sizeof(*i_));					\
-	} while (0)
+#define EMIT(...) APPEND(code, n, __VA_ARGS__)
 
 static int jump(struct bpf_insn i)
 {
@@ -203,19 +198,9 @@ static int load(int map)
 	code[loop].imm = n - loop - 1;
 	f[2].insn_off = (uint32_t)n;
 	EMIT(MOV64_IMM(0, 0), EXIT());
-	memset(&a, 0, sizeof(a));
-	a.prog_type = BPF_PROG_TYPE_SYSCALL;
+	a = prog_attr(BPF_PROG_TYPE_SYSCALL, code, (size_t)n);
 	a.prog_flags = BPF_F_SLEEPABLE;
-	a.insns = U64(code);
-	a.insn_cnt = (uint32_t)n;
-	a.license = U64("GPL");
-	a.log_level = 1;
-	a.log_buf = U64(bpf_log_text);
-	a.log_size = sizeof(bpf_log_text);
-	a.prog_btf_fd = (uint32_t)load_types();
-	a.func_info = U64(f);
-	a.func_info_cnt = 3;
-	a.func_info_rec_size = sizeof(*f);
+	prog_attr_funcs(&a, load_types(), f, 3);
 	fd = (int)bpf(BPF_PROG_LOAD, &a);
 	if (fd < 0)
 		FAIL("load: %s\n%s", strerror(errno), bpf_log_text);
@@ -227,13 +212,7 @@ static int load(int map)
 
 static int64_t ask(int prog, struct request q)
 {
-	union bpf_attr a;
-
-	memset(&a, 0, sizeof(a));
-	a.test.prog_fd = (uint32_t)prog;
-	a.test.ctx_in = U64(&q);
-	a.test.ctx_size_in = sizeof(q);
-	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	prog_run_ctx(prog, &q, sizeof(q));
 	return q.result;
 }
 #define ASK(prog, ...) ask(prog, (struct request){ __VA_ARGS__ })
