@@ -10,7 +10,7 @@ import tempfile
 from .base import TOP, Error
 
 MODEL = os.path.join(TOP, "tests/model/cow.pml")
-WITH_WALKER = ("BREAK_T5", "BREAK_AGAIN")	# rules that only the walker by the reverse map can break
+WITH_WALKER = ("BREAK_T5", "BREAK_WAY")	# rules that only the walker by the reverse map can break
 LIMIT = 300	# seconds for one search
 
 

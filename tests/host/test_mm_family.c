@@ -293,7 +293,7 @@ static void one_seed(u64 seed)
 		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
 }
 
-/* --- moves beside shared tables ---------------------------------------------------------------- */
+/* --- moves beside shared tables -------------------------------------------------------------- */
 /* A family of one, with pages of 4 KiB that it has written. */
 static struct member *begin_alone(u64 seed)
 {
@@ -385,7 +385,7 @@ static void one_of_them(void *arg)
 
 static void (*rules_at_unlock)(struct spinlock *l);
 
-/* Whoever gets path_lock finds tables that CPUs know: a new one waits for the invalidation (step 4). */
+/* Who gets path_lock finds tables that CPUs know: a new one waits for the invalidation (step 4). */
 static void check_at_unlock(struct spinlock *l)
 {
 	if (l == &members[0].mm->pt.path_lock)

@@ -18,7 +18,7 @@
  *   BREAK_T8C copying a table of tables leaves the child entry of the old one writable
  *   BREAK_COW    the old page's reference is dropped before the invalidation
  *   BREAK_FORK   fork does not invalidate before the child runs
- *   BREAK_AGAIN  the walker does not look again after it has the leaf table's lock
+ *   BREAK_WAY    the walker does not hold path_lock
  */
 #define NCPU	4		/* 0, 1: A's; 2, 3: B's */
 #define NMID	3
@@ -44,6 +44,8 @@ byte page_refs[NPAGE]; byte val[NPAGE];
 tlb t[NCPU];
 byte expect[2];
 bool locked[2];		/* mm->lock, for writing */
+bool path[2];		/* path_lock of the tree */
+bool seen[2];		/* the reverse map finds the tree (its VMAs are there) */
 bool runs[2];		/* has begun and not ended */
 bool done = false;	/* nobody writes any more */
 byte writers = 0;
@@ -142,9 +144,13 @@ inline own_path(p, m, m2, l, l2)
 #ifdef BREAK_T7
 	:: top_ro[p] -> top_ro[p] = false
 #else
-	:: top_ro[p] && mid[m].refs == 1 -> top_ro[p] = false		/* taken back (T7) */
+	:: top_ro[p] && mid[m].refs == 1 ->		/* taken back (T7) */
+		acquire(path[p]);
+		top_ro[p] = false;
+		release(path[p])
 	:: top_ro[p] && mid[m].refs > 1 ->
 		new_mid(m2);
+		acquire(path[p]);
 		acquire(mid[m].locked);
 #ifndef BREAK_T8C
 		mid[m].ro = true;
@@ -154,13 +160,14 @@ inline own_path(p, m, m2, l, l2)
 		d_step { top[p] = m2; top_ro[p] = false };
 #ifdef BREAK_T8A
 		put_mid(m);
-		inval_all_levels(p);
-#else
+#endif
 #ifdef BREAK_T8B
 		inval_last_level(p);
 #else
 		inval_all_levels(p);
 #endif
+		release(path[p]);
+#ifndef BREAK_T8A
 		put_mid(m);
 #endif
 		m = m2
@@ -169,9 +176,13 @@ inline own_path(p, m, m2, l, l2)
 	l = mid[m].to;
 	if
 	:: !mid[m].ro -> skip
-	:: mid[m].ro && lf[l].refs == 1 -> mid[m].ro = false		/* taken back (T7) */
+	:: mid[m].ro && lf[l].refs == 1 ->		/* taken back (T7) */
+		acquire(path[p]);
+		mid[m].ro = false;
+		release(path[p])
 	:: mid[m].ro && lf[l].refs > 1 ->
 		new_leaf(l2);
+		acquire(path[p]);
 		acquire(lf[l].locked);
 #ifndef BREAK_T3
 		lf[l].w = false;
@@ -181,13 +192,14 @@ inline own_path(p, m, m2, l, l2)
 		release(lf[l].locked);
 #ifdef BREAK_T8A
 		put_leaf(l);
-		inval_all_levels(p);
-#else
+#endif
 #ifdef BREAK_T8B
 		inval_last_level(p);
 #else
 		inval_all_levels(p);
 #endif
+		release(path[p]);
+#ifndef BREAK_T8A
 		put_leaf(l);
 #endif
 		l = l2
@@ -244,9 +256,12 @@ proctype writer(byte c; byte times)
 		release(locked[p])
 	od;
 	if
-	:: c == 3 ->		/* B ends: nobody runs it any more, nobody has it cached, then its tables go */
+	:: c == 3 ->		/* B ends: nobody runs it or finds it any more, nobody has it cached, then its tables go */
 		acquire(locked[B]);
 		runs[B] = false;
+		acquire(path[B]);
+		seen[B] = false;
+		release(path[B]);
 		atomic { m = top[B]; top[B] = NONE };
 		inval_all_levels(B);
 		put_mid(m);
@@ -273,10 +288,12 @@ end:	runs[p] || done;
 proctype fork_a()
 {
 	acquire(locked[A]);
-	d_step { mid[top[A]].refs++; top[B] = top[A]; top_ro[B] = true };
+	acquire(path[A]);
+	d_step { mid[top[A]].refs++; top[B] = top[A]; top_ro[B] = true; seen[B] = true };
 #ifndef BREAK_T1
 	top_ro[A] = true;
 #endif
+	release(path[A]);
 #ifndef BREAK_FORK
 	inval_all_levels(A);
 #endif
@@ -284,23 +301,24 @@ proctype fork_a()
 	release(locked[A])
 }
 
-/* By the reverse map, holding no address space's lock: moves the page that p has at the address. */
+/*
+ * By the reverse map, holding path_lock and no address space's lock: moves the page that p has at
+ * the address.
+ */
 proctype walker()
 {
 	byte p, m, l, x = 0, old;
 
 	if :: p = A :: p = B fi;
-	m = top[p];
-	if :: m == NONE -> goto out :: else -> skip fi;
-	l = mid[m].to;				/* its memory stays until we are done (RCU) */
-	acquire(lf[l].locked);
-#ifndef BREAK_AGAIN
-	if
-	:: top[p] == NONE -> goto unlock
-	:: top[p] != NONE && mid[top[p]].to != l -> goto unlock
-	:: else -> skip
-	fi;
+#ifndef BREAK_WAY
+	acquire(path[p]);
 #endif
+	if :: !seen[p] -> goto out :: else -> skip fi;
+	m = top[p];
+	assert(m == NONE || mid[m].refs > 0);
+	if :: m == NONE -> goto out :: else -> l = mid[m].to fi;
+	acquire(lf[l].locked);
+	assert(lf[l].refs > 0);			/* the way has not changed, so it is p's still */
 	old = lf[l].page;
 	if :: old == NONE || page_refs[old] != 1 -> goto unlock :: else -> skip fi;
 	new_page(x);
@@ -313,7 +331,11 @@ proctype walker()
 	val[x] = val[old];
 	d_step { lf[l].page = x; put_page(old) };
 unlock:	release(lf[l].locked);
-out:	skip; d_step { p = 0; m = 0; l = 0; x = 0; old = 0 }
+out:	skip;
+#ifndef BREAK_WAY
+	release(path[p]);
+#endif
+	d_step { p = 0; m = 0; l = 0; x = 0; old = 0 }
 }
 
 init {
@@ -326,7 +348,7 @@ init {
 		page_refs[0] = 1;
 		i = 1; do :: i < NPAGE -> val[i] = FREED; i++ :: else -> break od;
 		i = 0;
-		runs[A] = true;
+		runs[A] = true; seen[A] = true;
 		run fork_a();
 		run writer(0, 1);
 		run reader(1);

@@ -445,8 +445,8 @@ static void check_way(u32 c, const struct way *w)
 
 	if (level != w->level - 1 || !pte_valid(*at) || pte_kind(*at, level) != PTE_TABLE ||
 	    phys_to_virt(pte_table(*at)) != (void *)w->table)
-		panic("CPU %u has a way to a level %d table for va %lx asid %u, the table says %lx", c,
-		      w->level, w->va, w->asid, at->v);
+		panic("CPU %u has a way to a level %d table for va %lx asid %u, the table says "
+		      "%lx", c, w->level, w->va, w->asid, at->v);
 }
 
 void fake_check_ways(const void *root)
