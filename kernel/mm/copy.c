@@ -6,6 +6,11 @@
  * sides (T3); a leaf of a file may be written where its mapping is shared, and is copied as it is,
  * but clean: what was written is noted once. The old leaves are made read-only first and read then:
  * a write through one may make it dirty until that moment.
+ *
+ * Loops over single pages take four leaves at once. What they look at stays as it is: both nodes are
+ * locked, hardware has nothing to add to a plain leaf, and a page that is a folio of its own and
+ * private memory is that for as long as a leaf maps it (folios are taken apart, never joined). The
+ * first leaf that is not like the others ends the loop, and is looked at alone.
  */
 #include <hal/atomic.h>
 #include "internal.h"

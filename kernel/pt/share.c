@@ -130,6 +130,16 @@ void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
 
 /* --- a path becomes ours --------------------------------------------------------------------- */
 /*
+ * A reference more to the table at pa. That word alone: its neighbour, mapcount, is changed by plain
+ * stores under the table's lock, which is not held.
+ */
+static __always_inline void refer_to(paddr_t pa, bool lse)
+{
+	_Static_assert(offsetof(struct page, refcount) == 8, "the low half of page_counts");
+	arch_add32((u32 *)page_counts(pa), 1, lse);
+}
+
+/*
  * The tables that follow from i on, alike, four by four: one more reference each, read-only here
  * and there. Returns the first entry that is none of that.
  */
@@ -143,10 +153,10 @@ static __always_inline u32 refer_fours(pte_t *from, pte_t *to, u32 i, int level,
 	if (pte_kind(first, level) != PTE_TABLE)
 		return i;
 	for (; p <= last && pt_load_four(p, attr, &pa); p += 4, q += 4) {
-		arch_add(page_counts(pa.a), 1, lse);	/* refcount; it stays below 2^31 */
-		arch_add(page_counts(pa.b), 1, lse);
-		arch_add(page_counts(pa.c), 1, lse);
-		arch_add(page_counts(pa.d), 1, lse);
+		refer_to(pa.a, lse);
+		refer_to(pa.b, lse);
+		refer_to(pa.c, lse);
+		refer_to(pa.d, lse);
 		pt_set_four(p, ro, &pa);
 		pt_set_four(q, ro, &pa);
 	}
@@ -172,7 +182,7 @@ static u32 refer(pte_t *from, pte_t *to, u32 i, int level)
 
 			if (pte_kind(e, level) != PTE_TABLE)
 				return i;
-			arch_add(page_counts(pte_table(e)), 1, false);
+			refer_to(pte_table(e), false);
 			e = pte_table_set_ro(e, true);
 			pte_set(&from[i], e);
 			pte_set(&to[i], e);

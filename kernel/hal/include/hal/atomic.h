@@ -5,7 +5,7 @@
  *
  * arch/atomic.h provides:
  *   bool arch_lse                              this CPU has such instructions
- *   void arch_add(u64 *p, u64 n, bool lse)     *p += n, ordering nothing
+ *   void arch_add(u64 *p, u64 n, bool lse)     *p += n, ordering nothing; arch_add32: of a u32
  *   u64 arch_fetch_add(u64 *p, u64 n, bool lse)    the same, acquire and release; what *p was
  * lse is arch_lse, asked once: a constant in each of the two loops that the caller has.
  */

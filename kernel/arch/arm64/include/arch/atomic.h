@@ -13,6 +13,14 @@ static __always_inline void arch_add(u64 *p, u64 n, bool lse)
 		(void)__atomic_fetch_add(p, n, __ATOMIC_RELAXED);
 }
 
+static __always_inline void arch_add32(u32 *p, u32 n, bool lse)
+{
+	if (lse)
+		asm volatile(".arch_extension lse\n\tstadd %w1, %0" : "+Q"(*p) : "r"(n));
+	else
+		(void)__atomic_fetch_add(p, n, __ATOMIC_RELAXED);
+}
+
 static __always_inline u64 arch_fetch_add(u64 *p, u64 n, bool lse)
 {
 	u64 old;
