@@ -69,6 +69,12 @@ static __noinline u32 copy_marked(struct fork *k, pte_t *from, pte_t *to, u32 n,
 		unit = 1;
 		if (pte_is_none(e))
 			continue;
+		/* It may be unpinned while we copy: not all of a block might be found pinned. */
+		if (is_pinned(e) && pte_cont(e)) {
+			pt_unfold(&k->parent->pt, &from[i], va + ((u64)i << PAGE_SHIFT), false,
+				  PT_FORK);
+			e = pte_load(&from[i]);
+		}
 		if (!is_pinned(e)) {
 			if (pt_unit(&from[i], &unit) != &from[i] || unit > n - i)
 				unit = 1;
