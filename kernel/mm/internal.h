@@ -53,7 +53,9 @@ u64 vma_find_hole(struct mm *mm, u64 lo, u64 hi, u64 len, bool top_down);
 
 /* --- mm/vma_edit.c: VMAs as objects ---------------------------------------------------------- */
 struct vma *vma_new(struct mm *mm);			/* zeroed, or NULL */
-struct vma *vma_dup(const struct vma *v); /* not linked; has its own backing reference */
+/* A copy, not linked, with its own reference to the backing; NULL: no memory, or vma_too_many. */
+struct vma *vma_dup(const struct vma *v);
+bool vma_too_many(const struct vma *v);	/* VMAs of v's file: there may be none more */
 void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
 /*
  * Tree, lists, totals. An object that is not linked yet has its final start and lin.

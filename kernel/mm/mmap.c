@@ -227,6 +227,8 @@ static __always_inline struct vma *make_vma(struct mm *mm, const struct mmap_req
 	v->pgoff = b || (vm_flags & VM_PFN) ? r->offset >> PAGE_SHIFT : addr >> PAGE_SHIFT;
 	if (b)
 		err = attach_backing(v, b);
+	if (!err && vma_too_many(v))
+		err = -ENOMEM;
 	if (err) {
 		vma_free(v);
 		return ERR_PTR(err);

@@ -7,9 +7,13 @@
  */
 #include <base/alloc.h>
 #include <base/init.h>
+#include <linux/capability.h>
 #include "internal.h"
 
 static struct slab_cache *vma_cache;
+
+u64 mapping_max_vmas = 3ull << 19;
+_Static_assert(2 * (3ull << 19) << THP_PMD_ORDER < 1ull << 31, "references to a folio");
 
 static int vma_init(void)
 {
@@ -30,9 +34,18 @@ struct vma *vma_new(struct mm *mm)
 	return v;
 }
 
+/* Several CPUs that ask at once may exceed the limit by their number. */
+bool vma_too_many(const struct vma *v)
+{
+	const struct mapping *m = vma_mapping(v);
+	u64 n = m ? READ_ONCE(m->nr_vmas) : 0;
+
+	return n >= mapping_max_vmas && (n >= 2 * mapping_max_vmas || !capable(CAP_SYS_ADMIN));
+}
+
 struct vma *vma_dup(const struct vma *v)
 {
-	struct vma *n = slab_alloc(vma_cache);
+	struct vma *n = vma_too_many(v) ? NULL : slab_alloc(vma_cache);
 
 	if (!n)
 		return NULL;
@@ -84,16 +97,24 @@ static void lists_in(struct vma *v)
 {
 	struct mapping *m = vma_mapping(v);
 
-	if (m)
+	if (m) {
 		list_add_tail(&m->vmas, &v->share);
+		WRITE_ONCE(m->nr_vmas, m->nr_vmas + 1);
+	}
 	if (unlikely(vma_is_moved(v)))
 		list_add_tail(&v->mm->moved, &v->moved);
 }
 
+static void out_of(struct mapping *m, struct vma *v)
+{
+	list_del(&v->share);
+	WRITE_ONCE(m->nr_vmas, m->nr_vmas - 1);
+}
+
 static void lists_out(struct vma *v)
 {
-	if (v->backing)
-		list_del(&v->share);
+	if (vma_mapping(v))
+		out_of(vma_mapping(v), v);
 	if (unlikely(vma_is_moved(v)))
 		list_del(&v->moved);
 }
@@ -132,7 +153,7 @@ static void leave_mapping(struct vma *v)
 	if (!m)
 		return;
 	spin_lock(&m->vma_lock);
-	list_del(&v->share);
+	out_of(m, v);
 	spin_unlock(&m->vma_lock);
 }
 

@@ -29,6 +29,7 @@ struct mm_model_config {
  */
 void mm_model_run(const u8 *data, size_t n, const struct mm_model_config *c,
 		  struct mm_model_stats *st);
+extern bool privileged;	/* what capable() says; true to begin with */
 /* The name of a row of the table of operations, or NULL behind the last. */
 const char *mm_model_op(u32 row);
 /* The tree of an address space is what it should be. */

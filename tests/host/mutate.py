@@ -105,6 +105,7 @@ MUTATIONS = (	# name, file, what, instead
      "	if (!is_aligned(old, PMD_SIZE) || len < PMD_SIZE)"),
     ("fork_of_a_block_counts_entries", "kernel/mm/copy.c", "	folio_map(f, r.n * pt_pages(level));", "	folio_map(f, r.n);"),
     ("smaps_divides_by_the_average", "kernel/mm/usage.c", "	if (maps > p.n && folio_order(p.f)) {", "	if (0) {"),
+    ("a_file_has_any_number_of_vmas", "kernel/mm/vma_edit.c", "	return n >= mapping_max_vmas && ", "	return 0 && "),
     # pins, splitting
     ("fork_shares_what_is_pinned", "kernel/mm/fork.c", "	return !pte_special(e) && pte_exclusive(e) &&", "	return 0 &&"),
     ("pin_of_a_shared_page", "kernel/mm/gup.c", "		if (!pte_exclusive(e))\n			return FAULT_WRITE;\n", ""),

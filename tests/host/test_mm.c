@@ -14,6 +14,7 @@
 #include <base/errno.h>
 #include <fake/fake.h>
 #include <mm/gup.h>
+#include <mm/mapping.h>
 #include <mm/stat.h>
 #include <pt/pt.h>
 #include "lru.h"
@@ -257,6 +258,61 @@ static void no_fork_of_reaped(void **state)
 	assert_int_equal(fake_pages_used(), 0);
 }
 
+/* --- how often a file may be mapped ----------------------------------------------------------- */
+static i32 mapped_refs;
+static void file_got(struct backing *b) { mapped_refs++; }
+static void file_left(struct backing *b) { mapped_refs--; }
+
+static i64 map_file(struct mm *mm, struct backing *b, u64 addr, u64 pages)
+{
+	struct mmap_req r = { .addr = addr, .len = pages * PAGE_SIZE, .prot = PROT_READ,
+			      .flags = MAP_SHARED | MAP_FIXED, .backing = b };
+
+	return mm_mmap(mm, &r);
+}
+
+/* Each VMA of a file may have references to its folios: no more come than can be counted. */
+static void too_many_vmas(void **state)
+{
+	static const struct backing_ops ops = { .get = file_got, .put = file_left };
+	const u64 at = 5 * GIB, limit = mapping_max_vmas;
+	struct mapping m;
+	struct backing b = { .ops = &ops, .mapping = &m };
+	struct mm *mm, *child;
+
+	fake_init(8 * MIB, 1);
+	mapping_init(&m, NULL, NULL);
+	m.size = 3 * PAGE_SIZE;
+	mapping_max_vmas = 4;
+	privileged = false;
+	mm = mm_create();
+	for (u64 i = 0; i < 3; i++)
+		assert_int_equal(map_file(mm, &b, at + i * MIB, 3), at + i * MIB);
+	assert_int_equal((i64)mm_fork(mm), -ENOMEM);
+	assert_int_equal(m.nr_vmas, 3);
+	assert_int_equal(mm_munmap(mm, at + PAGE_SIZE, PAGE_SIZE), -ENOMEM);	/* two cuts */
+	assert_int_equal(m.nr_vmas, 4);
+	assert_int_equal(map_file(mm, &b, at + 4 * MIB, 1), -ENOMEM);
+	assert_int_equal(mm_mremap(mm, at + MIB, 3 * PAGE_SIZE, 3 * PAGE_SIZE,
+				   MREMAP_MAYMOVE | MREMAP_FIXED, at + 5 * MIB), -ENOMEM);
+	assert_int_equal(m.nr_vmas, 4);
+	assert_int_equal(mm_munmap(mm, at, PAGE_SIZE), 0);
+	assert_int_equal(map_file(mm, &b, at + 4 * MIB, 1), at + 4 * MIB);
+	privileged = true;
+	child = mm_fork(mm);
+	assert_int_equal(IS_ERR(child), false);
+	assert_int_equal(m.nr_vmas, 8);
+	assert_int_equal(map_file(mm, &b, at + 6 * MIB, 1), -ENOMEM);
+	mm_put(child);
+	assert_int_equal(m.nr_vmas, 4);
+	mm_put(mm);
+	assert_int_equal(m.nr_vmas, 0);
+	assert_int_equal(mapped_refs, 0);
+	mapping_destroy(&m);
+	mapping_max_vmas = limit;
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +320,7 @@ int main(void)
 		cmocka_unit_test(pin_moves_along),
 		cmocka_unit_test(pin_in_a_block),
 		cmocka_unit_test(free_of_a_part),
+		cmocka_unit_test(too_many_vmas),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
 		cmocka_unit_test(sequences_large),

@@ -44,9 +44,16 @@ struct mapping {
 	u64 size; /* bytes; faults beyond: SIGBUS. Shrinks under invalidate_lock for writing */
 	struct rwsem invalidate_lock;	/* read: fault in or read; write: truncate, punch */
 	struct list vmas; /* every VMA that maps it, linked by vma.share; under vma_lock */
+	u64 nr_vmas;		/* of those; changed under vma_lock */
 	struct spinlock vma_lock;
 	void *host;			/* the inode */
 };
+
+/*
+ * Not more VMAs map one file, or twice as many with CAP_SYS_ADMIN. Each maps a page of it once, with a
+ * reference, so a folio of 2 MiB is far from the 2^31 that refcount and mapcount can say.
+ */
+extern u64 mapping_max_vmas;
 
 /* Empty, of size 0. ops and host live as long as it does. */
 void mapping_init(struct mapping *m, const struct mapping_ops *ops, void *host);
