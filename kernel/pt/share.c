@@ -344,6 +344,12 @@ static int own_child(const struct owning *o, pte_t *e, int level, u64 va)
 	return 0;
 }
 
+/*
+ * Ranges are what programs say: beyond PT_END nothing is mapped, though indexes repeat there, and
+ * what follows the last entry of the root would be 0 at the end of 64 bits.
+ */
+static inline u64 end_of(u64 end) { return min(end, PT_END); }
+
 /* Below table, of level, which is ours: all tables that cover a part of [start, end). */
 static int own_below(const struct owning *o, pte_t *table, int level, u64 start, u64 end)
 {
@@ -367,7 +373,7 @@ int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops
 {
 	const struct owning o = { .pt = pt, .ops = ops, .arg = arg };
 
-	return own_below(&o, pt->root, 0, start, end);
+	return own_below(&o, pt->root, 0, start, end_of(end));
 }
 
 int pt_own_ends(struct pt_tree *pt, u64 start, u64 end, u64 lo, u64 hi,
@@ -375,7 +381,7 @@ int pt_own_ends(struct pt_tree *pt, u64 start, u64 end, u64 lo, u64 hi,
 {
 	const struct owning o = { .pt = pt, .lo = lo, .hi = hi, .ops = ops, .arg = arg };
 
-	return own_below(&o, pt->root, 0, start, end);
+	return own_below(&o, pt->root, 0, start, end_of(end));
 }
 
 /* --- giving up ------------------------------------------------------------------------------- */
@@ -441,7 +447,7 @@ static void give_up_below(struct pt_tree *pt, pte_t *table, int level, u64 start
 
 void pt_give_up(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops, void *arg)
 {
-	give_up_below(pt, pt->root, 0, start, end, ops, arg);
+	give_up_below(pt, pt->root, 0, start, end_of(end), ops, arg);
 }
 
 static bool own_already(const pte_t *table, int level, u64 start, u64 end)
@@ -500,5 +506,5 @@ u32 pt_owners(const struct pt_tree *pt, u64 va)
 
 bool pt_range_own(const struct pt_tree *pt, u64 start, u64 end)
 {
-	return own_already(pt->root, 0, start, end);
+	return own_already(pt->root, 0, start, end_of(end));
 }

@@ -245,6 +245,38 @@ static void pin_in_a_block(void **state)
 	}
 }
 
+/*
+ * Addresses that no tree maps, which look like others to whoever takes the bits of an index only:
+ * nothing becomes our own, and no loop over [start, end) goes round the end.
+ */
+static void addresses_beyond(void **state)
+{
+	const u64 base = 5 * GIB, alias = base + (1ull << 48), last = 0ull - 2 * PAGE_SIZE;
+	const int advice[] = { MADV_DONTNEED, MADV_FREE };
+	const u64 at[] = { alias, last };
+	struct mm *mm, *child;
+	struct page *page;
+	u64 word = 1;
+
+	fake_init(32 * MIB, 1);
+	mm = with_folio(base, 16);
+	child = mm_fork(mm);
+	assert_int_equal(at_outside(mm, base), 1);
+	for (u32 i = 0; i < ARRAY_SIZE(at); i++) {
+		assert_int_equal(mm_mprotect(mm, at[i], PAGE_SIZE, PROT_READ), -ENOMEM);
+		assert_int_equal(mm_mlock(mm, at[i], PAGE_SIZE, false), -ENOMEM);
+		for (u32 k = 0; k < ARRAY_SIZE(advice); k++)
+			assert_int_equal(mm_madvise(mm, at[i], PAGE_SIZE, advice[k]), -ENOMEM);
+		assert_int_equal(gup_pin(mm, at[i], 1, GUP_WRITE, &page), -EFAULT);
+		assert_int_equal(mm_access(mm, at[i], &word, sizeof(word), true), 0);
+		assert_false(pt_is_own(&mm->pt, base));
+	}
+	mm_put(child);
+	write_outside(mm, base, 2);
+	mm_put(mm);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 /* A process that is being killed forks after its pages have been taken: no child may see zeros. */
 static void no_fork_of_reaped(void **state)
 {
@@ -321,6 +353,7 @@ int main(void)
 		cmocka_unit_test(pin_in_a_block),
 		cmocka_unit_test(free_of_a_part),
 		cmocka_unit_test(too_many_vmas),
+		cmocka_unit_test(addresses_beyond),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
 		cmocka_unit_test(sequences_large),

@@ -41,6 +41,7 @@ static inline u64 pt_span(int level)
 {
 	return 1ul << pt_shift(level);
 }
+#define PT_END ((u64)PT_ENTRIES << pt_shift(0))	/* a tree maps what lies below */
 static inline u32 pt_index(u64 va, int level)
 {
 	return (u32)(va >> pt_shift(level)) & (PT_ENTRIES - 1);
@@ -243,6 +244,7 @@ void pt_share(struct pt_tree *child, struct pt_tree *parent, const struct pt_lea
 	      void *arg);
 /*
  * Every table that maps a part of [start, end) becomes the tree's own, as far as there are tables.
+ * Any start and end, here and below: what lies beyond PT_END has no table.
  * mm->lock held for writing. 0 or -ENOMEM: some may be. Sleeps.
  */
 int pt_own(struct pt_tree *pt, u64 start, u64 end, const struct pt_leaf_ops *ops,
