@@ -65,7 +65,7 @@ static inline long obj_info(int fd, void *info, uint32_t *len)
 
 static char bpf_log_text[65536] __attribute__((unused));
 
-/* For PROG_LOAD: what every program needs, and the log in bpf_log_text. */
+/* For PROG_LOAD: what every program needs. */
 static inline union bpf_attr prog_attr(uint32_t type, const struct bpf_insn *insns, size_t n)
 {
 	union bpf_attr a;
@@ -75,11 +75,15 @@ static inline union bpf_attr prog_attr(uint32_t type, const struct bpf_insn *ins
 	a.insns = U64(insns);
 	a.insn_cnt = (uint32_t)n;
 	a.license = U64("GPL");
-	a.log_level = 1;
-	a.log_buf = U64(bpf_log_text);
-	a.log_size = sizeof(bpf_log_text);
-	bpf_log_text[0] = 0;
 	return a;
+}
+/* And a log in bpf_log_text. */
+static inline void prog_attr_log(union bpf_attr *a)
+{
+	a->log_level = 1;
+	a->log_buf = U64(bpf_log_text);
+	a->log_size = sizeof(bpf_log_text);
+	bpf_log_text[0] = 0;
 }
 /* And where its functions begin, with their types in btf. */
 static inline void prog_attr_funcs(union bpf_attr *a, int btf, const struct bpf_func_info *f,
@@ -91,11 +95,20 @@ static inline void prog_attr_funcs(union bpf_attr *a, int btf, const struct bpf_
 	a->func_info_rec_size = sizeof(*f);
 }
 
+/* And which lines of source they come from, records of size bytes. */
+static inline void prog_attr_lines(union bpf_attr *a, const void *lines, uint32_t n, uint32_t size)
+{
+	a->line_info = U64(lines);
+	a->line_info_cnt = n;
+	a->line_info_rec_size = size;
+}
+
 static inline int prog_load_flags(uint32_t type, const struct bpf_insn *insns, size_t n,
 				  uint32_t flags)
 {
 	union bpf_attr a = prog_attr(type, insns, n);
 
+	prog_attr_log(&a);
 	a.prog_flags = flags;
 	memcpy(a.prog_name, "test_prog", 10);
 	return (int)bpf(BPF_PROG_LOAD, &a);

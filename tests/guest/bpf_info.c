@@ -62,18 +62,9 @@ static long load_logged(const void *line, uint32_t n, uint32_t size, char *log, 
 	a.prog_btf_fd = (uint32_t)OK(bpf(BPF_BTF_LOAD, &a));
 	a.btf = 0;
 	fd = (int)a.prog_btf_fd;
-	memset(&a, 0, sizeof(a));
-	a.prog_type = FILTER;
-	a.prog_btf_fd = (uint32_t)fd;
-	a.insns = U64(program);
-	a.insn_cnt = N;
-	a.license = U64("GPL");
-	a.func_info = U64(funcs);
-	a.func_info_cnt = 2;
-	a.func_info_rec_size = sizeof(*funcs);
-	a.line_info = U64(line);
-	a.line_info_cnt = n;
-	a.line_info_rec_size = size;
+	a = prog_attr(FILTER, program, N);
+	prog_attr_funcs(&a, (int)fd, funcs, 2);
+	prog_attr_lines(&a, line, n, size);
 	a.log_buf = U64(log);
 	a.log_size = room;
 	a.log_level = room ? 2 : 0;	/* of what is accepted, too */
@@ -242,18 +233,9 @@ TEST(any_lines)
 			f[any(2)].insn_off = any(12);
 		if (!any(10))
 			f[any(2)].type_id = any(7);
-		memset(&a, 0, sizeof(a));
-		a.prog_type = FILTER;
-		a.prog_btf_fd = (uint32_t)btf;
-		a.insns = U64(program);
-		a.insn_cnt = N;
-		a.license = U64("GPL");
-		a.func_info = U64(f);
-		a.func_info_cnt = any(20) ? 2 : any(3);
-		a.func_info_rec_size = sizeof(*f);
-		a.line_info = U64(l);
-		a.line_info_cnt = n;
-		a.line_info_rec_size = sizeof(*l);
+		a = prog_attr(FILTER, program, N);
+		prog_attr_funcs(&a, (int)btf, f, any(20) ? 2 : any(3));
+		prog_attr_lines(&a, l, n, sizeof(*l));
 		fd = bpf(BPF_PROG_LOAD, &a);
 		answers = answers * 31 + (fd < 0 ? (uint32_t)errno : 0);
 		if (fd < 0)
@@ -391,11 +373,7 @@ TEST(tags)
 		for (uint32_t i = 0; i < n; i++)
 			p[i] = MOV64_IMM(0, (int)i);
 		p[n - 1] = EXIT();
-		memset(&a, 0, sizeof(a));
-		a.prog_type = FILTER;
-		a.insns = U64(p);
-		a.insn_cnt = n;
-		a.license = U64("GPL");
+		a = prog_attr(FILTER, p, n);
 		asm volatile("mov x9, %[before]\n\t"
 			     ".irp r, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30\n\t"
 			     "ldr q\\r, [x9], #16\n\t"

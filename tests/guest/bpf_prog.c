@@ -488,6 +488,7 @@ static int load_with_types(const struct bpf_insn *p, size_t n, const struct bpf_
 	union bpf_attr a = prog_attr(FILTER, p, n);
 	int fd;
 
+	prog_attr_log(&a);
 	prog_attr_funcs(&a, (int)OK(load_types(&types, offsetof(__typeof__(types), names) + 24)), f,
 			nf);
 	fd = (int)bpf(BPF_PROG_LOAD, &a);

@@ -199,6 +199,7 @@ static int load(int map)
 	f[2].insn_off = (uint32_t)n;
 	EMIT(MOV64_IMM(0, 0), EXIT());
 	a = prog_attr(BPF_PROG_TYPE_SYSCALL, code, (size_t)n);
+	prog_attr_log(&a);
 	a.prog_flags = BPF_F_SLEEPABLE;
 	prog_attr_funcs(&a, load_types(), f, 3);
 	fd = (int)bpf(BPF_PROG_LOAD, &a);
