@@ -121,6 +121,17 @@ static inline int prog_load_flags(uint32_t type, const struct bpf_insn *insns, s
 		fd_;									\
 	})
 
+/* Instructions that the verifier left of it. */
+static inline uint32_t prog_insns(int fd)
+{
+	struct bpf_prog_info info;
+	uint32_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	OK(obj_info(fd, &info, &len));
+	return info.xlated_prog_len / 8;
+}
+
 /* r0 of a run on len bytes of data. */
 static inline uint32_t prog_run_data(int fd, const void *data, uint32_t len)
 {

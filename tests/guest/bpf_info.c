@@ -117,6 +117,17 @@ TEST(lines_are_checked)
 	ERR(load_lines(l, 7, sizeof(*l)), EINVAL);
 }
 
+/* For the information: room for 16 lines and 4 functions. */
+static void ask_records(struct bpf_prog_info *info, struct bpf_line_info *l, struct bpf_func_info *f)
+{
+	info->line_info = U64(l);
+	info->nr_line_info = 16;
+	info->line_info_rec_size = sizeof(*l);
+	info->func_info = U64(f);
+	info->nr_func_info = 4;
+	info->func_info_rec_size = sizeof(*f);
+}
+
 /* Dead code is gone from the program; its lines are, too, and those behind have moved. */
 TEST(lines_follow_their_instructions)
 {
@@ -132,12 +143,7 @@ TEST(lines_follow_their_instructions)
 	memset(&info, 0, sizeof(info));
 	info.xlated_prog_insns = U64(insns);
 	info.xlated_prog_len = sizeof(insns);
-	info.line_info = U64(l);
-	info.nr_line_info = 16;
-	info.line_info_rec_size = sizeof(*l);
-	info.func_info = U64(f);
-	info.nr_func_info = 4;
-	info.func_info_rec_size = sizeof(*f);
+	ask_records(&info, l, f);
 	info.jited_ksyms = U64(ksyms);
 	info.nr_jited_ksyms = 4;
 	info.jited_func_lens = U64(lens);
@@ -187,12 +193,7 @@ static void check_order(int fd)
 	uint32_t len = sizeof(info);
 
 	memset(&info, 0, sizeof(info));
-	info.line_info = U64(l);
-	info.nr_line_info = 16;
-	info.line_info_rec_size = sizeof(*l);
-	info.func_info = U64(f);
-	info.nr_func_info = 4;
-	info.func_info_rec_size = sizeof(*f);
+	ask_records(&info, l, f);
 	OK(obj_info(fd, &info, &len));
 	CHECK(info.nr_line_info <= 8 && info.nr_func_info <= 2);
 	for (uint32_t k = 0; k < info.nr_line_info; k++)
