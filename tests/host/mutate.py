@@ -160,6 +160,7 @@ MUTATIONS = (	# name, file, what, instead
     ("four_pages_not_counted", "kernel/mm/copy.c", "		arch_add(d, FOLIO_MAPS(1), lse);\n", ""),
     ("break_makes_blocks", "kernel/mm/copy.c", "	set_ptes_like(to, from, pt_run_leaf(", "	set_ptes(to, pt_run_leaf("),
     # migration
+    ("moved_with_a_carry", "kernel/mm/migrate.c", "pte_at_frame(e, pfn)", "pte_advance(e, pfn - folio_pfn(m->f) - r->page)"),
     ("cache_moved_without_contents", "kernel/mm/migrate_cache.c", "	copy_pages(folio_address(to), folio_address(f), n);\n", ""),
     ("cache_moved_and_clean", "kernel/mm/migrate_cache.c", "1u << PG_UPTODATE | 1u << PG_DIRTY", "1u << PG_UPTODATE"),
     ("moved_while_it_is_written", "kernel/mm/rmap.c", "	wrprotect_ptes(r->pte, r->n, page_test(&r->f->page, PG_ANON));\n", ""),
