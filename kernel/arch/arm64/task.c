@@ -2,8 +2,9 @@
 /*
  * Register frames, switching between tasks, FP/SIMD state.
  *
- * FP/SIMD: the kernel never uses the registers, so in the kernel they hold a user's values until
- * somebody loads others. A task's WORK_FP bit clear means that the registers of its CPU are its
+ * FP/SIMD: the kernel never uses the registers (but sha256_blocks in lib.S, which puts back what it
+ * found before preemption is on again), so in the kernel they hold a user's values until somebody
+ * loads others. A task's WORK_FP bit clear means that the registers of its CPU are its
  * current state, set means that arch_task.fp is. The state is saved, and the bit set, when the task
  * is switched out or somebody wants to see it; it is reloaded on the way to user mode, as the last
  * thing, with interrupts off. A CPU remembers whose copy its registers equal (fp_owner, confirmed
