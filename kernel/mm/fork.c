@@ -9,6 +9,9 @@
  *    pages, by runs (mm/copy.c); what a fault can bring back from the file (no private page in the
  *    VMA) is not copied.
  *
+ * The child, too, is locked for writing: it is in the list of address spaces and in the reverse map's sight from its
+ * beginning, and who comes that way (split_all_folios, split_blocks) must find it whole.
+ *
  * Where process_mrelease(2) has taken the parent's pages (mm_reap) there is nothing right to
  * inherit: the child, which is not being killed, would find zeros. Such a fork fails.
  *
@@ -370,6 +373,7 @@ struct mm *mm_fork(struct mm *parent)
 
 	if (!k.child)
 		return ERR_PTR(-ENOMEM);
+	write_lock(&k.child->lock);	/* who comes by the list or the reverse map waits */
 	write_lock(&parent->lock);
 	copy_fields(k.child, parent);
 	lineage_join(parent, k.child);
@@ -383,6 +387,7 @@ struct mm *mm_fork(struct mm *parent)
 			tlb_inval_asid(asid);
 	}
 	write_unlock(&parent->lock);
+	write_unlock(&k.child->lock);
 	if (k.spare)
 		folio_put(k.spare);
 	if (!err)

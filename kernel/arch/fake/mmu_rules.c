@@ -374,6 +374,8 @@ void fake_check_free(pfn_t pfn, u64 n)
 	for (u32 c = 0; c < MAX_CPUS; c++)
 		if (FREED(fake_cpus[c].root))
 			panic("root freed while CPU %u has it loaded", c);
+	if (fake_locked_within(pfn_to_page(pfn), pfn_to_page(pfn + n)))
+		panic("table freed while somebody is at its lock");
 	for (u64 i = 0; i < n; i++)
 		changed[pfn - (FAKE_RAM_BASE >> PAGE_SHIFT) + i] = 0;
 #undef FREED

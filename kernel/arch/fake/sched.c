@@ -25,6 +25,7 @@ void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *si
 
 #define STACK_SIZE (512 * 1024ul)
 #define DEADLOCK 2000000u
+#define MOST_LOCKS 16u
 
 struct fake_task {
 	struct thread_core core;	/* first */
@@ -37,6 +38,8 @@ struct fake_task {
 	void (*fn)(void *);
 	void *arg;
 	bool started, done, irqs_off;
+	const struct spinlock *locks[MOST_LOCKS];	/* that it holds, or waits for */
+	u32 nr_locks;
 };
 
 static struct fake_task boot_task = { .started = true }, tasks[MAX_CPUS];
@@ -211,8 +214,35 @@ void might_sleep(void) { BUG_ON(fake_current->preempt_count || me()->irqs_off); 
 void cond_resched(void) { might_sleep(); fake_switch_point(); }
 bool sleep_interrupted(enum task_sleep how) { return how == SLEEP_KILLABLE && fake_kill_pending; }
 
+static void note_lock(const struct spinlock *l)
+{
+	BUG_ON(me()->nr_locks == MOST_LOCKS);
+	me()->locks[me()->nr_locks++] = l;
+}
+
+static void forget_lock(const struct spinlock *l)
+{
+	struct fake_task *t = me();
+	u32 i = 0;
+
+	while (t->locks[i] != l)
+		i++;
+	t->locks[i] = t->locks[--t->nr_locks];
+}
+
+bool fake_locked_within(const void *lo, const void *hi)
+{
+	for (u32 t = 0; t < nr_tasks; t++)
+		for (u32 i = 0; i < tasks[t].nr_locks; i++)
+			if ((const char *)tasks[t].locks[i] >= (const char *)lo &&
+			    (const char *)tasks[t].locks[i] < (const char *)hi)
+				return true;
+	return false;
+}
+
 void arch_spin_lock(struct spinlock *l)
 {
+	note_lock(l);
 	fake_switch_point();
 	BUG_ON(l->held == 1 + fake_current->cpu);
 	while (l->held)
@@ -225,6 +255,7 @@ bool arch_spin_trylock(struct spinlock *l)
 {
 	if (l->held)
 		return false;
+	note_lock(l);
 	l->held = 1 + fake_current->cpu;
 	return true;
 }
@@ -234,6 +265,7 @@ void arch_spin_unlock(struct spinlock *l)
 	BUG_ON(l->held != 1 + fake_current->cpu);
 	if (fake_before_unlock)
 		fake_before_unlock(l);
+	forget_lock(l);
 	l->held = 0;
 	fake_switch_point();
 }
