@@ -90,7 +90,7 @@ static void tally_table(struct tally *t, pte_t *table, int level, u64 va, bool s
 	}
 	t->wrong += used != node->mapcount.v || !page_test(node, PG_TABLE) || node->aux != level ||
 		    (gone && !shared) || unseen ||
-		    (node->pinned_below && ref_read(&node->refcount) > 1);	/* T6 */
+		    (node->pinned_below && ref_read(&node->owners) > 1);	/* T6 */
 	spin_unlock(&node->lock);
 	for (u32 i = 0; level < 3 && i < PT_ENTRIES; i++) {
 		pte_t e = pte_load(&table[i]);
@@ -98,7 +98,7 @@ static void tally_table(struct tally *t, pte_t *table, int level, u64 va, bool s
 
 		if (pte_kind(e, level) != PTE_TABLE)
 			continue;
-		t->wrong += !ro && ref_read(&pt_node(pt_table_of(e))->refcount) > 1;	/* T1 */
+		t->wrong += !ro && ref_read(&pt_node(pt_table_of(e))->owners) > 1;	/* T1 */
 		if (!first)	/* this entry has been met */
 			pt_node(pt_table_of(e))->private--;
 		tally_table(t, pt_table_of(e), level + 1, va + i * pt_span(level), shared || ro);
@@ -116,7 +116,7 @@ static u64 wrong_references(void)
 			struct page *p = pfn_to_page(pfn);
 
 			if (page_test(p, PG_TABLE) && p->private >> 32 == pass)
-				wrong += (u32)p->private != (u32)ref_read(&p->refcount);
+				wrong += (u32)p->private != (u32)ref_read(&p->owners);
 		}
 	return wrong;
 }

@@ -74,7 +74,7 @@ static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_
 			else
 				ops->passed(pt_table_of(e), PT_ENTRIES, 3, arg);
 		} else {
-			ref_get(&node_of(e)->refcount);
+			ref_get(&node_of(e)->owners);
 			e = pte_table_set_ro(e, true);
 			pte_set(&from[i], e);
 			pte_set(&to[i], e);
@@ -109,7 +109,7 @@ static void free_table(pte_t *table, int level, const struct pt_leaf_ops *ops, v
 
 		if (pte_kind(e, level) != PTE_TABLE)
 			ops->drop(&table[i], 1, level, arg);
-		else if (ref_put(&node_of(e)->refcount))
+		else if (ref_put(&node_of(e)->owners))
 			free_table(pt_table_of(e), level + 1, ops, arg);
 	}
 	pt_table_release(node);
@@ -117,7 +117,7 @@ static void free_table(pte_t *table, int level, const struct pt_leaf_ops *ops, v
 
 static void put_table(pte_t *table, int level, const struct pt_leaf_ops *ops, void *arg)
 {
-	if (ref_put(&pt_node(table)->refcount))
+	if (ref_put(&pt_node(table)->owners))
 		free_table(table, level, ops, arg);
 }
 
@@ -129,14 +129,12 @@ void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
 }
 
 /* --- a path becomes ours --------------------------------------------------------------------- */
-/*
- * A reference more to the table at pa. That word alone: its neighbour, mapcount, is changed by plain
- * stores under the table's lock, which is not held.
- */
+/* An owner more of the table at pa. */
 static __always_inline void refer_to(paddr_t pa, bool lse)
 {
-	_Static_assert(offsetof(struct page, refcount) == 8, "the low half of page_counts");
-	arch_add32((u32 *)page_counts(pa), 1, lse);
+	const size_t at = offsetof(struct page, owners) - offsetof(struct page, refcount);
+
+	arch_add32((u32 *)((char *)page_counts(pa) + at), 1, lse);
 }
 
 /*
@@ -331,7 +329,7 @@ static int own_child(const struct owning *o, pte_t *e, int level, u64 va)
 	if (!pte_table_ro(now))
 		return 0;
 	/* One that goes meanwhile was worth a copy; none comes, for that needs our mm's lock. */
-	if (ref_read(&pt_node(pt_table_of(now))->refcount) > 1)
+	if (ref_read(&pt_node(pt_table_of(now))->owners) > 1)
 		return o->lo <= first && first + pt_span(level) <= o->hi
 			       ? 0 : copy_table(o, e, level + 1, va);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* after the last other owner's release */
@@ -475,7 +473,7 @@ static void tables_below(const pte_t *table, int level, bool shared, u64 n[2])
 
 		if (pte_kind(e, level) == PTE_TABLE)
 			tables_below(pt_table_of(e), level + 1, shared ||
-				     ref_read(&pt_node(pt_table_of(e))->refcount) > 1, n);
+				     ref_read(&pt_node(pt_table_of(e))->owners) > 1, n);
 	}
 }
 
@@ -499,7 +497,7 @@ u32 pt_owners(const struct pt_tree *pt, u64 va)
 		if (pte_kind(e, level) != PTE_TABLE)
 			break;
 		t = pt_table_of(e);
-		n *= (u32)max(ref_read(&pt_node((pte_t *)t)->refcount), 1);
+		n *= (u32)max(ref_read(&pt_node((pte_t *)t)->owners), 1);
 	}
 	return n;
 }

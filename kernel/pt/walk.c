@@ -17,6 +17,7 @@ pte_t *pt_table_new(int level, u64 va)
 	node->index = level ? align_down(va, pt_span(level - 1)) : 0;
 	atomic_set(&node->mapcount, 0);
 	spin_init(&node->lock);
+	ref_init(&node->owners);
 	node->groups = 0;
 	node->pinned_below = node->gone_below = 0;
 	for (int i = 0; i < NR_RSS; i++)
@@ -30,7 +31,6 @@ void pt_table_release(struct page *node)
 {
 	page_clear(node, PG_TABLE);
 	atomic_set(&node->mapcount, 0);
-	ref_init(&node->refcount);	/* page_free takes the last one */
 	mem_stat_add(STAT_TABLES, -1);
 	page_free(page_address(node));
 }

@@ -117,6 +117,7 @@ MUTATIONS = (	# name, file, what, instead
     # shared tables: the rules of docs/cow-tables.md
     ("T1_parent_writes_through_what_it_shared", "kernel/pt/share.c",
      "			pte_set(&from[i], e);\n			pte_set(&to[i], e);\n			n++;", "			pte_set(&to[i], e);\n			n++;"),
+    ("table_forgets_who_looks", "kernel/pt/walk.c", "	page_clear(node, PG_TABLE);\n	atomic_set", "	page_clear(node, PG_TABLE);\n	ref_init(&node->refcount);\n	atomic_set"),
     ("T1_parent_not_told", "kernel/mm/fork.c", "	k->c.wrprotected = true;\n", ""),
     ("T4_pin_through_a_shared_table", "kernel/mm/gup.c",
      "mm_lock_own(mm, addr, addr + (u64)n * PAGE_SIZE, OWN_PIN)", "(read_lock(&mm->lock), 0)"),

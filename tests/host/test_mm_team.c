@@ -395,14 +395,34 @@ static void op_look(struct runner *r, struct range g)
 	}
 }
 
+/* Who looks at a frame by its number holds for a moment whatever it has become: a table, at worst. */
+static void hold_table(struct runner *r, struct range g)
+{
+	struct page *node;
+	pte_t *table;
+
+	read_lock(&r->p->mm->lock);
+	table = pt_leaf_table(&r->p->mm->pt, va_of(g.i));
+	node = table ? pt_node(table) : NULL;
+	if (!node || !ref_get_unless_zero(&node->refcount))
+		node = NULL;
+	read_unlock(&r->p->mm->lock);
+	if (!node)
+		return;
+	for (u32 n = fake_random(2000); n; n--)
+		fake_switch_point();
+	folio_put((struct folio *)node);
+}
+
 /* The kernel moves and splits what everybody has, while they work on it. */
 static void op_disturb(struct runner *r, struct range g)
 {
 	struct split_count c = { 0 };
 	pfn_t pfn = frames[fake_random(ARRAY_SIZE(frames))];
 
-	switch (fake_random(6)) {
+	switch (fake_random(8)) {
 	case 0: mm_rmap_any(); break;
+	case 6: case 7: hold_table(r, g); break;
 	case 1: split_all_folios(&c); break;
 	case 2: lru_shrink(16, 0, false); break;
 	case 3: fake_shrink(2); break;

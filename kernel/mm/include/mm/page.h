@@ -63,6 +63,8 @@ struct page {
 			u8 pinned_below, gone_below;
 			/* leaves by kind that were taken from the shared table; its owners count them */
 			u16 gone[NR_RSS];
+			/* entries and roots that point to it; nobody who comes by the number counts here */
+			ref_t owners;
 		}; /* PG_TABLE: node lock, sticky marks (T4; pt/share.c) */
 	};
 	union {

@@ -5,7 +5,8 @@
  *
  * Each table page's node is its struct page (PG_TABLE): lock guards the table's entries, mapcount
  * counts the entries in use (under lock), aux is the level, index the first address it maps,
- * refcount the entries and roots that point at it.
+ * owners the entries and roots that point at it. (refcount is the page's, whose last holder gives it
+ * back: who looks at a frame by its number may hold it for a moment when it has just become a table.)
  *
  * Who may follow table pointers. Tables are linked in at any time by whoever holds mm->lock for
  * reading or writing (under the parent's node lock), and unlinked only with mm->lock held for
