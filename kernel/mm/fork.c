@@ -149,25 +149,27 @@ static int copy_range(struct fork *k, u64 start, u64 end)
 
 static struct vma *copy_vma(const struct vma *v, void *arg)
 {
+	const u32 flags = v->vm_flags;
 	struct fork *k = arg;
 	struct vma *n;
 
-	if (v->vm_flags & VM_ACCOUNT) {
+	if (flags & VM_ACCOUNT) {
 		u64 pages = vma_pages(v);
 
-		if (!(v->vm_flags & VM_DONTFORK) && overcommits(k->parent, pages))
+		if (!(flags & VM_DONTFORK) && overcommits(k->parent, pages))
 			return NULL;
 		WRITE_ONCE(k->child->account_pages, k->child->account_pages + pages);
 	}
 	n = vma_dup(v);
-	if (!n)
+	if (unlikely(!n))
 		return NULL;
 	n->mm = k->child;
-	n->vm_flags &= ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
-	if (v->vm_flags & VM_WIPEONFORK)
+	n->vm_flags = flags & ~(u32)(VM_LOCKED | VM_LOCKONFAULT);
+	if (unlikely(flags & VM_WIPEONFORK))
 		n->has_anon = false;
-	k->flags |= v->vm_flags;
-	vma_link_copy(n);
+	k->flags |= flags;
+	if (vma_has_lists(n))
+		vma_link_copy(n);
 	return n;
 }
 

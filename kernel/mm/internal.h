@@ -22,6 +22,7 @@ static inline u64 vma_lin(const struct vma *v, u64 addr)
 	return v->lin + ((addr - v->start) >> PAGE_SHIFT);
 }
 static inline bool vma_is_moved(const struct vma *v) { return v->lin != v->start >> PAGE_SHIFT; }
+static inline bool vma_has_lists(const struct vma *v) { return v->backing || vma_is_moved(v); }
 static inline bool vma_is_anon(const struct vma *v)
 {
 	return !v->backing && !(v->vm_flags & VM_PFN);
@@ -61,7 +62,10 @@ void vma_free(struct vma *v);				/* unlinked; drops the backing; may sleep */
  * Tree, lists, totals. An object that is not linked yet has its final start and lin.
  */
 void vma_link(struct mm *mm, struct vma *v);
-/* The lists alone, of a VMA of a tree that is being copied: totals and tree are its maker's. */
+/*
+ * The lists alone, where vma_has_lists, of a VMA of a tree that is being copied: totals and tree are
+ * its maker's.
+ */
 void vma_link_copy(struct vma *v);
 void vma_unlink(struct mm *mm, struct vma *v);
 void vma_unlink_all(struct mm *mm,

@@ -157,24 +157,35 @@ static void debug_new(struct slab_cache *c, void *obj)
 static inline u32 slab_cut(const struct page *p) { return (u32)p->index; }
 static inline u32 slab_capacity(const struct page *p) { return (u32)(p->index >> 32); }
 
-static void *slab_take(struct slab_cache *c, struct page *p)
+/*
+ * n objects of p, which has so many left, as a list that goes on with next: first those that were
+ * given back, as they are linked, then new ones by ascending address.
+ */
+static void *slab_take(struct slab_cache *c, struct page *p, u32 n, void *next)
 {
-	void *obj = p->free_obj;
+	void *first = p->free_obj, **last = &first;
+	u32 left = n;
+	char *obj;
 
-	if (obj) {
-		p->free_obj = *(void **)obj;
-	} else {
-		obj = (char *)page_address(p) + (size_t)slab_cut(p) * c->stride;
-		p->index++;
-		if (c->debug)
-			debug_new(c, obj);
+	for (; left && *last; left--)
+		last = *last;
+	p->free_obj = *last;
+	obj = (char *)page_address(p) + (size_t)slab_cut(p) * c->stride;
+	p->index += left;
+	if (unlikely(c->debug) && left)	/* one at a time */
+		debug_new(c, obj);
+	for (; left; left--, obj += c->stride) {
+		*last = obj;
+		last = (void **)obj;
 	}
-	if (p->aux++ == 0)
+	*last = next;
+	if (!p->aux)
 		c->nr_empty--;
+	p->aux = (u16)(p->aux + n);
 	if (p->aux == slab_capacity(p))
 		list_del(&p->lru);
-	c->nr_out++;
-	return obj;
+	c->nr_out += n;
+	return first;
 }
 
 /* A slab with nothing out leaves the cache. */
@@ -254,18 +265,22 @@ static bool slab_grow(struct slab_cache *c, u32 flags)
 static void *refill_locked(struct slab_cache *c)
 {
 	struct slab_cpu *pc = &c->cpu[cpu_id()];
+	u32 want = max(c->batch, (u16)1);
 	void *obj;
 
-	if (list_empty(&c->partial))
-		return NULL;
-	obj = slab_take(c, list_first(&c->partial, struct page, lru));
-	for (u32 n = c->batch; n > 1 && !list_empty(&c->partial); n--) {
-		void *more = slab_take(c, list_first(&c->partial, struct page, lru));
+	while (want && !list_empty(&c->partial)) {
+		struct page *p = list_first(&c->partial, struct page, lru);
+		u32 n = min(want, slab_capacity(p) - p->aux);
 
-		*(void **)more = pc->head;
-		pc->head = more;
-		pc->count++;
+		pc->head = slab_take(c, p, n, pc->head);
+		pc->count += n;
+		want -= n;
 	}
+	obj = pc->head;
+	if (!obj)
+		return NULL;
+	pc->head = *(void **)obj;
+	pc->count--;
 	if (c->debug)
 		debug_out(c, obj);
 	return obj;

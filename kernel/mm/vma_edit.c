@@ -130,8 +130,6 @@ void vma_link(struct mm *mm, struct vma *v)
 
 void vma_link_copy(struct vma *v)
 {
-	if (!v->backing && !vma_is_moved(v))
-		return;
 	lock_rmap(v);
 	lists_in(v);
 	unlock_rmap(v);
