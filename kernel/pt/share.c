@@ -129,12 +129,12 @@ void pt_put_tree(struct pt_tree *pt, const struct pt_leaf_ops *ops, void *arg)
 }
 
 /* --- a path becomes ours --------------------------------------------------------------------- */
-/* An owner more of the table at pa. */
+/* An owner more of the table at pa, found as page_counts finds its words: in one addition. */
 static __always_inline void refer_to(paddr_t pa, bool lse)
 {
-	const size_t at = offsetof(struct page, owners) - offsetof(struct page, refcount);
+	const u64 first = VMEMMAP_BASE + offsetof(struct page, owners);
 
-	arch_add32((u32 *)((char *)page_counts(pa) + at), 1, lse);
+	arch_add32((u32 *)(first + pa / (PAGE_SIZE / STRUCT_PAGE_SIZE)), 1, lse);
 }
 
 /*
