@@ -35,13 +35,21 @@ void mm_check_rmap(void)
 	}
 }
 
+/* As folio_of_frame: what has just been allocated, or is a table, has no reverse map. */
+static bool is_user_folio(const struct page *p)
+{
+	if (page_test(p, PG_TABLE) || page_test(p, PG_TAIL) || (const struct folio *)p == zero_folio)
+		return false;
+	return page_test(p, PG_ANON) || (page_test(p, PG_UPTODATE) && READ_ONCE(p->mapping));
+}
+
 void mm_rmap_frame(pfn_t pfn, u32 what)
 {
 	struct page *p = pfn_to_page(pfn);
 
 	if (page_test(p, PG_TAIL) || !ref_get_unless_zero(&p->refcount))
 		return;
-	if ((struct folio *)p != zero_folio && atomic_read(&p->mapcount) && !page_test(p, PG_TABLE))
+	if (is_user_folio(p) && atomic_read(&p->mapcount))
 		mm_rmap_op((struct folio *)p, what);
 	folio_put((struct folio *)p);
 }

@@ -53,8 +53,11 @@ static void must_hold(unsigned int i)
 	}
 	if (right || (m->lazy && zeros))
 		return;
-	printf("# stress: page %u (kind %u, prot %u, grain %u, depth %u) holds %#lx, not %#lx\n", i,
-	       m->kind, m->prot, family.grain, depth, (long)page_at(i)[0], (long)m->value);
+	printf("# stress: process %d, thread %u: page %u (kind %u, prot %u, lazy %u, grain %u, depth %u) is not %#lx but", getpid(),
+	       self, i, m->kind, m->prot, m->lazy, family.grain, depth, (long)m->value);
+	for (unsigned int k = 0; k < MARKS; k++)	/* once more: it may have changed */
+		printf(" %#lx", (long)page_at(i)[mark_place(k)]);
+	printf("\n");
 	DIE("a page holds something else");
 }
 
