@@ -106,14 +106,15 @@ def seed(target, corpus):
 def retry(target, report):
     """Runs what failed earlier. False: something still does."""
     found, good = folder(target, "found"), True
-    for name in sorted(os.listdir(found)):
-        path = os.path.join(found, name)
-        run = Run(target, "-timeout=60", path)
-        if run.status:
-            good = False
-            report.fail("fuzz: %s, found earlier" % target, "%s\n    input: %s" % (run.why(), path))
-        else:
-            os.replace(path, os.path.join(folder(target, "corpus"), name))
+    with base.locked("fuzz-" + target):		# other trees share the folder
+        for name in sorted(os.listdir(found)):
+            path = os.path.join(found, name)
+            run = Run(target, "-timeout=60", path)
+            if run.status:
+                good = False
+                report.fail("fuzz: %s, found earlier" % target, "%s\n    input: %s" % (run.why(), path))
+            else:
+                os.replace(path, os.path.join(folder(target, "corpus"), name))
     return good
 
 
