@@ -4,12 +4,14 @@ is kept in the cache, so that short runs add up.
 
     fuzz/TARGET/corpus/     inputs, each of which reached something new; made smaller when it has grown
     fuzz/TARGET/found/      inputs that failed: run first, each time; one that passes joins the corpus
-    fuzz/tally.json         TARGET: seconds of CPU, executions, inputs after the corpus was last made smaller
+    fuzz/tally.json         TARGET: seconds of CPU and executions, without those that load the corpus; inputs
+                            after the corpus was last made smaller
 """
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +22,7 @@ from .base import BUILD, TOP, Error, UsageError, say
 from .build import make
 
 sys.path.insert(0, os.path.join(TOP, "tests", "fuzz"))
-SLICE = 60	# seconds of one process: what an interrupt can take from the tally
+TICK = 10	# seconds between entries in the tally: what an interrupt can take from it
 GROWN = 200	# inputs beyond twice what was left last time: time to make the corpus smaller
 ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0",
        "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -54,35 +56,63 @@ def count(target, **what):
 
 
 # --- one process ----------------------------------------------------------------------------------
-class Run:
-    """One run of a target: its status, what it wrote, the CPU time it took, how often it ran the target."""
+def cpu_seconds(pid):
+    """What a process has used; 0 if it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            user, system = f.read().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
-    def __init__(self, target, *options):
+
+class Run:
+    """One run of a target: its status, what it wrote, and its CPU time and executions since it loaded its
+    corpus. tick(run), if given, is called every TICK seconds while it runs and at its end, which is told to
+    come when it says so."""
+
+    def __init__(self, target, *options, tick=None):
         argv = [os.path.join(BUILD, "host", target), "-print_final_stats=1", "-max_len=4096", *options]
         proc = subprocess.Popen(argv, cwd=BUILD, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, env=dict(os.environ, **ENV))
-        self.lines = []
-        reader = threading.Thread(target=self.read, args=(proc.stdout,))
+        self.lines, self.executions, self.loaded, self.seconds = [], 0, None, 0
+        reader = threading.Thread(target=self.read, args=(proc,))
         reader.start()
         try:
-            _, status, usage = os.wait4(proc.pid, 0)
-            proc.returncode = os.waitstatus_to_exitcode(status)
+            while proc.poll() is None:
+                self.used(proc)
+                if tick and tick(self):
+                    proc.send_signal(signal.SIGUSR1)	# it ends well after this execution
+                try:
+                    proc.wait(TICK)
+                except subprocess.TimeoutExpired:
+                    pass
         finally:
-            if proc.returncode is None:	# an interrupt: it does not outlive us
+            if proc.poll() is None:	# an interrupt: it does not outlive us
                 proc.kill()
                 proc.wait()
             reader.join()
         self.status = base.exit_status(proc.returncode)
-        self.seconds = usage.ru_utime + usage.ru_stime
+        if tick:
+            tick(self)
 
-    def read(self, pipe):
-        for line in pipe:
-            self.lines = self.lines[-400:] + [line.decode("utf-8", "replace").rstrip()]
+    def used(self, proc):
+        if self.loaded:
+            self.seconds = max(self.seconds, cpu_seconds(proc.pid) - self.loaded[0])
 
-    def executions(self):
-        done = [int(m.group(1)) for line in self.lines
-                if (m := re.match(r"stat::number_of_executed_units: *(\d+)", line) or re.match(r"#(\d+)\s", line))]
-        return max(done, default=0)
+    def read(self, proc):
+        for line in proc.stdout:
+            line = line.decode("utf-8", "replace").rstrip()
+            self.lines = self.lines[-400:] + [line]
+            done = re.match(r"stat::number_of_executed_units: *(\d+)|#(\d+)\s+(INITED)?", line)
+            if not done:
+                continue
+            count = int(done.group(1) or done.group(2))
+            if done.group(3):
+                self.loaded = cpu_seconds(proc.pid), count, time.monotonic()
+            elif self.loaded:
+                self.executions = max(self.executions, count - self.loaded[1])
+                self.used(proc)
 
     def why(self):
         """The line that says what went wrong."""
@@ -119,16 +149,16 @@ def retry(target, report):
 
 
 def fuzz(target, seconds):
-    """Fuzzes for so long. Returns the executions, and the Run that failed, if one did."""
-    corpus, end, done = folder(target, "corpus"), time.monotonic() + seconds, 0
-    while (left := end - time.monotonic()) >= 1:
-        run = Run(target, "-max_total_time=%d" % min(left, SLICE), "-timeout=25", "-rss_limit_mb=4096",
-                  "-artifact_prefix=%s/" % folder(target, "found"), corpus)
-        done += run.executions()
-        count(target, seconds=run.seconds, executions=run.executions())
-        if run.status:
-            return done, run
-    return done, None
+    """Fuzzes for so long, after the corpus has been loaded. Returns the Run."""
+    counted = [0, 0]
+
+    def tick(run):
+        count(target, seconds=run.seconds - counted[0], executions=run.executions - counted[1])
+        counted[:] = run.seconds, run.executions
+        return run.loaded and time.monotonic() - run.loaded[2] > seconds
+
+    return Run(target, "-timeout=25", "-rss_limit_mb=4096",
+               "-artifact_prefix=%s/" % folder(target, "found"), folder(target, "corpus"), tick=tick)
 
 
 def minimise(target):
@@ -147,7 +177,7 @@ def minimise(target):
             shutil.rmtree(smaller, ignore_errors=True)
             return
         base.replace_tree(smaller, corpus)
-        count(target, inputs=after, seconds=run.seconds)
+        count(target, inputs=after)
         say("%s: %d inputs of %d kept" % (target, after, before))
 
 
@@ -170,15 +200,15 @@ def suite_fuzz(o, report):
         seed(target, folder(target, "corpus"))
         if not retry(target, report):
             continue
-        done, failed = fuzz(target, o.seconds or 30)
-        if failed:
-            for line in failed.lines[-40:]:
+        run = fuzz(target, o.seconds or 30)
+        if run.status:
+            for line in run.lines[-40:]:
                 report.note("    " + line)
-            report.fail("fuzz: " + target, failed.why())
+            report.fail("fuzz: " + target, run.why())
             continue
-        if not done:
-            raise Error("%s ran nothing" % target)
+        if not run.loaded:
+            raise Error("%s did not come to an end of its corpus" % target)
         minimise(target)
-        report.ok("fuzz: %s, %d executions, %d inputs kept" % (target, done, len(os.listdir(folder(target, "corpus")))))
+        report.ok("fuzz: %s, %d executions, %d inputs kept" % (target, run.executions, len(os.listdir(folder(target, "corpus")))))
     for target, line in sorted(read_tally().items()):
         report.note("# %s: %.2f CPU-hours, %.3g executions in all" % (target, line["seconds"] / 3600, line["executions"]))

@@ -6,7 +6,7 @@ HOST_INC := -Ikernel/arch/fake/include -Ikernel/base/include -Ikernel/hal/includ
 	-Ikernel/mm/include
 # per-CPU access goes beyond the variable on purpose
 HOST_SAN := -fsanitize=address,undefined -fno-sanitize=object-size -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-HOST_CFLAGS := -std=gnu11 -O1 -g $(HOST_WARN) $(HOST_SAN) -fno-strict-aliasing -D_GNU_SOURCE
+HOST_CFLAGS := -std=gnu11 -O1 -g $(HOST_WARN) $(HOST_SAN) -fno-strict-aliasing -D_GNU_SOURCE -include tests/host/points.h
 # The sections of per-CPU data and start-up calls get names that the linker makes __start_ and __stop_ symbols for.
 HOST_RENAME := --rename-section .percpu=percpu --rename-section .initcall.core=initcall_core
 
@@ -41,7 +41,9 @@ $(eval $(call host_test,test_mm_family,tests/host/test_mm_family.c tests/host/mm
 -include tests/fuzz/fuzz.mk
 -include $(wildcard tests/host/*.host.mk)
 
-.PHONY: host-test
-host-test: $(HOST_TESTS)
-	@for t in $^; do $$t 2>&1 || exit 1; done
+# Each is a goal of its own, so that make -j runs several; what a test says comes in one piece.
+.PHONY: host-test $(HOST_TESTS:%=%.run)
+host-test: $(HOST_TESTS:%=%.run)
+$(HOST_TESTS:%=%.run): %.run: %
+	@$< >$<.said 2>&1; status=$$?; cat $<.said; exit $$status
 -include $(shell find $(HB)/o -name '*.d' 2>/dev/null)

@@ -66,8 +66,8 @@ static ssize_t move(struct file *f, void *data, size_t n)
 #define MOST 256u
 static struct slot { u32 off, len; bool packet; } slots[MOST];
 static u32 nr_slots, max_slots;
-static u8 queue[MOST * PAGE_SIZE];	/* all bytes in the pipe, in order */
-static u32 queued;
+static u8 queue[2 * MOST * PAGE_SIZE];	/* all bytes in the pipe, in order: so many, from first_queued */
+static u32 first_queued, queued;
 static u8 next_in;
 
 static void drop_first(void) { memmove(slots, slots + 1, --nr_slots * sizeof(*slots)); }
@@ -85,7 +85,11 @@ static ssize_t model_write(const u8 *data, u32 n, bool packets)
 		part = left < PAGE_SIZE ? left : PAGE_SIZE;
 		slots[nr_slots++] = (struct slot){ 0, part, packets };
 	}
-	memcpy(queue + queued, data, n - left);
+	if (first_queued + queued + n > sizeof(queue)) {
+		memmove(queue, queue + first_queued, queued);
+		first_queued = 0;
+	}
+	memcpy(queue + first_queued + queued, data, n - left);
 	queued += n - left;
 	return left == n ? -EAGAIN : (ssize_t)(n - left);
 }
@@ -102,7 +106,7 @@ static ssize_t model_read(u8 *data, u32 n)
 		u32 part = n - done < s->len ? n - done : s->len;
 
 		packet = s->packet;
-		memcpy(data + done, queue + gone, part);
+		memcpy(data + done, queue + first_queued + gone, part);
 		done += part;
 		gone += packet ? s->len : part;
 		s->off += part;
@@ -110,7 +114,8 @@ static ssize_t model_read(u8 *data, u32 n)
 		if (!s->len || packet)
 			drop_first();
 	}
-	memmove(queue, queue + gone, queued -= gone);
+	first_queued += gone;
+	queued -= gone;
 	return done;
 }
 

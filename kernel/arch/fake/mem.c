@@ -116,6 +116,24 @@ static bool find_run(u32 order, u64 *first)
 	return false;
 }
 
+static void make_ram(u64 size)
+{
+	u64 pages = size >> PAGE_SHIFT;
+
+	if (fake_ram) {
+		munmap(fake_ram, fake_ram_size);
+		free(fake_vmemmap);
+		free(free_stack);
+		free(free_at);
+	}
+	fake_ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	fake_ram_size = size;
+	fake_vmemmap = aligned_alloc(64, pages * STRUCT_PAGE_SIZE);
+	free_stack = malloc(pages * sizeof(u64));
+	free_at = malloc(pages * sizeof(u32));
+}
+
 void fake_init(u64 ram, u64 seed)
 {
 	u64 pages = ram >> PAGE_SHIFT;
@@ -124,20 +142,11 @@ void fake_init(u64 ram, u64 seed)
 	if (!fake_ram) {
 		radix_start();
 		folio_lock_init();
-	} else {
-		munmap(fake_ram, fake_ram_size);
-		free(fake_vmemmap);
-		free(free_stack);
-		free(free_at);
 	}
-	fake_ram = mmap(NULL, ram, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	fake_ram_size = ram;
+	if (ram != fake_ram_size)
+		make_ram(ram);	/* otherwise it holds what it held, as RAM does */
 	fake_mmu_reset();
-	fake_vmemmap = aligned_alloc(64, pages * STRUCT_PAGE_SIZE);
 	memset(fake_vmemmap, 0, pages * STRUCT_PAGE_SIZE);
-	free_stack = malloc(pages * sizeof(u64));
-	free_at = malloc(pages * sizeof(u32));
 	nr_free = used_pages = objects = 0;
 	for (u64 i = pages; i-- > 0;)
 		give(i);

@@ -17,6 +17,7 @@
 #include "mmu.h"
 
 struct fake_cpu fake_cpus[MAX_CPUS];
+u32 fake_cpus_used;
 struct fake_mmu_counts fake_mmu;
 DEFINE_PER_CPU(struct tlb_stats, tlb_stats);
 bool arch_hw_af = true, arch_hw_dbm = true, arch_lse;
@@ -28,6 +29,7 @@ u32 arch_asid_bits(void) { return asid_bits; }
 void fake_mmu_reset(void)
 {
 	memset(fake_cpus, 0, sizeof(fake_cpus));
+	fake_cpus_used = 0;
 	memset(&fake_mmu, 0, sizeof(fake_mmu));
 	fake_rules_reset();
 }
@@ -317,6 +319,7 @@ void arch_load_user_root(paddr_t root, u16 asid)
 	u32 cpu = fake_current->cpu;
 
 	BUG_ON(root && (!asid || asid >= BIT(asid_bits)));
+	fake_cpus_used = max(fake_cpus_used, cpu + 1);
 	fake_cpus[cpu].root = root ? phys_to_virt(root) : NULL;
 	fake_cpus[cpu].asid = asid;
 }

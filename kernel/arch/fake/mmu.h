@@ -36,13 +36,14 @@ struct fake_cpu {
 	struct way way[WAYS];
 };
 extern struct fake_cpu fake_cpus[MAX_CPUS];
+extern u32 fake_cpus_used;	/* those beyond have nothing cached */
 
 #define for_each_tlb(c, e) \
-	for (u32 c = 0; c < MAX_CPUS; c++) \
+	for (u32 c = 0; c < fake_cpus_used; c++) \
 		for (struct tlb_entry *e = fake_cpus[c].tlb; e < fake_cpus[c].tlb + TLB_SIZE; e++) \
 			if (e->used)
 #define for_each_way(c, w) \
-	for (u32 c = 0; c < MAX_CPUS; c++) \
+	for (u32 c = 0; c < fake_cpus_used; c++) \
 		for (struct way *w = fake_cpus[c].way; w < fake_cpus[c].way + WAYS; w++) \
 			if (w->used)
 

@@ -202,12 +202,13 @@ static size_t state_size(const struct vstate *s)
 	return size;
 }
 
-/* Takes a point out of its list: it is of no more use for pruning. */
-static void give_up(struct verifier *v, struct point **at)
+/* The point that *at in a list is, is of no more use for pruning. */
+static void give_up(struct verifier *v, struct point **at, u32 *nr)
 {
 	struct point *p = *at;
 
 	*at = p->next;
+	--*nr;
 	v->kept -= state_size(p->state);
 	v->points--;
 	state_free(v, p->state);
@@ -216,22 +217,41 @@ static void give_up(struct verifier *v, struct point **at)
 		point_free(v, p);
 }
 
+/* Nothing is left to do from p, the first of those on the path. */
+static void to_done(struct vinsn *at, struct point *p)
+{
+	at->path = p->next;
+	at->nr_path--;
+	p->next = at->done;
+	at->done = p;
+	at->nr_done++;
+}
+
 void path_ended(struct verifier *v, struct point *p)
 {
 	while (p && !--p->open) {
 		struct point *parent = p->parent;
 
-		if (!p->state)
+		if (p->state)
+			to_done(&v->aux[p->state->pc], p);
+		else
 			point_free(v, p);
 		p = parent;
 	}
 }
 
+static void free_states(struct verifier *v, const struct point *p)
+{
+	for (; p; p = p->next)
+		state_free(v, p->state);
+}
+
 void free_points(struct verifier *v)
 {
-	for (u32 pc = 0; pc < v->n; pc++)
-		for (struct point *p = v->aux[pc].points; p; p = p->next)
-			state_free(v, p->state);
+	for (u32 pc = 0; pc < v->n; pc++) {
+		free_states(v, v->aux[pc].path);
+		free_states(v, v->aux[pc].done);
+	}
 	while (v->point_blocks) {
 		struct point_block *block = v->point_blocks;
 
@@ -243,10 +263,9 @@ void free_points(struct verifier *v)
 static int keep(struct verifier *v)
 {
 	struct vinsn *at = &v->aux[v->cur->pc];
-	u32 others = 0;
-	struct point *p;
+	struct point *p = point_new(v);
 
-	p = point_new(v);
+
 	if (!p)
 		return -ENOMEM;
 	p->state = state_copy(v, v->cur);
@@ -258,12 +277,11 @@ static int keep(struct verifier *v)
 	v->total_points++;
 	v->points++;
 	v->peak_points = max(v->peak_points, v->points);
-	for (const struct point *q = at->points; q; q = q->next)
-		others++;
-	v->most_points = max(v->most_points, others + 1);
+	at->nr_path++;
+	v->most_points = max(v->most_points, at->nr_path + at->nr_done);
 	p->parent = v->cur->parent;
-	p->next = at->points;
-	at->points = p;
+	p->next = at->path;
+	at->path = p;
 	v->cur->parent = p;
 	return 0;
 }
@@ -329,45 +347,78 @@ static int compare(struct verifier *v, const struct point *p)
 }
 
 /* Points on the current path are of use when it has come back to them, the latest first: a loop
- * leaves one per round. Only the latest are looked at for rounds that change nothing. */
-enum { NEAR = 8, FAR = 1024 };
+ * leaves one per round. Only the latest are looked at for rounds that change nothing, and no more
+ * than so many are kept. */
+enum { NEAR = 8, FAR = 512 };
 
-static bool useless(struct point *p, u32 open)
+/* Compares with the points on the current path. Returns what the first one that matters says. */
+static int compare_path(struct verifier *v, const struct vinsn *at, bool all)
 {
-	if (p->open)
-		return open > FAR;
-	return ++p->misses > 3 * p->hits + 3;
+	u32 seen = 0;
+	int err;
+
+	for (const struct point *p = at->path; p && (all || seen < NEAR); p = p->next, seen++) {
+		err = compare(v, p);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int compare_done(struct verifier *v, struct vinsn *at, bool keep_all)
+{
+	int err;
+
+	for (struct point **p = &at->done; *p;) {
+		err = compare(v, *p);
+		if (err) {
+			(*p)->hits++;
+			return err;
+		}
+		if (!keep_all && ++(*p)->misses > 3 * (*p)->hits + 3)
+			give_up(v, p, &at->nr_done);
+		else
+			p = &(*p)->next;
+	}
+	return 0;
+}
+
+/* Twice as many before half of them go: a round costs as much, however many there have been. */
+static void shorten_path(struct verifier *v, struct vinsn *at)
+{
+	struct point **p = &at->path;
+
+	if (at->nr_path < 2 * FAR)
+		return;
+	for (u32 k = 0; k < FAR; k++)
+		p = &(*p)->next;
+	while (*p)
+		give_up(v, p, &at->nr_path);
 }
 
 int arrive(struct verifier *v)
 {
 	struct vinsn *at = &v->aux[v->cur->pc];
 	bool callback = at->flags & I_CALLBACK;
-	u32 open = 0;
 	int err;
 
 	if (callback && !top(v)->again)
 		top(v)->invocation = ++v->ids;
 	if (bpf_is_may_goto(&v->insns[v->cur->pc]))
 		widen_loop(v);
-	for (struct point **p = &at->points; *p;) {
-		open += (*p)->open != 0;
-		err = (*p)->open && !callback && open > NEAR ? 0 : compare(v, *p);
-		if (err) {
-			(*p)->hits++;
-			return err;
-		}
-		if (!callback && useless(*p, open))
-			give_up(v, p);
-		else
-			p = &(*p)->next;
-	}
+	err = compare_path(v, at, callback);
+	if (!err)
+		err = compare_done(v, at, callback);
+	if (err)
+		return err;
 	if (!callback && !bpf_is_may_goto(&v->insns[v->cur->pc]) &&
 	    !(v->in->prog_flags & BPF_F_TEST_STATE_FREQ)) {
 		if (v->jumps_since < 2 || v->since_point < 8 || v->kept >= MAX_KEPT)
 			return 0;
 		v->since_point = v->jumps_since = 0;
 	}
+	if (!callback)
+		shorten_path(v, at);
 	return keep(v);
 }
 

@@ -128,7 +128,10 @@ struct vinsn {
 	u32 func;		/* the function it is in */
 	u32 callee;		/* of a local call or function address */
 	const struct bpf_map_desc *map;	/* named by it, or its call's argument */
-	struct point *points;
+	/* Points here, the latest first: those on the current path, and those from which all is done.
+	 * Paths are followed depth first, so points leave the path in reverse order. */
+	struct point *path, *done;
+	u32 nr_path, nr_done;
 };
 
 struct vfunc {
