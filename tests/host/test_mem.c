@@ -526,7 +526,7 @@ static void reclaim_child(u64 seed)
 }
 
 static void radix_model(void **state) { for (u64 s = 0; s < 3; s++) in_child(radix_child, s); }
-static void boot_layouts(void **state) { for (u64 s = 0; s < 6; s++) in_child(boot_child, s); }
+static void boot_layouts(void **state) { for (u64 s = 0; s < 4; s++) in_child(boot_child, s); }
 static void allocators(void **state) { for (u64 s = 0; s < 4; s++) in_child(allocators_child, s); }
 static void page_cache(void **state) { for (u64 s = 0; s < 3; s++) in_child(cache_child, s); }
 static void reclaim(void **state) { in_child(reclaim_child, 1); }
