@@ -37,7 +37,6 @@ $(HB)/o/%.o: %.c
 
 $(eval $(call host_test,test_mm,tests/host/test_mm.c $(MM_MODEL) $(HOST_MM)))
 $(eval $(call host_test,test_mm_race,tests/host/test_mm_race.c tests/host/mm_tree.c tests/host/mm_rmap.c $(HOST_MM)))
-$(eval $(call host_test,test_mm_family,tests/host/test_mm_family.c tests/host/mm_tree.c tests/host/mm_rmap.c $(HOST_MM)))
 -include tests/fuzz/fuzz.mk
 -include $(wildcard tests/host/*.host.mk)
 

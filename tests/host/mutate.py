@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TESTS = ("test_pt_rule", "test_pt", "test_pt_share", "test_mm", "test_block_race", "test_mm_family", "test_mm_race", "test_mm_team")
+TESTS = ("test_pt_rule", "test_pt", "test_pt_share", "test_mm", "test_block_race", "test_mm_race", "test_mm_team")
 MUTATIONS = (	# name, file, what, instead
     ("cow_break_without_invalidation", "kernel/mm/fault.c",
      "	tlb_inval_range(pt_asid(&s->mm->pt), va, va + ((u64)n << PAGE_SHIFT), PAGE_SIZE,\n			TLB_LAST_LEVEL);\n	set_ptes(",

@@ -19,11 +19,7 @@
 #include <pt/pt.h>
 #include "lru.h"
 #include "mm_model.h"
-
-static u64 number_of(const char *name, u64 otherwise)
-{
-	return getenv(name) ? strtoull(getenv(name), NULL, 0) : otherwise;
-}
+#include "seeds.h"
 
 /* What large folios have gone through, so that it is known to be tested. */
 static const struct { enum mem_stat stat; const char *name; } events[] = {
@@ -65,23 +61,20 @@ static const struct { enum mem_stat stat; const char *name; } events[] = {
 static void run(struct mm_model_config c, u64 seeds)
 {
 	struct mm_model_stats st = { 0 };
-	u64 first = number_of("SEED", 1);
 
-	seeds = number_of("SEEDS", seeds);
-	for (c.seed = first; c.seed < first + seeds; c.seed++) {
-		if (getenv("VERBOSE"))
-			fprintf(stderr, "seed %lu\n", c.seed);
+	for_each_seed(seed, seeds) {
+		c.seed = seed;
 		mm_model_run(NULL, 600, &c, &st);
 	}
 	print_message("%lu operations, %lu faults, %lu reads, %lu writes, %lu failed allocations "
 		      "seen, %lu pages given up and taken, %lu large folios read\n",
 		      st.ops, st.faults, st.reads, st.writes, st.failures, st.taken,
 		      st.large);
-	if (seeds >= 20 && !st.taken)
+	if (!getenv("SEEDS") && !st.taken)
 		fail_msg("nothing that was given up has been taken");
-	if (seeds >= 20 && !st.large)
+	if (!getenv("SEEDS") && !st.large)
 		fail_msg("no large folio has been read in");
-	for (u32 i = 0; mm_model_op(i) && seeds >= 20; i++)
+	for (u32 i = 0; mm_model_op(i) && !getenv("SEEDS"); i++)
 		if (!st.did[i])
 			fail_msg("%s has never done anything", mm_model_op(i));
 }

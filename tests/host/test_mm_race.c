@@ -22,6 +22,7 @@
 #include "internal.h"
 #include "lru.h"
 #include "mm_model.h"
+#include "seeds.h"
 
 #define THREADS 4u
 #define OWN 8u			/* pages of each thread */
@@ -474,18 +475,12 @@ static void one_seed(u64 seed)
 
 static void run(u64 seeds, bool hw)
 {
-	const char *first = getenv("SEED"), *n = getenv("SEEDS");
-	u64 from = first ? strtoull(first, NULL, 0) : 1;
-
 	arch_hw_af = arch_hw_dbm = hw;
 	thp_policy.order[THP_PMD_ORDER] = THP_ALWAYS;
 	thp_policy_update(&thp_policy);
 	rounds = 60;
-	for (u64 s = from; s < from + (n ? strtoull(n, NULL, 0) : seeds); s++) {
-		if (getenv("VERBOSE"))
-			fprintf(stderr, "seed %lu\n", s);
+	for_each_seed(s, seeds)
 		one_seed(s);
-	}
 	arch_hw_af = arch_hw_dbm = true;
 	print_message("%lu forks, %lu pages given up and taken\n", forks, taken);
 	assert_int_not_equal(taken, 0);
@@ -531,10 +526,9 @@ static void lazy_thread(void *arg)
 static void lazy(void **state)
 {
 	void *args[3] = { (void *)0, (void *)1, (void *)2 };
-	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
 
 	taken = 0;
-	for (u64 seed = first; seed < first + 100; seed++) {
+	for_each_seed(seed, 100) {
 		fake_init(8 * MIB, seed);
 		thp_policy_set(THP_MIN_ORDER, THP_NEVER);
 		fake_switch_rate = 2 + fake_random(5);
@@ -612,9 +606,8 @@ static void run_one_of(void *fn) { ((void (*)(void *))fn)(NULL); }
 static void fork_of_lazy(void **state)
 {
 	void (*fn[2])(void *) = { lazy_writer, lazy_forker };
-	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
 
-	for (u64 seed = first; seed < first + 150; seed++) {
+	for_each_seed(seed, 150) {
 		fake_init(8 * MIB, seed);
 		thp_policy_set(THP_MIN_ORDER, THP_ALWAYS);
 		fake_switch_rate = 2 + fake_random(5);
@@ -666,9 +659,8 @@ static void asid_thread(void *arg)
 static void asids(void **state)
 {
 	void *args[MAX_CPUS] = { NULL };
-	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
 
-	for (u64 seed = first; seed < first + 60; seed++) {
+	for_each_seed(seed, 60) {
 		fake_init(8 * MIB, seed);
 		fake_switch_rate = 2 + fake_random(5);
 		fake_set_asid_bits(4);

@@ -22,7 +22,9 @@
 #include <mm/thp.h>
 #include "internal.h"
 #include "lru.h"
+#include "migrate.h"
 #include "mm_model.h"
+#include "seeds.h"
 
 #define CPUS 4u
 #define TEAM 4u
@@ -582,6 +584,31 @@ static void begin(u64 seed)
 	make_file(members[0].mm);
 }
 
+/* All members end, and nothing is left. */
+static void finish(void)
+{
+	for (struct member *p = members; p < members + MEMBERS; p++)
+		if (p->mm)
+			mm_put(p->mm);
+	mapping_destroy(&file.m);
+	fake_shrink(1);		/* the 2 MiB of zeros that nobody holds any more */
+	if (fake_pages_used() || fake_objects_used())
+		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
+}
+
+static void check_members(void)
+{
+	for (struct runner r = { .p = members }; r.p < members + MEMBERS; r.p++) {
+		if (!r.p->mm)
+			continue;
+		mm_switch(NULL, r.p->mm);
+		for (r.self = 0; r.self < TEAM; r.self++)
+			if (r.p->threads & 1u << r.self)
+				check_all(&r);
+		mm_switch(r.p->mm, NULL);
+	}
+}
+
 static void one_seed(u64 seed)
 {
 	void *args[CPUS] = { NULL };
@@ -595,34 +622,14 @@ static void one_seed(u64 seed)
 		if (members[i].mm)
 			mm_check_tree(members[i].mm);
 	mm_check_rmap();
-	for (u32 i = 0; i < MEMBERS; i++) {
-		struct runner r = { .p = &members[i] };
-
-		if (!r.p->mm)
-			continue;
-		mm_switch(NULL, r.p->mm);
-		for (; r.self < TEAM; r.self++)
-			if (r.p->threads & 1u << r.self)
-				check_all(&r);
-		mm_switch(r.p->mm, NULL);
-		mm_put(r.p->mm);
-	}
-	mapping_destroy(&file.m);
-	fake_shrink(1);		/* the 2 MiB of zeros that nobody holds any more */
-	if (fake_pages_used() || fake_objects_used())
-		panic("%lu pages and %lu objects left", fake_pages_used(), fake_objects_used());
+	check_members();
+	finish();
 }
 
 static void teams(void **state)
 {
-	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
-	u64 seeds = getenv("SEEDS") ? strtoull(getenv("SEEDS"), NULL, 0) : 60;
-
-	for (u64 s = first; s < first + seeds; s++) {
-		if (getenv("VERBOSE"))
-			fprintf(stderr, "seed %lu\n", s);
+	for_each_seed(s, 60)
 		one_seed(s);
-	}
 	arch_hw_af = arch_hw_dbm = true;
 	print_message("%lu forks, %lu ends, %lu pages given up and taken, %lu accesses denied\n", forks,
 		      ends, taken, denied);
@@ -630,11 +637,38 @@ static void teams(void **state)
 	assert_int_not_equal(ends, 0);
 }
 
-/* --- a child that is not whole yet ------------------------------------------------------------ */
+/* --- one process at first, whose one thread has all pages -------------------------------------- */
 static const struct page_state anon = { .kind = ANON, .prot = PROT_READ | PROT_WRITE };
 
+/* n pages of anonymous memory. */
+static struct runner begin_alone(u64 seed, u32 n)
+{
+	struct runner r = { .p = members };
+
+	begin(seed);
+	base = 4 * GIB;
+	pages = grain = n;
+	r.p->threads = 1;
+	map(&r, (struct range){ .n = n }, &(struct mmap_req){ 0 }, anon);
+	return r;
+}
+
+static void (*const *jobs)(void);
+static void one_job(void *arg) { jobs[(u64)arg](); }
+
+static void run_jobs(u32 n, void (*const job[])(void))
+{
+	void *args[CPUS];
+
+	jobs = job;
+	for (u64 i = 0; i < n; i++)
+		args[i] = (void *)i;
+	fake_run(n, one_job, args);
+	fake_check_tlbs();
+}
+
 /* The child gives up at once what its parent does not want to share, and then the parent does. */
-static void fork_and_unmap(void *arg)
+static void fork_and_unmap(void)
 {
 	struct runner r = { .p = members };
 	struct range g = { .i = BLOCK, .n = BLOCK };
@@ -652,14 +686,7 @@ static void fork_and_unmap(void *arg)
 	mm_switch(r.p->mm, NULL);
 }
 
-static void one_of_them(void *arg)
-{
-	void (*const *fn)(void *) = arg;
-
-	(*fn)(NULL);
-}
-
-static void split_all(void *arg)
+static void split_all(void)
 {
 	struct split_count c = { 0 };
 
@@ -670,22 +697,102 @@ static void split_all(void *arg)
 /* Who goes through all address spaces meets children that fork is making. */
 static void looked_at_while_forked(void **state)
 {
-	static void (*const fn[])(void *) = { fork_and_unmap, split_all };
-	void *args[] = { (void *)&fn[0], (void *)&fn[1] };
+	static void (*const job[])(void) = { fork_and_unmap, split_all };
 
 	for (u64 seed = 1; seed <= 10; seed++) {
-		struct runner r = { .p = members };
-		struct range all = { .i = 0 };
+		begin_alone(8 * seed, MOST_PAGES);
+		run_jobs(2, job);
+		finish();
+	}
+}
 
-		begin(8 * seed);
-		all.n = grain = pages;
-		map(&r, all, &(struct mmap_req){ 0 }, anon);
-		fake_run(2, one_of_them, args);
-		fake_check_tlbs();
-		mm_put(r.p->mm);
-		mapping_destroy(&file.m);
-		fake_shrink(1);
-		BUG_ON(fake_pages_used() || fake_objects_used());
+/* With pages of 4 KiB that it has written. */
+static struct runner begin_small(u64 seed)
+{
+	struct runner r = begin_alone(seed, 24);
+
+	for (u32 order = THP_MIN_ORDER; order <= THP_PMD_ORDER; order++)
+		thp_policy_set(order, THP_NEVER);
+	mm_switch(NULL, r.p->mm);
+	for (u32 i = 0; i < pages; i++)
+		write_page(&r, i);
+	mm_switch(r.p->mm, NULL);
+	return r;
+}
+
+/* A table that two share and the third's copy of it map the page: the walk counts two leaves. */
+static void moved_for_all(void **state)
+{
+	struct runner r = begin_small(1), third = { .p = &members[2] };
+	struct folio *f, *to = folio_alloc(0, ALLOC_USER);
+
+	fork_one(&r);
+	fork_one(&r);
+	mm_switch(NULL, third.p->mm);
+	write_page(&third, 1);
+	mm_switch(third.p->mm, NULL);
+	f = (struct folio *)pfn_to_page(frame_of(r.p, 0));
+	assert_int_equal(atomic_read(&f->page.mapcount), 2);
+	folio_get(f);
+	assert_true(folio_migrate(f, &to, 0));
+	folio_put(f);
+	folio_put(to);
+	check_members();
+	finish();
+}
+
+static void break_again(void)
+{
+	struct runner r = { .p = members };
+
+	mm_switch(NULL, r.p->mm);
+	for (u32 n = 0; n < 20; n++) {
+		fork_one(&r);
+		write_page(&r, 1 + fake_random(pages - 1));
+		must_hold(&r, 0);
+		fake_speculate(va_of(0));
+		end(&members[1]);
+	}
+	mm_switch(r.p->mm, NULL);
+}
+
+static void move_again(void)
+{
+	for (u32 n = 0; n < 60; n++)
+		mm_rmap_frame(frame_of(members, 0), MM_RMAP_MIGRATE);
+}
+
+/* CPUs walk whenever they like. */
+static void walk_ahead(void)
+{
+	for (u32 n = 0; n < 400; n++) {
+		fake_speculate(va_of(0));
+		fake_switch_point();
+	}
+}
+
+static void (*rules_at_unlock)(struct spinlock *l);
+
+/* Who gets path_lock finds tables that CPUs know: a new one waits for the invalidation (step 4). */
+static void check_at_unlock(struct spinlock *l)
+{
+	if (l == &members[0].mm->pt.path_lock)
+		fake_check_ways(members[0].mm->pt.root);
+	rules_at_unlock(l);
+}
+
+/* A page moves all the time while its tables are copied. */
+static void moved_while_breaking(void **state)
+{
+	static void (*const job[])(void) = { break_again, move_again, walk_ahead };
+
+	for (u64 seed = 1; seed <= 100; seed++) {
+		begin_small(seed);
+		rules_at_unlock = fake_before_unlock;
+		fake_before_unlock = check_at_unlock;
+		run_jobs(3, job);
+		fake_before_unlock = rules_at_unlock;
+		finish();
 	}
 }
 
@@ -693,6 +800,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(looked_at_while_forked),
+		cmocka_unit_test(moved_for_all),
+		cmocka_unit_test(moved_while_breaking),
 		cmocka_unit_test(teams),
 	};
 

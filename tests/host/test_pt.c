@@ -22,6 +22,7 @@
 #include <hal/sync.h>
 #include <mm/stat.h>
 #include <pt/pt.h>
+#include "seeds.h"
 
 #define PAGES 1024u
 #define BASE (3 * GIB - 2 * MIB)	/* the window crosses tables of level 2 */
@@ -582,17 +583,11 @@ static void one_seed(u64 seed)
 
 static void run(int bbm, bool hw, u64 seeds)
 {
-	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
-	u64 n = getenv("SEEDS") ? strtoull(getenv("SEEDS"), NULL, 0) : seeds;
-
 	arch_bbm_level = bbm;
 	arch_hw_af = arch_hw_dbm = hw;
 	edits = faults = writes = 0;
-	for (u64 s = first; s < first + n; s++) {
-		if (getenv("VERBOSE"))
-			fprintf(stderr, "seed %lu\n", s);
+	for_each_seed(s, seeds)
 		one_seed(s);
-	}
 	print_message("%lu edits, %lu writes, %lu faults\n", edits, writes, faults);
 	arch_bbm_level = 0;
 	arch_hw_af = arch_hw_dbm = true;

@@ -21,6 +21,7 @@
 #include <hal/sync.h>
 #include <mm/stat.h>
 #include <pt/pt.h>
+#include "seeds.h"
 
 #define PAGES 48u
 #define TREES 5u
@@ -297,16 +298,10 @@ static void one_seed(u64 seed, u32 fail_rate)
 
 static void run(int bbm, u32 fail_rate, u64 seeds)
 {
-	u64 first = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 0) : 1;
-	u64 n = getenv("SEEDS") ? strtoull(getenv("SEEDS"), NULL, 0) : seeds;
-
 	arch_bbm_level = bbm;
 	forks = breaks = reads = writes = ends = refused = 0;
-	for (u64 s = first; s < first + n; s++) {
-		if (getenv("VERBOSE"))
-			fprintf(stderr, "seed %lu\n", s);
+	for_each_seed(s, seeds)
 		one_seed(s, fail_rate);
-	}
 	print_message("%lu forks, %lu leaf tables copied, %lu accesses, %lu writes, %lu ends, %lu refused\n",
 		      forks, breaks, reads, writes, ends, refused);
 	assert_true(forks > 10 && breaks > 10 && writes > 10 && ends > 10);
