@@ -7,7 +7,8 @@
  * What is checked: whoever reads or writes finds what its own process wrote last (so nobody sees
  * another's write, none is lost, no TLB is behind), and no walk, by hardware or software, uses a
  * table that was freed. Each rule T1 to T9 that is broken by -D (list below) makes a run fail;
- * ./tine test model tries them all.
+ * ./tine test model tries them all. -DWALKER takes the place of the CPUs that only read with the
+ * walker: all of it together has too many states to search.
  *
  *   BREAK_T1  the parent's top entry stays writable at fork
  *   BREAK_T3  copying a leaf table leaves the old one's entry exclusive and writable
@@ -351,11 +352,12 @@ init {
 		runs[A] = true; seen[A] = true;
 		run fork_a();
 		run writer(0, 1);
-		run reader(1);
-		run reader(2);
 		run writer(3, 1);
 #ifdef WALKER
 		run walker()
+#else
+		run reader(1);
+		run reader(2)
 #endif
 	}
 }
