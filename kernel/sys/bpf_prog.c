@@ -315,9 +315,20 @@ static int check_layout(const struct load *l)
 	return err;
 }
 
+/* The first function is called by the kernel, with what the program's type says: how it is declared
+ * does not matter (`void *` is usual for the context of syscall programs). */
+static int describe_main(const struct btf_type *func, struct bpf_func_desc *d)
+{
+	if (btf_kind(func) != BTF_KIND_FUNC)
+		return -EINVAL;
+	d->global = btf_vlen(func) == BTF_FUNC_GLOBAL;
+	return 0;
+}
+
 static int take_funcs(struct load *l)
 {
 	const union bpf_attr *a = &l->x->a;
+	const struct btf_types *types = btf_object_types(l->btf);
 	const struct bpf_func_info *f = l->func_info;
 	u32 n = a->func_info_cnt;
 	int err;
@@ -332,8 +343,8 @@ static int take_funcs(struct load *l)
 		if ((i && f[i].insn_off <= f[i - 1].insn_off) || (!i && f[i].insn_off) ||
 		    f[i].insn_off >= a->insn_cnt)
 			return -EINVAL;
-		err = btf_describe_func(btf_object_types(l->btf), f[i].type_id, a->prog_type,
-					&l->funcs[i], &l->log);
+		err = i ? btf_describe_func(types, f[i].type_id, a->prog_type, &l->funcs[i], &l->log)
+			: describe_main(btf_type(types, f[i].type_id), &l->funcs[i]);
 		if (err)
 			return err;
 	}

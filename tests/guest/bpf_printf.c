@@ -238,6 +238,16 @@ TEST(programs_print_lines)
 	CHECK_EQ(prog_run(fd), 5);
 	line_is(pipe, "hello");
 	line_is(pipe, "hello");
+	close(fd);
+	n = 0;	/* as compilers call it when there is nothing else to print */
+	EMIT(LD_MAP_VALUE(1, data_map, 0), MOV64_IMM(2, 20), CALL(BPF_FUNC_trace_printk), EXIT());
+	fd = prog_load_flags(FILTER, code, (size_t)n, 0);
+	if (fd < 0)
+		FAIL("%s", bpf_log_text);
+	CHECK_EQ(prog_run(fd), 5);
+	line_is(pipe, "hello");
+	close(fd);
+	fd = prog_load(FILTER, p);
 	strcpy(data, "%d %d %d %d");	/* more than there can be */
 	CHECK_EQ((int)prog_run(fd), -EINVAL);
 	memset(data, 'x', 20);		/* does not end */

@@ -605,6 +605,49 @@ TEST(functions_that_are_not_called)
 	CHECK_EQ(prog_run(fd), 1);
 }
 
+/* The kernel calls the first function: what it is declared to take is not asked. */
+TEST(main_may_be_declared_anyhow)
+{
+	static const struct {
+		struct btf_header h;
+		struct btf_type i;
+		uint32_t bits;
+		struct btf_type ptr, proto;
+		struct btf_param arg[2];
+		struct btf_type func;
+		char names[12];
+	} t = {
+		.h = {.magic = BTF_MAGIC,
+		      .version = BTF_VERSION,
+		      .hdr_len = sizeof(struct btf_header),
+		      .type_len = offsetof(__typeof__(t), names) - sizeof(struct btf_header),
+		      .str_off = offsetof(__typeof__(t), names) - sizeof(struct btf_header),
+		      .str_len = 12},
+		.i = {.name_off = 1, .info = BTF_KIND_INT << 24, .size = 4},
+		.bits = 32,
+		.ptr = {.info = BTF_KIND_PTR << 24},	/* void * */
+		.proto = {.info = BTF_KIND_FUNC_PROTO << 24 | 2, .type = 2},
+		.arg = {{.name_off = 5, .type = 2}, {.name_off = 5, .type = 2}},
+		.func = {.name_off = 5, .info = BTF_KIND_FUNC << 24 | BTF_FUNC_GLOBAL, .type = 3},
+		.names = "\0int\0main",
+	};
+	static const struct bpf_insn p[] = { MOV64_IMM(0, 42), EXIT() };
+	static const uint32_t types[] = { FILTER, BPF_PROG_TYPE_XDP, BPF_PROG_TYPE_SYSCALL };
+	struct bpf_func_info info = { 0, 4 };
+	int btf = (int)OK(load_types(&t, sizeof(t)));
+
+	for (int i = 0; i < 3; i++) {
+		union bpf_attr a = prog_attr(types[i], p, 2);
+
+		prog_attr_funcs(&a, btf, &info, 1);
+		a.prog_flags = types[i] == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0;
+		close((int)OK(bpf(BPF_PROG_LOAD, &a)));
+		info.type_id = 3;	/* but it has to be a function */
+		ERR(bpf(BPF_PROG_LOAD, &a), EINVAL);
+		info.type_id = 4;
+	}
+}
+
 /* --- looking at programs ---------------------------------------------------------------------- */
 
 TEST(programs_have_numbers)

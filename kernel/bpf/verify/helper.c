@@ -321,11 +321,16 @@ static int arg_pointer(struct verifier *v, u32 regno, struct args *a, u8 type)
 static int check_arg(struct verifier *v, u32 regno, struct args *a)
 {
 	u8 type = a->proto->arg[regno - 1];
-	int err = need_reg(v, regno);
+	int err = 0;
 
+	/* A compiler does not set what the format has no use for. */
+	if (type != A_REST || reg(v, regno)->type != V_NONE)
+		err = need_reg(v, regno);
 	if (err)
 		return err;
 	switch (type) {
+	case A_REST:
+		return reg(v, regno)->type == V_NONE ? 0 : arg_any(v, regno);
 	case A_ANY:
 		return arg_any(v, regno);
 	case A_MAP:

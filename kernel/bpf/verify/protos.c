@@ -8,7 +8,7 @@ static const struct proto protos[] = {
 	{ BPF_FUNC_map_delete_elem, R_INT, 0, { A_MAP, A_KEY } },
 	{ BPF_FUNC_probe_read, R_INT, H_SYSCALL, { A_MEM_OUT, A_SIZE0, A_ANY } },
 	{ BPF_FUNC_ktime_get_ns, R_INT, 0, { A_NONE } },
-	{ BPF_FUNC_trace_printk, R_INT, H_PRIVILEGED, { A_MEM, A_SIZE, A_ANY, A_ANY, A_ANY } },
+	{ BPF_FUNC_trace_printk, R_INT, H_PRIVILEGED, { A_MEM, A_SIZE, A_REST, A_REST, A_REST } },
 	{ BPF_FUNC_get_prandom_u32, R_INT, 0, { A_NONE } },
 	{ BPF_FUNC_get_smp_processor_id, R_INT, 0, { A_NONE } },
 	{ BPF_FUNC_tail_call, R_INT, 0, { A_CTX, A_MAP, A_ANY } },

@@ -41,7 +41,7 @@ static bool number_covers(const struct bpf_scalar *old, const struct bpf_scalar 
 
 static bool reg_covers(struct match *m, const struct vreg *old, const struct vreg *cur, bool wanted)
 {
-	if (old->type == V_NONE)	/* whoever read it would have been refused */
+	if (old->type == V_NONE)	/* nobody counted on it (A_REST), or was refused */
 		return true;
 	if (old->type != cur->type)
 		return false;
