@@ -10,7 +10,7 @@ BPF_CORE := $(addprefix kernel/bpf/,isa/isa.c run/alu.c run/interp.c jit/jit.c j
 BPF_INC := -Ikernel/bpf/isa/include -Ikernel/bpf/run/include -Ikernel/bpf/jit/include -Ikernel/insn/include -Itests/bpf
 $(HB)/o/kernel/bpf/%.o $(HB)/o/tests/bpf/%.o $(HB)/o/tests/host/test_bpf.o: HOST_INC += $(BPF_INC)
 $(eval $(call host_test,test_bpf,tests/host/test_bpf.c $(BPF_CORE) $(HOST_INSN)))
-$(HB)/tine-bpf-run: $(patsubst %.c,$(HB)/o/%.o,tests/bpf/run.c tests/bpf/helpers.c $(BPF_CORE))
+$(HB)/tine-bpf-run: $(patsubst %.c,$(HB)/o/%.o,tests/bpf/run.c tests/bpf/helpers.c tests/host/points.c $(BPF_CORE))
 	$(call say,LD,$@)
 	$(Q)$(HOSTCC) $(HOST_SAN) -o $@ $^
 $(HB)/tine-bpf-run: $(patsubst %.c,$(HB)/o/%.o,$(HOST_INSN))
@@ -53,7 +53,7 @@ $(HB)/bpf/%.o: tests/bpf/clang/progs.c
 	$(call say,BPF,$@)
 	$(Q)clang -O2 -target bpf -mcpu=$* -Wall -Werror -Wno-unused -isystem /usr/include/$(shell $(HOSTCC) -dumpmachine) -c -o $@ $<
 $(HB)/o/tests/host/test_bpf_clang.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
-$(HB)/test_bpf_clang: $(patsubst %.c,$(HB)/o/%.o,tests/host/test_bpf_clang.c $(BPF_ORACLE))
+$(HB)/test_bpf_clang: $(patsubst %.c,$(HB)/o/%.o,tests/host/test_bpf_clang.c tests/host/points.c $(BPF_ORACLE))
 	$(call say,LD,$@)
 	$(Q)$(HOSTCC) $(HOST_SAN) -o $@ $^
 bpf-tools: $(HB)/test_bpf_clang $(BPF_CLANG_OBJ)

@@ -23,7 +23,7 @@ MM_MODEL := tests/host/mm_model.c tests/host/mm_ops.c tests/host/mm_ops_file.c t
 # $(call host_test,name,sources): build/host/name from the sources, run by host-test. Other makefiles here use it too.
 define host_test
 HOST_TESTS += $(HB)/$(1)
-$(HB)/$(1): $(patsubst %.c,$(HB)/o/%.o,$(2))
+$(HB)/$(1): $(patsubst %.c,$(HB)/o/%.o,$(2) tests/host/points.c)
 	$$(call say,LD,$$@)
 	$$(Q)$$(HOSTCC) $$(HOST_SAN) -o $$@ $$^ -lcmocka
 endef
