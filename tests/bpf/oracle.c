@@ -552,7 +552,8 @@ static void make_values(struct machine *o)
 			fill(o, p, size);
 			if (m == M_CONST)	/* the verifier has read them */
 				memcpy(p, (void *)test_maps[m].values, size);
-			if (test_maps[m].flags & BPF_F_WRONLY_PROG || m == M_MAPS || m == M_PROGS)
+			if (test_maps[m].flags & BPF_F_WRONLY_PROG || m == M_MAPS || m == M_RINGS ||
+			    m == M_PROGS)
 				continue;
 			if (m == M_LOCK) {
 				add_region(o, p, 4, true);

@@ -497,6 +497,78 @@ static int load_with_types(const struct bpf_insn *p, size_t n, const struct bpf_
 	return fd;
 }
 
+/* A tail call from a function that succeeds goes on in the function's place: what the other program
+ * returns is what the caller gets. */
+TEST(tail_call_of_a_function_returns_to_its_caller)
+{
+	int progs = map_create(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1);
+	struct bpf_insn p[] = {
+		CALL_LOCAL(3),
+		JMP_IMM(BPF_JEQ, 0, 5, 1),
+		MOV64_IMM(0, 2),
+		EXIT(),
+		LD_MAP(2, progs),
+		MOV64_IMM(3, 0),
+		CALL(BPF_FUNC_tail_call),
+		MOV64_IMM(0, 5),
+		EXIT(),
+	};
+	struct bpf_insn other[] = { MOV64_IMM(0, 7), EXIT() };
+	struct bpf_func_info f[] = { { 0, 3 }, { 4, 4 } };
+	int fd, seven = prog_load(FILTER, other);
+	uint32_t key = 0;
+
+	fd = load_with_types(p, sizeof(p) / sizeof(*p), f, 2);
+	CHECK_EQ(prog_run(fd), 5);
+	OK(map_update(progs, &key, &seven, BPF_ANY));
+	CHECK_EQ(prog_run(fd), 2);
+}
+
+/* So the caller's frame stays while the other program runs, 33 times in all: with as much stack as
+ * is allowed above a tail call, and all registers in use. */
+TEST(tail_calls_of_functions_have_stack_enough)
+{
+	int progs = map_create(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1),
+	    counter = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1);
+	struct bpf_insn p[] = {
+		MOV64_IMM(6, 6),
+		MOV64_IMM(7, 7),
+		MOV64_IMM(8, 8),
+		MOV64_REG(9, 1),
+		ST(BPF_DW, 10, -240, 0),
+		MOV64_REG(2, 10),
+		ALU64_IMM(BPF_ADD, 2, -240),
+		LD_MAP(1, counter),
+		CALL(BPF_FUNC_map_lookup_elem),
+		JMP_IMM(BPF_JEQ, 0, 0, 3),
+		LDX(BPF_DW, 3, 0, 0),
+		ALU64_IMM(BPF_ADD, 3, 1),
+		STX(BPF_DW, 0, 3, 0),
+		MOV64_REG(1, 9),
+		CALL_LOCAL(5),
+		ALU64_REG(BPF_ADD, 0, 6),
+		ALU64_REG(BPF_ADD, 0, 7),
+		ALU64_REG(BPF_ADD, 0, 8),
+		LDX(BPF_DW, 1, 10, -240),
+		EXIT(),
+		LD_MAP(2, progs),
+		MOV64_IMM(3, 0),
+		CALL(BPF_FUNC_tail_call),
+		MOV64_IMM(0, 0),
+		EXIT(),
+	};
+	struct bpf_func_info f[] = { { 0, 3 }, { 21, 4 } };
+	int fd = load_with_types(p, sizeof(p) / sizeof(*p), f, 2);
+	uint32_t key = 0;
+	uint64_t n;
+
+	OK(map_update(progs, &key, &fd, BPF_ANY));
+	CHECK_EQ(prog_run(fd), 34 * 21);
+	OK(map_lookup(counter, &key, &n));
+	CHECK_EQ(n, 34);
+	OK(map_delete(progs, &key));
+}
+
 TEST(types_are_checked)
 {
 	struct all_types t = types;

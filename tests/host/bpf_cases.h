@@ -307,6 +307,21 @@ static const struct verify_case cases[] = {
 	{ "kernel's function", SKB, "raw 0x85 0 2 0 9; exit", -EINVAL, "calling kernel function is not allowed" },
 	{ "reference from a callee", SKB, "call F; if r0 == 0 goto out; r1 = r0; r2 = 0; call ringbuf_discard; goto out; out: r0 = 0; exit; F: r1 = map ringbuf; r2 = 8; r3 = 0; call ringbuf_reserve; exit", 0, NULL },
 	{ "tail call deep down", SKB, "*(u64 *)(r10 - 256) = 0; call F; exit; F: r2 = map progs; r3 = 1; call tail_call; r0 = 0; exit", -EACCES, "tail_calls are not allowed when call stack of previous frames is 256 bytes" },
+#define TAIL	"F: r2 = map progs; r3 = 1; call tail_call; r0 = 0; exit"
+	/* one that succeeds returns to the caller in the function's place */
+	{ "tail call of a function", SKB, "call F; r0 &= 63; r1 = value global + 0; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; " TAIL, 0, NULL },
+	{ "tail call of a function, any number", SKB, "call F; r1 = value global + 0; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; " TAIL, -EACCES,
+	  "math between map_value pointer and register with unbounded min value" },
+	{ "tail call of a function's function", SKB, "call G; r1 = value global + 0; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; G: call F; exit; " TAIL, -EACCES,
+	  "math between map_value pointer and register with unbounded min value" },
+	{ "tail call of a function, decided inside", SKB, "call G; r1 = value global + 0; r1 += r0; r0 = *(u8 *)(r1 + 0); exit; G: call F; r0 = 5; exit; " TAIL, 0, NULL },
+#define CHECKED	"r6 = *(u32 *)(r1 + 0); r2 = *(u32 *)(r1 + 4); r3 = r6; r3 += 14; if r3 > r2 goto out; "
+	{ "packet across a function", XDP, CHECKED "call F; r0 = *(u8 *)(r6 + 0)" OUT "; F: r0 = 0; exit", 0, NULL },
+	{ "packet across a function's tail call", XDP, CHECKED "call F; r0 = *(u8 *)(r6 + 0)" OUT "; " TAIL, -EACCES, "R6 invalid mem access 'scalar'" },
+	{ "packet behind a tail call", XDP, CHECKED "r2 = map progs; r3 = 1; call tail_call; r0 = *(u8 *)(r6 + 0)" OUT, 0, NULL },
+	{ "tail call below many", SKB, "call A; exit; A: call B; exit; B: call C; exit; C: call D; exit; D: call F; exit; " TAIL, -EACCES, "when call stack of previous frames is 80 bytes in 5 frames" },
+	{ "tail call below some", SKB, "call A; exit; A: call B; exit; B: call C; exit; C: call F; exit; " TAIL, 0, NULL },
+	{ "tail call below much", SKB, "*(u64 *)(r10 - 240) = 0; call F; exit; " TAIL, 0, NULL },
 
 	/* --- callbacks --- */
 	{ "loop helper", SKB, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F: r0 = 0; exit", 0, NULL },
@@ -355,6 +370,7 @@ static const struct verify_case cases[] = {
 	{ "may_goto with a register", SKB, "r0 = 0; raw 0xe5 1 0 0 0; exit", -EINVAL, "may_goto" },
 #define FOUND(map)	KEY "r1 = map " map "; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "
 #define SLEEPS	"r1 = 7; call sys_close; "
+#define RESERVE(map)	"r1 = " map "; r2 = 16; r3 = 0; call ringbuf_reserve; if r0 == 0 goto out; r6 = r0; "
 	{ "sleeping", SYSCALL, SLEEPS "exit", 0, NULL },
 	{ "sleeping filter", SKB, SLEEPS "exit", -EINVAL, "program of this type cannot use helper bpf_sys_close" },
 	{ "array across sleep", SYSCALL, FOUND("array") SLEEPS "r0 = *(u64 *)(r6 + 0)" OUT, 0, NULL },
@@ -364,6 +380,9 @@ static const struct verify_case cases[] = {
 	{ "not freed awake", SYSCALL, FOUND("loose") "call ktime_get_ns; r0 = *(u64 *)(r6 + 0)" OUT, 0, NULL },
 	{ "map freed in sleep", SYSCALL, FOUND("maps") SLEEPS KEY "r1 = r6; call map_lookup_elem" OUT, -EACCES, "R1 type=scalar expected=map_ptr" },
 	{ "its value freed in sleep", SYSCALL, FOUND("maps") KEY "r1 = r6; call map_lookup_elem; if r0 == 0 goto out; r6 = r0;" SLEEPS "r0 = *(u64 *)(r6 + 0)" OUT, -EACCES, "R6 invalid mem access 'scalar'" },
+	{ "record freed in sleep", SYSCALL, FOUND("rings") RESERVE("r6") SLEEPS "*(u64 *)(r6 + 0) = 1; r1 = r6; r2 = 0; call ringbuf_submit" OUT, -EACCES, "R6 invalid mem access 'scalar'" },
+	{ "record freed in sleep, given to it", SYSCALL, FOUND("rings") RESERVE("r6") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf; r1 = r6; r2 = 0; call ringbuf_submit" OUT, -EACCES, "R2 may be freed while the helper sleeps" },
+	{ "record across sleep", SYSCALL, "r6 = map ringbuf; " RESERVE("r6") SLEEPS "*(u64 *)(r6 + 0) = 1; r1 = r6; r2 = 0; call ringbuf_submit" OUT, 0, NULL },
 	{ "freed while a helper sleeps", SYSCALL, FOUND("loose") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf" OUT, -EACCES, "R2 may be freed while the helper sleeps" },
 	{ "kept while a helper sleeps", SYSCALL, FOUND("array") "r1 = 1; r2 = r6; r3 = 16; call sys_bpf" OUT, 0, NULL },
 	{ "sleeping in a loop", SYSCALL, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F:" SLEEPS "r0 = 0; exit", 0, NULL },
@@ -431,6 +450,11 @@ static const struct verify_case cases[] = {
 	{ "half of a number", SKB, BEGIN "*(u32 *)(r10 - 8) = r9; r7 = *(u32 *)(r10 - 8); if r7 > 50 goto X; " USE("r7") "; X: r0 = 0; exit", 0, NULL },
 	BOTH("read behind a jump only", "r6 = value global + 0", "r6 = value global + 8", "r6 = 5",
 	     "if r9 == 3 goto X; r0 = 0; exit; X: r0 = *(u64 *)(r6 + 0); exit"),
+#define IN_CALLER(use) LOOKUP "r7 = r0; call get_prandom_u32; *(u64 *)(r10 - 16) = r0; if r0 == 5 goto L; *(u64 *)(r10 - 16) = r7; L: r1 = r10; r1 += -16; r6 = 0; r7 = 0;" use
+	{ "other pointers in the caller's stack", SKB | OFTEN, IN_CALLER("call F") OUT "; F: goto M; M: r2 = *(u64 *)(r1 + 0); r0 = *(u64 *)(r2 + 0); exit",
+	  -EACCES, "R2 invalid mem access 'scalar'" },
+	{ "other pointers in a caller's stack further up", SKB | OFTEN, IN_CALLER("call G") OUT "; F: goto M; M: r2 = *(u64 *)(r1 + 0); r0 = *(u64 *)(r2 + 0); exit; G: call F; exit",
+	  -EACCES, "R2 invalid mem access 'scalar'" },
 	{ "checked or not", XDP | OFTEN, "r9 = r1; call get_prandom_u32; r8 = r0; r2 = *(u32 *)(r9 + 0); r3 = *(u32 *)(r9 + 4); if r8 == 5 goto L; r4 = r2; r4 += 8; if r4 <= r3 goto L; r0 = 0; exit; L: r0 = *(u64 *)(r2 + 0); exit",
 	  -EACCES, "invalid access to packet" },
 	{ "callback's answer", SKB | OFTEN, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; r0 = 0; exit; F: call get_prandom_u32; r8 = r0; if r8 == 5 goto B; r6 = 0; goto L; B: r6 = 5; L: r0 = r6; exit",

@@ -6,14 +6,14 @@
 
 static const char *const names[M_MAX] = { "", "array", "hash", "lock", "ringbuf", "progs", "const",
 					  "timer", "maps", "queue", "read", "write", "global",
-					  "loose" };
+					  "loose", "rings" };
 struct test_alloc test_alloc = { .fail_at = -1 };
 static _Alignas(8) u64 constants[2] = { 5, 0 };
 static _Alignas(8) u8 array_values[4 * 48], globals[64];
 
 #define MAP(t, k, v, n, ...)	{ .type = BPF_MAP_TYPE_ ## t, .key_size = k, .value_size = v, \
 				  .max_entries = n, __VA_ARGS__ }
-static struct bpf_map_desc inner = MAP(ARRAY, 4, 8, 1);
+static struct bpf_map_desc inner = MAP(ARRAY, 4, 8, 1), inner_ring = MAP(RINGBUF, 0, 0, 4096);
 struct bpf_map_desc test_maps[M_MAX] = {
 	[M_ARRAY] = MAP(ARRAY, 4, 48, 4), [M_HASH] = MAP(HASH, 8, 16, 4),
 	[M_LOCK] = MAP(HASH, 4, 16, 4, .spin_lock = 4),
@@ -25,6 +25,7 @@ struct bpf_map_desc test_maps[M_MAX] = {
 	[M_WRITE] = MAP(ARRAY, 4, 16, 4, .flags = BPF_F_WRONLY_PROG),
 	[M_GLOBAL] = MAP(ARRAY, 4, 64, 1),
 	[M_LOOSE] = MAP(HASH, 4, 16, 4, .flags = BPF_F_NO_PREALLOC),
+	[M_RINGS] = MAP(ARRAY_OF_MAPS, 4, 4, 4, .inner = &inner_ring),
 };
 
 int test_map_named(const char *name)
@@ -44,7 +45,7 @@ void test_maps_init(void)
 		if (m != M_TIMER)
 			test_maps[m].timer = -1;
 	}
-	inner.spin_lock = inner.timer = -1;
+	inner.spin_lock = inner.timer = inner_ring.spin_lock = inner_ring.timer = -1;
 	test_maps[M_CONST].values = (u64)constants;
 	test_maps[M_ARRAY].values = test_maps[M_READ].values = (u64)array_values;
 	test_maps[M_GLOBAL].values = (u64)globals;

@@ -5,9 +5,10 @@
 #include <bpf/verify.h>
 
 enum { M_ARRAY = 1, M_HASH, M_LOCK, M_RINGBUF, M_PROGS, M_CONST, M_TIMER, M_MAPS, M_QUEUE,
-       M_READ, M_WRITE, M_GLOBAL, M_LOOSE, M_MAX };
+       M_READ, M_WRITE, M_GLOBAL, M_LOOSE, M_RINGS, M_MAX };
 extern struct bpf_map_desc test_maps[M_MAX];
-/* array, hash, lock, ringbuf, progs, const, timer, maps, queue, read, write, global, loose (its elements are freed). */
+/* array, hash, lock, ringbuf, progs, const, timer, maps, queue, read, write, global, loose (its elements are freed),
+ * rings (of ring buffers). */
 int test_map_named(const char *name);
 extern struct bpf_verify_ops test_ops;	/* counts what is allocated; ctx: &test_alloc */
 struct test_alloc {

@@ -19,8 +19,8 @@
 #define PAIR_MAX	496	/* what one STP or LDP can move sp by, in steps of 16 */
 
 /* What the function's instructions use: a mask of registers, and how deep they reach into the
- * stack: all of it as soon as r10 is used as a value. */
-static struct bpf_jit_plan scan(const struct bpf_jit *jit, const struct func *f)
+ * stack: as deep as it ever may as soon as r10 is used as a value. */
+static struct bpf_jit_plan scan(const struct bpf_jit *jit, const struct func *f, u32 deepest)
 {
 	struct bpf_jit_plan plan = { .leaf = true };
 
@@ -45,7 +45,7 @@ static struct bpf_jit_plan scan(const struct bpf_jit *jit, const struct func *f)
 		    (loads || i->src_reg != BPF_FP || BPF_CLASS(i->code) == BPF_ST))
 			plan.stack = max(plan.stack, (u32)-i->off);
 		else
-			plan.stack = BPF_STACK;
+			plan.stack = max(plan.stack, deepest);
 	}
 	return plan;
 }
@@ -55,13 +55,15 @@ void plan_func(struct pass *p, u32 start)
 	static const u8 called[10] = { 7, 0, 1, 2, 3, 4, 19, 20, 21, 22 };
 	static const u8 leaf[10] = { 7, 0, 1, 2, 3, 4, 11, 12, 13, 14 };
 	struct func *f = &p->f;
-	u32 used, n = p->jit->n;
+	u32 used, n = p->jit->n, deepest;
 
 	memset(f, 0, sizeof(*f));
 	f->start = start;
 	for (f->end = start + 1; f->end < n && !(p->jit->mark[f->end] & BPF_MARK_FUNC); f->end++)
 		;
-	p->plan = p->jit->planned ? p->jit->plan : scan(p->jit, f);
+	deepest = p->jit->depth ? p->jit->depth[p->n_funcs] : BPF_STACK;
+	p->n_funcs++;
+	p->plan = p->jit->planned ? p->jit->plan : scan(p->jit, f, deepest);
 	used = p->plan.used;
 	f->leaf = p->plan.leaf;
 	f->tails = p->plan.tails;

@@ -41,6 +41,7 @@ struct pass {
 	u64 random;
 	bool any_tail;			/* some function of the program makes tail calls */
 	u32 tail_entry;
+	u32 n_funcs;			/* planned so far */
 	int error;			/* the first; nothing is emitted after it */
 	struct func f;
 	struct bpf_jit_plan plan;	/* of f */

@@ -185,7 +185,8 @@ static int compile(struct bpf_prog *p, const struct bpf_verified *v,
 		.tail = &tail,
 		.address = address_of,
 	};
-	struct bpf_jit jit = { .insns = v->insns, .n = v->n, .mark = v->mark, .opts = &opts };
+	struct bpf_jit jit = { .insns = v->insns, .n = v->n, .mark = v->mark, .depth = v->depth,
+			       .opts = &opts };
 	int err;
 
 	jit.place = kmalloc((v->n + 1) * sizeof(*jit.place));

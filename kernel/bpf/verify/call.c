@@ -290,6 +290,29 @@ static int last_exit(struct verifier *v)
 	return PATH_ENDS;
 }
 
+/*
+ * A tail call that succeeds does not come back here: the other program goes on in this function's
+ * place and returns, with any number, to who called it. Nothing is held, and this is no callback
+ * (helper.c: check_place).
+ */
+int leave_by_tail_call(struct verifier *v)
+{
+	struct vstate *cur = v->cur, *s;
+	int err = 0;
+
+	if (!cur->top)	/* it ends as what entered this program wants */
+		return 0;
+	s = put_aside(v, cur->frame[cur->top]->callsite + 1, cur->pc, &err);
+	if (!s)
+		return err;
+	frame_free(v, s->frame[s->top--]);
+	v->cur = s;
+	set_unknown(reg(v, 0));
+	forget_packets(v);
+	v->cur = cur;
+	return 0;
+}
+
 int do_exit(struct verifier *v)
 {
 	struct vstate *s = v->cur;

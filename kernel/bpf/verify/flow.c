@@ -76,7 +76,8 @@ static void find_calls(struct verifier *v)
 		} else if (i->code == (BPF_JMP | BPF_CALL) && !i->src_reg) {
 			p = find_proto((u32)i->imm);
 			f->tail_calls |= i->imm == BPF_TAIL_CALL;
-			f->changes_packet |= p && p->flags & H_PACKET;
+			/* The program that a tail call goes to may do anything. */
+			f->changes_packet |= i->imm == BPF_TAIL_CALL || (p && p->flags & H_PACKET);
 			f->sleeps |= p && p->flags & H_SLEEPS;
 			if (i->imm == BPF_FUNC_loop || i->imm == BPF_FUNC_for_each_map_elem)
 				v->aux[pc].flags |= I_PRUNE | I_CALLBACK;
@@ -161,10 +162,12 @@ static u32 own_depth(const struct vfunc *f) { return align_up(max(f->depth, 1u),
 static bool extend_chains(struct vfunc *from, struct vfunc *to)
 {
 	u32 above = from->above + own_depth(from), below = own_depth(from) + to->below;
-	u32 frames = to->frames + 1;
-	bool more = above > to->above || below > from->below || frames > from->frames;
+	u32 frames = to->frames + 1, frames_above = from->frames_above + 1;
+	bool more = above > to->above || below > from->below || frames > from->frames ||
+		    frames_above > to->frames_above;
 
 	to->above = max(to->above, above);
+	to->frames_above = max(to->frames_above, frames_above);
 	from->below = max(from->below, below);
 	from->frames = max(from->frames, frames);
 	return more;
@@ -181,6 +184,19 @@ static void add_goto_slots(struct verifier *v)
 		f->goto_at = max(align_up(f->depth, 8u), 8u);
 		f->depth = f->goto_at + 16;
 	}
+}
+
+/* What a frame takes of the kernel's stack beside its own bytes, at most: x29, x30 and five
+ * registers (jit/frame.c). */
+enum { FRAME_EXTRA = 64 };
+/* Frames above a tail call stay on the stack while the other program runs, BPF_TAIL_CALLS times: of
+ * the 16 KiB that a kernel stack has this leaves a third to all others. */
+enum { MAX_ABOVE_TAIL = 320 };
+
+/* A tail call from a function: what is above it stays. */
+static bool tail_call_fits(const struct vfunc *f)
+{
+	return f->above < BPF_STACK / 2 && f->above + f->frames_above * FRAME_EXTRA <= MAX_ABOVE_TAIL;
 }
 
 /* The deepest chain of calls: how many frames, how many bytes. What has not settled when chains
@@ -219,9 +235,9 @@ int check_depth(struct verifier *v, u32 *depth)
 			    f->below);
 			return -EACCES;
 		}
-		if (f->tail_calls && f->above >= BPF_STACK / 2) {
+		if (f->tail_calls && !tail_call_fits(f)) {
 			say(v, "tail_calls are not allowed when call stack of previous frames is "
-			       "%d bytes. Too large\n", f->above);
+			       "%d bytes in %d frames. Too large\n", f->above, f->frames_above);
 			return -EACCES;
 		}
 	}

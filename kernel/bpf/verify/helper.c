@@ -92,7 +92,7 @@ int may_sleep(struct verifier *v, u32 helper)
 
 bool goes_in_sleep(const struct vreg *r)
 {
-	return r->type == V_KEY || (r->type == V_MAP && r->uid) ||
+	return r->type == V_KEY || ((r->type == V_MAP || r->type == V_MEM) && r->uid) ||
 	       (r->type == V_VALUE && (r->uid || r->map->flags & BPF_F_NO_PREALLOC));
 }
 
@@ -394,6 +394,7 @@ static int set_result(struct verifier *v, const struct args *a)
 	case R_MEM_OR_NULL:
 		set_pointer(r0, V_MEM);
 		r0->size = a->size;
+		r0->uid = a->map_uid;
 		err = add_ref(v, &r0->ref);
 		if (err)
 			return err;
@@ -466,6 +467,8 @@ static int perform(struct verifier *v, const struct args *a)
 
 	if (err)
 		return err;
+	if (a->helper == BPF_FUNC_tail_call)
+		err = leave_by_tail_call(v);
 	if (sync || a->helper == BPF_FUNC_timer_set_callback)
 		err = enter_callback(v, a->func, a->helper, !sync);
 	if (!err && (a->helper == BPF_FUNC_spin_lock || a->helper == BPF_FUNC_spin_unlock))

@@ -148,10 +148,11 @@ static bool state_covers(struct verifier *v, const struct vstate *old, const str
 		u32 regs = 0x3ff;
 
 		if (k < cur->top) {
-			u32 site = cur->frame[k + 1]->callsite;
 			bool back = cur->frame[k + 1]->callback;	/* to the call itself */
 
-			at = &v->aux[back ? site : site + 1];
+			/* What matters behind the call does at it, too, and only there is what the
+			 * functions above read of this frame's stack. */
+			at = &v->aux[cur->frame[k + 1]->callsite];
 			regs = back ? 0x3ff : 0x3c0;
 			/* What follows there may have been cut short by a point that is still
 			 * open (compare): not all that it depends on is known. */

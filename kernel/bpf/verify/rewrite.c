@@ -262,6 +262,19 @@ static int emit(struct rewriting *w, struct bpf_verified *out, u32 pc)
 	return 0;
 }
 
+/* The depth of each function that is left; false: they are not those that are marked. */
+static bool give_depths(const struct verifier *v, struct bpf_verified *out)
+{
+	u32 n = 0, marked = 1;
+
+	for (u32 f = 0; f < v->n_funcs; f++)
+		if (v->aux[v->funcs[f].start].flags & I_SEEN)
+			out->depth[n++] = (u16)v->funcs[f].depth;
+	for (u32 pc = 1; pc < out->n; pc++)
+		marked += !!(out->mark[pc] & BPF_MARK_FUNC);
+	return n == marked;
+}
+
 static int emit_all(struct rewriting *w, struct bpf_verified *out)
 {
 	const struct bpf_verify_ops *ops = w->v->in->ops;
@@ -272,12 +285,17 @@ static int emit_all(struct rewriting *w, struct bpf_verified *out)
 	out->insns = ops->alloc(ops->ctx, out->n * sizeof(*out->insns));
 	out->origin = ops->alloc(ops->ctx, out->n * sizeof(*out->origin));
 	out->mark = ops->alloc(ops->ctx, out->n);
-	if (!out->insns || !out->origin || !out->mark)
+	out->depth = ops->alloc(ops->ctx, w->v->n_funcs * sizeof(*out->depth));
+	if (!out->insns || !out->origin || !out->mark || !out->depth)
 		return -ENOMEM;
 	for (u32 pc = 0; pc < w->v->n && !err; pc++)
 		err = emit(w, out, pc);
 	if (!err && bpf_isa_check(out->insns, out->n, false, out->mark, &at)) {
 		say(w->v, "rewriting broke instruction %u (from %u)\n", at, out->origin[at]);
+		err = -EINVAL;
+	}
+	if (!err && !give_depths(w->v, out)) {
+		say(w->v, "rewriting broke a function\n");
 		err = -EINVAL;
 	}
 	return err;
@@ -311,7 +329,7 @@ int rewrite(struct verifier *v, struct bpf_verified *out)
 
 void bpf_verified_free(const struct bpf_verify_ops *ops, struct bpf_verified *out)
 {
-	void *parts[] = { out->insns, out->origin, out->mark };
+	void *parts[] = { out->insns, out->origin, out->mark, out->depth };
 
 	for (u32 k = 0; k < ARRAY_SIZE(parts); k++)
 		if (parts[k])

@@ -47,7 +47,7 @@ struct vreg {
 	u32 id;
 	u32 ref;		/* what has to be released, 0: nothing */
 	i32 off;		/* pointers: constant part of the offset; n is the rest */
-	/* V_MAP, V_VALUE: not 0: of the map that this lookup in a map of maps found. */
+	/* V_MAP, V_VALUE, V_MEM: not 0: of the map that this lookup in a map of maps found. */
 	u32 uid;
 	u32 size;		/* V_MEM: bytes. V_FUNC: function. V_MAP: 1 if found in a map */
 	const struct bpf_map_desc *map;
@@ -145,7 +145,8 @@ struct vfunc {
 	bool called;			/* global: by something that was simulated */
 	u32 goto_at;			/* has may_goto: bytes of stack above its two slots, a
 					 * multiple of 8 and more than 0 */
-	u32 below, above, frames;	/* bytes of the deepest chains (check_depth) */
+	/* Bytes and frames of the deepest chains (check_depth); below and frames with its own. */
+	u32 below, above, frames, frames_above;
 	bool changes_packet, tail_calls, calls, sleeps;
 };
 
@@ -274,6 +275,7 @@ int do_packet_load(struct verifier *v, const struct bpf_insn *i);
 int do_helper(struct verifier *v, const struct bpf_insn *i);
 int do_call(struct verifier *v, const struct bpf_insn *i);
 int do_exit(struct verifier *v);
+int leave_by_tail_call(struct verifier *v);	/* puts the way of one that succeeds aside */
 int enter_callback(struct verifier *v, u32 func, u32 helper, bool async);
 void clobber_caller_saved(struct verifier *v);
 void forget_packets(struct verifier *v);

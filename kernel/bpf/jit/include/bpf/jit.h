@@ -50,6 +50,9 @@ struct bpf_jit {
 	const struct bpf_insn *insns;
 	u32 n;
 	const u8 *mark;			/* n bytes, by bpf_isa_check (probes allowed or not) */
+	/* Of each function, in their order: how deep it reaches into its stack at most, by whatever
+	 * pointers. NULL: all BPF_STACK bytes where r10 is used as a value. */
+	const u16 *depth;
 	const struct bpf_jit_opts *opts;
 	struct bpf_jit_place *place;	/* n + 1 of them; the last: the image's end */
 	/* Out, by bpf_jit_layout. */
@@ -65,7 +68,7 @@ struct bpf_jit {
 };
 
 /*
- * Fills place and the rest from the first five, which stay as they are until bpf_jit_emit. 0;
+ * Fills place and the rest from the first six, which stay as they are until bpf_jit_emit. 0;
  * -EINVAL: an address that is unknown, a map not resolved, an operand that fits nowhere; -E2BIG:
  * the image would exceed 64 MiB.
  */

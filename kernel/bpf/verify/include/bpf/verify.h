@@ -96,12 +96,13 @@ struct bpf_prog_load_in {
 };
 
 /* The program to run: dead code gone, context accesses, map addresses and packet loads resolved.
- * insns, origin and mark come from ops->alloc; bpf_verified_free gives them back. */
+ * insns, origin, mark and depth come from ops->alloc; bpf_verified_free gives them back. */
 struct bpf_verified {
 	struct bpf_insn *insns;		/* passes bpf_isa_check */
 	u32 n;
 	u32 *origin;			/* n: the instruction of the program that this one is from */
 	u8 *mark;			/* n: BPF_MARK_* */
+	u16 *depth;			/* of each of its functions: bytes of stack that it touches */
 	u32 stack_depth;		/* bytes, of the deepest chain of calls */
 	u32 max_ctx_offset;		/* SYSCALL: bytes of context that it may read or write */
 	bool writes_packet;
