@@ -385,7 +385,10 @@ struct super *tmpfs_mount(const struct fs_type *t, const char *source, const cha
 	if (!ts)
 		return ERR_PTR(-ENOMEM);
 	tmpfs_defaults(ts, strcmp(t->name, "tmpfs") != 0);
-	ts->dir_ops = t == &bpffs_type ? &bpffs_dir_ops : NULL;
+	if (t == &bpffs_type) {
+		ts->dir_ops = &bpffs_dir_ops;
+		ts->mode = 01777;	/* as on Linux */
+	}
 	err = data ? tmpfs_parse_options(ts, data) : 0;
 	if (err) {
 		kfree(ts);

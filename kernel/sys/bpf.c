@@ -385,6 +385,8 @@ static i64 command(u32 cmd, union bpf_args *x, u64 user_attr, size_t size)
 		return get_info(x, user_attr);
 	case BPF_BTF_LOAD:
 		return bpf_btf_load(x, user_attr, size);
+	case BPF_ENABLE_STATS:
+		return bpf_enable_stats(x);
 	case 36:			/* BPF_TOKEN_CREATE (Linux 6.9) */
 		return -EOPNOTSUPP;
 	default:

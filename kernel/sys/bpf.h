@@ -102,4 +102,9 @@ struct bpf_prog;
 struct bpf_prog *bpf_prog_from_fd(u32 fd, u32 type);
 int bpf_prog_fd_of(void *prog);			/* takes over the reference */
 int bpf_prog_info(struct file *f, const union bpf_args *x, u64 user_attr);
+
+/* --- bpf_stats.c -------------------------------------------------------------------------------
+ */
+/* A descriptor; runs of programs are counted as long as it is open. Or -EINVAL, -EPERM ... */
+i64 bpf_enable_stats(const union bpf_args *x);
 #endif

@@ -35,9 +35,10 @@ static void prog_fdinfo(struct file *f, struct seq *s)
 	for (u32 i = 0; i < BPF_TAG_SIZE; i++)
 		seq_printf(s, "%02x", p->tag[i]);
 	seq_printf(s,
-		   "\nmemlock:\t%lu\nprog_id:\t%u\nrun_time_ns:\t0\nrun_cnt:\t0\n"
+		   "\nmemlock:\t%lu\nprog_id:\t%u\nrun_time_ns:\t%lu\nrun_cnt:\t%lu\n"
 		   "recursion_misses:\t0\nverified_insns:\t%u\n",
-		   bpf_prog_bytes(p) + p->image.room, p->id, p->verified_insns);
+		   bpf_prog_bytes(p) + p->image.room, p->id, READ_ONCE(p->run_ns),
+		   READ_ONCE(p->run_cnt), p->verified_insns);
 }
 
 const struct file_ops bpf_prog_fops = { .release = prog_release, .fdinfo = prog_fdinfo };
@@ -598,7 +599,7 @@ static int fill_skb(struct bpf_skb *skb, const struct __sk_buff *given)
 
 /* As a packet of Ethernet that a socket gets: the program does not see its header, which is zeros
  * in what it leaves. */
-static i64 test_filter(const struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
+static i64 test_filter(struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
 {
 	u32 n = x->a.test.data_size_in, r0, ns;
 	struct bpf_skb skb = { .ifindex = 1 };
@@ -638,7 +639,7 @@ static i64 test_filter(const struct bpf_prog *p, const union bpf_args *x, u64 us
 	return err;
 }
 
-static i64 run_xdp(const struct bpf_prog *p, const union bpf_args *x, u64 user_attr, u8 *page,
+static i64 run_xdp(struct bpf_prog *p, const union bpf_args *x, u64 user_attr, u8 *page,
 		   struct xdp_md *md)
 {
 	u32 n = x->a.test.data_size_in, r0, ns, meta = md ? md->data : 0;
@@ -666,7 +667,7 @@ static i64 run_xdp(const struct bpf_prog *p, const union bpf_args *x, u64 user_a
 	return err;
 }
 
-static i64 test_xdp(const struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
+static i64 test_xdp(struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
 {
 	u32 n = x->a.test.data_size_in;
 	struct xdp_md *md = take_ctx(x, sizeof(*md));
@@ -689,7 +690,7 @@ static i64 test_xdp(const struct bpf_prog *p, const union bpf_args *x, u64 user_
 	return err;
 }
 
-static i64 test_syscall(const struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
+static i64 test_syscall(struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
 {
 	u32 n = x->a.test.ctx_size_in, r0, ns;
 	void *ctx = NULL;

@@ -107,7 +107,9 @@ int bpf_prog_info(struct file *f, const union bpf_args *x, u64 user_attr)
 	i.ifindex = 0;
 	i.netns_dev = i.netns_ino = 0;
 	i.btf_id = p->btf ? btf_object_id(p->btf) : 0;
-	i.run_time_ns = i.run_cnt = i.recursion_misses = 0;
+	i.run_time_ns = READ_ONCE(p->run_ns);
+	i.run_cnt = READ_ONCE(p->run_cnt);
+	i.recursion_misses = 0;
 	i.verified_insns = p->verified_insns;
 	i.attach_btf_obj_id = i.attach_btf_id = 0;
 	err = give_maps(p, &i);

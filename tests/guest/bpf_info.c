@@ -2,8 +2,10 @@
 /* What bpf(2) says of loaded programs: lines of source, functions; and answers that clients wait
  * for: the end of a batch, what a filter leaves, that there is no link. */
 #include "bpf.h"
+#include <fcntl.h>
 #include <linux/btf.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
 
@@ -331,6 +333,111 @@ TEST(keys_of_ring_buffers)
 	ERR(map_take(ring, NULL, &key), 524);
 	ERR(map_next(ring, &key, &key), EINVAL);
 	ERR(map_next(ring, NULL, &key), 524);
+}
+
+/* --- statistics ------------------------------------------------------------------------------- */
+
+static struct bpf_prog_info info_of(int fd)
+{
+	struct bpf_prog_info info;
+	uint32_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	OK(obj_info(fd, &info, &len));
+	return info;
+}
+
+static long enable_stats(uint32_t type, uint32_t behind)
+{
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.enable_stats.type = type;
+	((uint32_t *)&a)[1] = behind;
+	return bpf(BPF_ENABLE_STATS, &a);
+}
+
+static void run_often(int fd, uint32_t repeat)
+{
+	static const char packet[64];
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	a.test.data_in = U64(packet);
+	a.test.data_size_in = sizeof(packet);
+	a.test.repeat = repeat;
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+}
+
+#define SETTING "/proc/sys/kernel/bpf_stats_enabled"
+
+TEST(runs_are_counted_while_somebody_asks)
+{
+	struct bpf_insn p[] = { MOV64_IMM(0, -1), EXIT() };
+	int fd = prog_load(FILTER, p), xdp = prog_load(BPF_PROG_TYPE_XDP, p), on, twice, s[2];
+	uint64_t ns;
+	char buf[512], name[64];
+
+	run_often(fd, 10);
+	CHECK_EQ(info_of(fd).run_cnt, 0);
+	CHECK_EQ(info_of(fd).run_time_ns, 0);
+	ERR(enable_stats(1, 0), EINVAL);
+	ERR(enable_stats(0, 1), EINVAL);
+	on = (int)OK(enable_stats(0, 0));
+	twice = (int)OK(enable_stats(0, 0));
+	CHECK(fcntl(on, F_GETFD) & FD_CLOEXEC);
+	run_often(fd, 10);
+	run_often(fd, 1);
+	run_often(xdp, 7);
+	CHECK_EQ(info_of(fd).run_cnt, 11);
+	CHECK_EQ(info_of(xdp).run_cnt, 7);
+	ns = info_of(fd).run_time_ns;
+	CHECK_GE(ns, 1);
+	close(on);		/* the other is still open */
+	OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, s));
+	OK(setsockopt(s[1], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)));
+	for (int i = 0; i < 3; i++)
+		OK(send(s[0], "abc", 3, 0));
+	CHECK_EQ(info_of(fd).run_cnt, 14);
+	CHECK_GE(info_of(fd).run_time_ns, ns);
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	check_read_file(name, buf, sizeof(buf));
+	CHECK(strstr(buf, "run_cnt:\t14\n"));
+	close(twice);
+	ns = info_of(fd).run_time_ns;
+	run_often(fd, 10);
+	OK(send(s[0], "abc", 3, 0));
+	CHECK_EQ(info_of(fd).run_cnt, 14);
+	CHECK_EQ(info_of(fd).run_time_ns, ns);
+}
+
+TEST(a_setting_counts_runs)
+{
+	struct bpf_insn p[] = { MOV64_IMM(0, 5), EXIT() };
+	int fd;
+	union bpf_attr a = prog_attr(BPF_PROG_TYPE_SYSCALL, p, 2);
+
+	a.prog_flags = BPF_F_SLEEPABLE;
+	fd = (int)OK(bpf(BPF_PROG_LOAD, &a));
+	CHECK_EQ(check_put(SETTING, "2"), EINVAL);
+	CHECK_EQ(check_put(SETTING, "1"), 0);
+	CHECK_EQ(check_put(SETTING, "1"), 0);	/* once is enough, and once is undone */
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	CHECK_EQ(info_of(fd).run_cnt, 1);
+	CHECK_EQ(check_put(SETTING, "0"), 0);
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	CHECK_EQ(info_of(fd).run_cnt, 1);
+}
+
+TEST(who_may_count_runs)
+{
+	CHILD_OK(
+		check_become(1000, 1000);
+		ERR(enable_stats(0, 0), EPERM);
+	);
 }
 
 TEST(no_links)

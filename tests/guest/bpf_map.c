@@ -544,6 +544,8 @@ TEST(names_keep_maps)
 	struct stat st;
 
 	OK(mount("bpf", dir, "bpf", 0, NULL));
+	OK(stat(dir, &st));
+	CHECK_EQ(st.st_mode, S_IFDIR | 01777);
 	snprintf(path, sizeof(path), "%s/m", dir);
 	snprintf(other, sizeof(other), "%s/d", dir);
 	OK(map_update(fd, &key, &v, BPF_ANY));

@@ -263,8 +263,10 @@ int bpf_verify(const struct bpf_prog_load_in *in, struct bpf_verified *out)
 	if (!in->n || in->n > (in->unprivileged ? BPF_MAXINSNS : BPF_VERIFY_BUDGET))
 		return -E2BIG;
 	if (in->prog_type != BPF_PROG_TYPE_SOCKET_FILTER && in->prog_type != BPF_PROG_TYPE_XDP &&
-	    in->prog_type != BPF_PROG_TYPE_SYSCALL)
+	    in->prog_type != BPF_PROG_TYPE_SYSCALL) {
+		bpf_log_put(in->log, "programs of type %u are not supported\n", in->prog_type);
 		return -EINVAL;
+	}
 	v = verifier_new(in);
 	if (!v)
 		return -ENOMEM;

@@ -26,6 +26,7 @@ struct bpf_prog {
 	struct bpf_prog_func { u32 insn, at; } *funcs;
 	void *func_info, *line_info;	/* of insns, for BPF_OBJ_GET_INFO_BY_FD */
 	u64 loaded_at;			/* clock_ns */
+	u64 run_ns, run_cnt;		/* bpf_prog_count; relaxed */
 	u8 tag[BPF_TAG_SIZE];
 	char name[BPF_OBJ_NAME_LEN];
 	u32 id, uid;
@@ -81,12 +82,15 @@ static inline u64 bpf_prog_run(const struct bpf_prog *p, void *ctx)
 	return r0;
 }
 /* Runs a socket filter on n bytes: how many of them to keep. */
-u32 bpf_filter_run(const struct bpf_prog *p, const void *data, u32 n, struct bpf_skb *skb);
+u32 bpf_filter_run(struct bpf_prog *p, const void *data, u32 n, struct bpf_skb *skb);
 
 /*
  * `repeat` runs; *ns: the mean time of one. 0 and the last result; -EINTR: a signal is pending.
  */
-int bpf_prog_repeat(const struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns);
+int bpf_prog_repeat(struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns);
+
+/* How many want runs to be counted: run_ns and run_cnt of programs grow while it is not 0. */
+extern atomic_t bpf_stats_users;
 
 extern struct text_tenant bpf_tenant;
 extern u32 bpf_jit_harden;		/* 0; 1: who has no CAP_BPF; 2: all programs are blinded */
