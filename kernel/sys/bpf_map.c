@@ -8,6 +8,7 @@
 #include <fs/anon.h>
 #include <fs/poll.h>
 #include <fs/seq.h>
+#include <lib/sha256.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <mm/mm.h>
@@ -806,15 +807,40 @@ static i64 freeze(const union bpf_args *x)
 	return err;
 }
 
+/* bpf_map_info of Linux 7.2; the installed header may be older. */
+union map_info {
+	struct bpf_map_info i;
+	struct { u8 to_hash[88]; u64 hash; u32 hash_size, pad; } x;
+};
+
+/* SHA-256 of all values of a frozen array, if user space asks for it, as light skeletons do. */
+static int give_hash(const struct bpf_map *m, u64 to, u32 size)
+{
+	u64 step = align_up((u64)m->desc.value_size, 8);
+	u8 hash[32];
+
+	if (!to)
+		return size ? -EINVAL : 0;
+	if (m->desc.type != BPF_MAP_TYPE_ARRAY || size != sizeof(hash))
+		return -EINVAL;
+	if (!load_acquire(&m->desc.frozen))
+		return -EPERM;
+	sha256((void *)m->desc.values, step * m->desc.max_entries, hash);
+	return bpf_copy_out(to, hash, sizeof(hash));
+}
+
 int bpf_map_info(struct file *f, const union bpf_args *x, u64 user_attr)
 {
 	const struct bpf_map *m = f->private;
-	struct bpf_map_info i;
-	int err = bpf_take_info(x, &i, sizeof(i));
+	union map_info all;
+	int err = bpf_take_info(x, &all, sizeof(all)) ?: give_hash(m, all.x.hash, all.x.hash_size);
+	u64 hash = all.x.hash;
+	u32 hash_size = all.x.hash_size;
 
 	if (err)
 		return err;
-	i = (struct bpf_map_info){
+	memset(&all, 0, sizeof(all));
+	all.i = (struct bpf_map_info){
 		.type = m->desc.type,
 		.id = m->id,
 		.key_size = m->desc.key_size,
@@ -826,8 +852,10 @@ int bpf_map_info(struct file *f, const union bpf_args *x, u64 user_attr)
 		.btf_key_type_id = m->btf_key,
 		.btf_value_type_id = m->btf_value,
 	};
-	memcpy(i.name, m->name, sizeof(i.name));
-	return bpf_give_info(x, user_attr, &i, sizeof(i));
+	memcpy(all.i.name, m->name, sizeof(all.i.name));
+	all.x.hash = hash;
+	all.x.hash_size = hash_size;
+	return bpf_give_info(x, user_attr, &all, sizeof(all));
 }
 
 i64 bpf_map_command(u32 cmd, union bpf_args *x, u64 user_attr)

@@ -369,6 +369,54 @@ static void *changer(void *arg)
 }
 
 /* Who writes is refused from then on, and nothing that was let in before comes late. */
+/* bpf_map_info of Linux 6.18 on. */
+struct hashed {
+	uint8_t info[88];
+	uint64_t to;
+	uint32_t size, pad;
+};
+
+static long map_hash(int fd, void *to, uint32_t size)
+{
+	struct hashed h;
+	uint32_t len = sizeof(h);
+	long r;
+
+	memset(&h, 0, sizeof(h));
+	h.to = U64(to);
+	h.size = size;
+	r = obj_info(fd, &h, &len);
+	if (!r) {
+		CHECK_EQ(len, sizeof(h));
+		CHECK_EQ(h.to, U64(to));
+		CHECK_EQ(h.size, size);
+	}
+	return r;
+}
+
+/* Of 1, 2, 3, each followed by four bytes of zeros, by another program. */
+TEST(a_frozen_array_has_a_hash)
+{
+	static const uint8_t want[32] = "\xe2\xe2\x03\x3a\xe7\xe1\x9d\x68\x05\x99\xd4\xeb\x0a\x13\x59\xa2"
+					"\xb4\x8e\xc5\xba\xac\x75\x06\x6c\x31\x7f\xbf\x85\x15\x9c\x54\xef";
+	int fd = map_create(BPF_MAP_TYPE_ARRAY, 4, 4, 3), hash = map_create(BPF_MAP_TYPE_HASH, 4, 4, 3);
+	uint8_t got[32];
+
+	for (uint32_t key = 0; key < 3; key++)
+		OK(map_update(fd, &key, &(uint32_t){ key + 1 }, BPF_ANY));
+	OK(map_hash(fd, NULL, 0));
+	ERR(map_hash(fd, NULL, 32), EINVAL);
+	ERR(map_hash(fd, got, 32), EPERM);	/* it may still change */
+	ERR(map_hash(fd, got, 31), EINVAL);
+	OK(freeze(fd));
+	OK(map_hash(fd, got, 32));
+	CHECK(!memcmp(got, want, 32));
+	ERR(map_hash(fd, got, 20), EINVAL);
+	ERR(map_hash(fd, BAD_PTR, 32), EFAULT);
+	OK(freeze(hash));
+	ERR(map_hash(hash, got, 32), EINVAL);
+}
+
 TEST(freezing_leaves_no_writer)
 {
 	uint32_t key = 0, v, later;
