@@ -358,6 +358,7 @@ void fake_check_insert(u32 cpu, const struct tlb_entry *e)
 void fake_check_free(pfn_t pfn, u64 n)
 {
 	char *lo = phys_to_virt(pfn << PAGE_SHIFT), *hi = lo + (n << PAGE_SHIFT);
+	int cpu;
 #define FREED(p) ((char *)(p) >= lo && (char *)(p) < hi)
 
 	for_each_tlb(c, e) {
@@ -374,8 +375,9 @@ void fake_check_free(pfn_t pfn, u64 n)
 	for (u32 c = 0; c < MAX_CPUS; c++)
 		if (FREED(fake_cpus[c].root))
 			panic("root freed while CPU %u has it loaded", c);
-	if (fake_locked_within(pfn_to_page(pfn), pfn_to_page(pfn + n)))
-		panic("table freed while somebody is at its lock");
+	cpu = fake_locked_within(pfn_to_page(pfn), pfn_to_page(pfn + n));
+	if (cpu >= 0)
+		panic("table freed by CPU %u while CPU %d is at its lock", fake_current->cpu, cpu);
 	for (u64 i = 0; i < n; i++)
 		changed[pfn - (FAKE_RAM_BASE >> PAGE_SHIFT) + i] = 0;
 #undef FREED

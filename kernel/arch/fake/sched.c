@@ -236,14 +236,14 @@ static void forget_lock(const struct spinlock *l)
 	t->locks[i] = t->locks[--t->nr_locks];
 }
 
-bool fake_locked_within(const void *lo, const void *hi)
+int fake_locked_within(const void *lo, const void *hi)
 {
 	for (u32 t = 0; t < nr_tasks; t++)
 		for (u32 i = 0; i < tasks[t].nr_locks; i++)
 			if ((const char *)tasks[t].locks[i] >= (const char *)lo &&
 			    (const char *)tasks[t].locks[i] < (const char *)hi)
-				return true;
-	return false;
+				return (int)tasks[t].core.cpu;
+	return -1;
 }
 
 void arch_spin_lock(struct spinlock *l)

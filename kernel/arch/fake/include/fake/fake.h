@@ -45,8 +45,8 @@ void fake_speculate(u64 va);
 void fake_check_tlbs(void);
 /* No CPU has a way to a table that is not on the way of the tree of that root any more. */
 void fake_check_ways(const void *root);
-/* Some thread of fake_run holds or waits for a spinlock that lies in [lo, hi). */
-bool fake_locked_within(const void *lo, const void *hi);
+/* The CPU of a thread of fake_run that holds or waits for a spinlock in [lo, hi); -1: there is none. */
+int fake_locked_within(const void *lo, const void *hi);
 /* n pages are given back: nobody may have them cached, or be at the lock of one that was a table. */
 void fake_check_free(pfn_t pfn, u64 n);
 /* Empty TLBs, counts of 0; the RAM is there. */
