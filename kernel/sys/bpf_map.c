@@ -460,7 +460,6 @@ static i64 lookup(struct bpf_map *m, const union bpf_args *x)
 	err = get_pair(&p, m, bpf_map_user_value_size(m));
 	if (err)
 		return err;
-	memset(p.value, 0, p.value_size);
 	err = take_key(x, &p, a->key);
 	if (!err)
 		err = m->ops->copy_out(m, p.key, p.value);

@@ -237,6 +237,8 @@ static const struct verify_case cases[] = {
 	{ "cmpxchg needs r0", SKB, "*(u64 *)(r10 - 8) = 3; r1 = 1; lock cmpxchg *(u64 *)(r10 - 8) r1; exit", -EACCES, "R0 !read_ok" },
 	{ "cmpxchg", SKB, "*(u64 *)(r10 - 8) = 3; r1 = 1; r0 = 3; lock cmpxchg *(u64 *)(r10 - 8) r1; exit", 0, NULL },
 	{ "atomic on context", SYSCALL, "r2 = 1; lock *(u64 *)(r1 + 8) += r2; r0 = 0; exit", -EACCES, "BPF_ATOMIC stores into R1 ctx is not allowed" },
+	{ "pointer compared with memory", SKB, LOOKUP "r6 = r0; r0 = r10; r1 = 1; lock cmpxchg *(u64 *)(r6 + 8) r1" OUT, 0, NULL },
+	{ "pointer compared with memory, unprivileged", SKB | UNPRIV, LOOKUP "r6 = r0; r0 = r10; r1 = 1; lock cmpxchg *(u32 *)(r6 + 8) r1" OUT, -EACCES, "R0 leaks addr into mem" },
 	{ "acquire, release", SKB, LOOKUP "load_acquire r1 *(u32 *)(r0 + 4); store_release *(u16 *)(r0 + 2) r1" OUT, 0, NULL },
 	{ "fetched pointer", SKB, "*(u64 *)(r10 - 8) = r1; r2 = 1; lock fetch *(u64 *)(r10 - 8) += r2; r0 = *(u64 *)(r2 + 0); exit", -EACCES, "R2 invalid mem access 'scalar'" },
 

@@ -248,6 +248,60 @@ static void threads(void **state)
 	}
 }
 
+/* A key that a program gives may lie where others write. */
+static struct { u32 bits; u8 data[4]; } shared;
+static void use_shared(void *arg)
+{
+	struct bpf_map *m = arg;
+	u64 v = 7;
+
+	for (u32 step = 0; step < 3000; step++) {
+		if (step % 3)
+			m->ops->update(m, &shared, &v, BPF_ANY);
+		else
+			m->ops->remove(m, &shared);
+		m->ops->lookup(m, &shared);
+	}
+}
+static void write_shared(void)
+{
+	for (u32 step = 0; step < 20000; step++) {
+		fake_switch_point();
+		shared.bits = fake_random(4) ? fake_random(33) : fake_random(~0u);
+		fake_switch_point();
+		shared.data[fake_random(4)] = (u8)(fake_random(2) ? 0xff : 0);
+	}
+}
+static void use_or_write(void *arg)
+{
+	if (arg)
+		use_shared(arg);
+	else
+		write_shared();
+}
+static void keys_that_change_meanwhile(void **state)
+{
+	for (u64 seed = 1; seed <= 5; seed++) {
+		struct bpf_map *m;
+		struct { u32 bits; u8 data[4]; } key;
+		void *arg[2];
+
+		fake_init(64 << 20, seed);
+		m = make(BPF_MAP_TYPE_LPM_TRIE, 8, 8, 100, BPF_F_NO_PREALLOC);
+		arg[0] = m;
+		arg[1] = NULL;
+		fake_switch_rate = 3;
+		fake_run(2, use_or_write, arg);
+		fake_switch_rate = 0;
+		while (!m->ops->next_key(m, NULL, &key)) {
+			assert_in_range(key.bits, 0, 32);
+			assert_int_equal(m->ops->remove(m, &key), 0);
+		}
+		bpf_map_put(m);
+		rcu_barrier();
+	}
+}
+
 /* --- LRU -------------------------------------------------------------------------------------- */
 
 static void lru_keeps_what_is_used(void **state)
@@ -484,7 +538,11 @@ static void no_memory(void **state)
 		}
 }
 
-/* Values with a lock and a timer: neither is copied, what lies around is. */
+static struct spinlock *released;
+static void note_released(struct spinlock *l) { released = l; }
+
+/* Values with a lock and a timer: neither is copied, what lies around is; user space gets zeros, and
+ * the rest as it is while the lock is held. */
 static void copying_leaves_locks_alone(void **state)
 {
 	struct bpf_map_attr a = { .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 48,
@@ -501,11 +559,90 @@ static void copying_leaves_locks_alone(void **state)
 	v = m->ops->lookup(m, &key);
 	for (u32 i = 0; i < 48; i++)
 		assert_int_equal(v[i], (i >= 8 && i < 24) || (i >= 32 && i < 36) ? 0 : 0xaa);
+	released = NULL;
+	fake_before_unlock = note_released;
 	assert_int_equal(m->ops->copy_out(m, &key, out), 0);
+	fake_before_unlock = NULL;
+	assert_ptr_equal(released, v + 32);
 	for (u32 i = 0; i < 48; i++)
-		assert_int_equal(out[i], (i >= 8 && i < 24) || (i >= 32 && i < 36) ? 0x11 : 0xaa);
+		assert_int_equal(out[i], (i >= 8 && i < 24) || (i >= 32 && i < 36) ? 0 : 0xaa);
 	assert_int_equal(m->ops->update(m, &key, in, BPF_F_LOCK), 0);
 	bpf_map_put(m);
+}
+
+/* Who found a value may hold its lock, or wait for it, when the element goes and becomes another's. */
+static void locks_outlive_elements(void **state)
+{
+	struct bpf_map_attr a = { .type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 12,
+		.max_entries = 1, .spin_lock = 4, .timer = -1 };
+	u32 value[3] = { 1, 2, 3 }, key = 0, *v, reused = 0;
+	struct bpf_map *m;
+
+	start();
+	m = bpf_map_new(&a);
+	assert_int_equal(m->ops->update(m, &key, value, BPF_ANY), 0);
+	v = m->ops->lookup(m, &key);
+	v[1] = 0x10001;
+	for (key = 1; key < 9; key++) {
+		u32 last = key - 1, *now;
+
+		assert_int_equal(m->ops->remove(m, &last), 0);
+		assert_int_equal(m->ops->update(m, &key, value, BPF_ANY), 0);
+		now = m->ops->lookup(m, &key);
+		assert_int_equal(now[1], now == v ? 0x10001 : 0);
+		assert_true(now[0] == 1 && now[2] == 3);
+		reused += now == v;
+	}
+	assert_int_not_equal(reused, 0);
+	bpf_map_put(m);
+	rcu_barrier();
+}
+
+/* A callback that takes each element out and puts it in again, at the head of its bucket. */
+static u32 moves;
+static u64 move(u64 map, u64 key, u64 value, u64 ctx, u64 r5)
+{
+	struct bpf_map *m = (struct bpf_map *)map;
+	u32 k = *(u32 *)key;
+	u64 v = *(u64 *)value;
+
+	assert_int_equal(m->ops->remove(m, &k), 0);
+	assert_int_equal(m->ops->update(m, &k, &v, BPF_ANY), 0);
+	return ++moves > 10000;
+}
+
+/* Those that come next in the walk, too. */
+static u64 move_all(u64 map, u64 key, u64 value, u64 ctx, u64 r5)
+{
+	for (u32 k = 0; k < 64; k++) {
+		u64 v = k;
+
+		((struct bpf_map *)map)->ops->remove((struct bpf_map *)map, &k);
+		((struct bpf_map *)map)->ops->update((struct bpf_map *)map, &k, &v, BPF_ANY);
+	}
+	return ++moves > 10000;
+}
+
+static void walks_end(void **state)
+{
+	for (u32 flags = 0; flags <= BPF_F_NO_PREALLOC; flags += BPF_F_NO_PREALLOC) {
+		struct bpf_map *m;
+
+		start();
+		m = make(BPF_MAP_TYPE_HASH, 4, 8, 64, flags);
+		for (u32 key = 0; key < 64; key++) {
+			u64 v = key;
+
+			assert_int_equal(m->ops->update(m, &key, &v, BPF_ANY), 0);
+		}
+		moves = 0;
+		assert_int_equal(m->ops->each(m, move, NULL), 64);
+		moves = 0;
+		if (!flags)	/* there is no grace period here that the freed ones would wait for */
+			assert_in_range(m->ops->each(m, move_all, NULL), 1, 64);
+		bpf_map_put(m);
+		rcu_barrier();
+	}
 }
 
 static u64 *timer_of(struct bpf_map *m, u32 key)
@@ -585,6 +722,9 @@ int main(void)
 		cmocka_unit_test(attributes),
 		cmocka_unit_test(no_memory),
 		cmocka_unit_test(copying_leaves_locks_alone),
+		cmocka_unit_test(locks_outlive_elements),
+		cmocka_unit_test(walks_end),
+		cmocka_unit_test(keys_that_change_meanwhile),
 		cmocka_unit_test(timers_go_with_their_elements),
 	};
 

@@ -96,7 +96,7 @@ static int array_copy_out(struct bpf_map *m, const void *key, void *value)
 	if (is_percpu(m->desc.type))
 		memcpy(value, at, bpf_map_user_value_size(m));
 	else
-		bpf_copy_value(m, value, at);
+		bpf_copy_value_out(m, value, at);
 	return 0;
 }
 

@@ -307,18 +307,14 @@ static void unget_elem(struct htab *h, struct elem *e)
 /* Where the value of a new element comes from. */
 enum from { FROM_PROGRAM, FROM_USER, FROM_OBJECT };
 
-/* An element that is used again may have a timer, set by who found it before it went. */
+/* An element that is used again may have a timer, set by who found it before it went; and who did may
+ * hold its lock, or wait for it. All other bytes are about to be copied over. */
 static void clear_value(struct htab *h, char *value)
 {
-	u32 step = round8(h->map.desc.value_size), timer = (u32)h->map.desc.timer;
-
-	if (h->map.desc.timer < 0 || !h->elems) {
-		memset(value, 0, step);
-		return;
-	}
-	free_timer(&h->map, value);
-	memset(value, 0, timer);
-	memset(value + timer + TIMER_SIZE, 0, step - timer - TIMER_SIZE);
+	if (h->elems)
+		free_timer(&h->map, value);
+	else
+		memset(value, 0, round8(h->map.desc.value_size));
 }
 
 static void fill(struct htab *h, struct elem *e, const struct elem *old, const void *value,
@@ -473,8 +469,7 @@ static void copy_elem(struct htab *h, struct elem *e, void *value)
 	} else if (is_percpu(m->desc.type)) {
 		memcpy(value, from, bpf_map_user_value_size(m));
 	} else {
-		memset(value, 0, m->desc.value_size);
-		bpf_copy_value(m, value, from);
+		bpf_copy_value_out(m, value, from);
 	}
 }
 
@@ -589,19 +584,23 @@ static int hash_bucket(struct bpf_map *m, u32 i, void *keys, void *values, u32 r
 	return (int)n;
 }
 
-/* What is added meanwhile may be left out or visited; nothing is visited twice unless it moves. */
+/* What is added meanwhile may be left out or visited; nothing is visited twice unless it moves. The
+ * next element is found before fn may move this one; whatever fn moves, there is an end. */
 static long hash_each(struct bpf_map *m, u64 (*fn)(u64, u64, u64, u64, u64), void *ctx)
 {
 	struct htab *h = htab_of(m);
 	long n = 0;
 
 	for (u32 i = 0; i <= h->mask; i++) {
-		u64 at = load_acquire(&h->buckets[i].first);
+		u64 at = load_acquire(&h->buckets[i].first), next;
 
-		for (; !(at & 1); at = load_acquire(&((struct elem *)at)->next)) {
+		for (; !(at & 1); at = next) {
 			struct elem *e = (struct elem *)at;
 			char *value = value_of(h, e);
 
+			if (n >= m->desc.max_entries)
+				return n;
+			next = load_acquire(&e->next);
 			if (is_percpu(m->desc.type))
 				value += (u64)cpu_id() * round8(m->desc.value_size);
 			n++;

@@ -25,7 +25,7 @@ struct trie {
 	u32 count;		/* nodes with values; lock */
 };
 
-struct bpf_lpm_key { u32 bits; u8 data[]; };
+struct bpf_lpm_key { u32 bits; u8 data[LPM_DATA_MAX]; };
 
 static struct trie *trie_of(struct bpf_map *m) { return container_of(m, struct trie, map); }
 static void *value_of(const struct trie *t, struct node *n)
@@ -146,10 +146,18 @@ static struct node *find_exact(struct trie *t, const struct bpf_lpm_key *k)
 	return n && n->bits == k->bits && matched == n->bits && n->has_value ? n : NULL;
 }
 
+/* A program's key may be memory that others write meanwhile: what was looked at has to stay. */
+static const struct bpf_lpm_key *keep_key(const struct trie *t, struct bpf_lpm_key *to, const void *key)
+{
+	memcpy(to, key, sizeof(to->bits) + t->data_size);
+	return to;
+}
+
 static long lpm_update(struct bpf_map *m, const void *key, const void *value, u64 flags)
 {
 	struct trie *t = trie_of(m);
-	const struct bpf_lpm_key *k = key;
+	struct bpf_lpm_key kept;
+	const struct bpf_lpm_key *k = keep_key(t, &kept, key);
 	struct node *old, *new;
 	long err = 0;
 	u64 irq;
@@ -191,7 +199,8 @@ static void squeeze(struct node **slot)
 static long lpm_remove(struct bpf_map *m, const void *key)
 {
 	struct trie *t = trie_of(m);
-	const struct bpf_lpm_key *k = key;
+	struct bpf_lpm_key kept;
+	const struct bpf_lpm_key *k = keep_key(t, &kept, key);
 	struct node **slot = &t->root, **above = NULL, *n;
 	u64 irq;
 

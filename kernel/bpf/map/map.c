@@ -114,6 +114,19 @@ void bpf_copy_locked(const struct bpf_map *m, void *dst, const void *src, void *
 	spin_unlock_irqrestore(l, flags);
 }
 
+void bpf_copy_value_out(const struct bpf_map *m, void *dst, void *ours)
+{
+	if (m->desc.spin_lock < 0 && m->desc.timer < 0) {
+		memcpy(dst, ours, m->desc.value_size);
+		return;
+	}
+	memset(dst, 0, m->desc.value_size);
+	if (m->desc.spin_lock < 0)
+		bpf_copy_value(m, dst, ours);
+	else
+		bpf_copy_locked(m, dst, ours, ours);
+}
+
 bool bpf_map_fits(const struct bpf_map_desc *like, const struct bpf_map *inner)
 {
 	const struct bpf_map_desc *d = &inner->desc;

@@ -37,6 +37,8 @@ static inline bool is_percpu(u32 type)
 void bpf_copy_value(const struct bpf_map *m, void *dst, const void *src);
 /* The same with the value's lock held (BPF_F_LOCK); src or dst is the map's. */
 void bpf_copy_locked(const struct bpf_map *m, void *dst, const void *src, void *ours);
+/* For bpf(2): the map's own value, whole (its lock held, if it has one), with zeros for lock and timer. */
+void bpf_copy_value_out(const struct bpf_map *m, void *dst, void *ours);
 /* The value goes, or is another's from now on. */
 static inline void free_timer(const struct bpf_map *m, void *value)
 {

@@ -412,6 +412,11 @@ int do_atomic(struct verifier *v, const struct bpf_insn *i)
 		say(v, "R%d leaks addr into mem\n", i->src_reg);
 		return -EACCES;
 	}
+	/* whether it is equal to what is there tells who asks often enough */
+	if (i->imm == BPF_CMPXCHG && is_pointer(reg(v, 0)) && v->in->unprivileged) {
+		say(v, "R0 leaks addr into mem\n");
+		return -EACCES;
+	}
 	err = check_modify(v, i->dst_reg, i->off, size);
 	if (err)
 		return err;
