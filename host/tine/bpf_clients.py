@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Real clients of bpf(2): Debian's bpftool and a static program of libbpf's (tests/bpf/clients), in a guest of both
-kernels. What they print has to be the same but for numbers that each kernel chooses, and what Linux has and we do not
+"""Real clients of bpf(2): Debian's bpftool, a static program of libbpf's and one with a light skeleton
+(tests/bpf/clients), in a guest of both kernels. What they print has to be the same but for numbers that each kernel chooses, and what Linux has and we do not
 has to be named in docs/bpf.md. What Linux said is kept in the cache (bench/bpf-clients-...)."""
 import hashlib
 import io
@@ -15,7 +15,7 @@ from .base import TOP, Error
 
 SOURCES = os.path.join(TOP, "tests/bpf/clients")
 # For the static program, of one suite: its libbpf wants the C library that it was built with.
-BUILDING = ("libbpf-dev", "libelf-dev", "zlib1g-dev", "libzstd-dev", "libc6-dev")
+BUILDING = ("libbpf-dev", "libelf-dev", "zlib1g-dev", "libzstd-dev", "libc6-dev", "linux-libc-dev")
 OURS = ("socket_filter", "xdp", "syscall")	# the types of programs that are here
 DOCS, CHAPTER = os.path.join(TOP, "docs/bpf.md"), "## What Linux has and Tine does not"
 
@@ -37,8 +37,19 @@ NUMBERS = (	# what each kernel chooses
 
 
 # --- building -------------------------------------------------------------------------------------
-def build(tree, out):
-    """The objects and the client, in OUT; headers and libraries are unpacked below TREE."""
+def skeleton(tools, out):
+    """light.skel.h in OUT, by the bpftool that is unpacked below TOOLS."""
+    if not os.path.lexists(tools + "/lib"):
+        os.symlink("usr/lib", tools + "/lib")
+    with open(out + "/light.skel.h", "wb") as f:
+        done = subprocess.run(["qemu-aarch64", "-L", tools, tools + "/usr/sbin/bpftool", "-L", "gen", "skeleton",
+                               out + "/objects.o", "name", "light"], stdout=f, stderr=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise Error("bpftool gen skeleton: " + done.stderr.decode()[-300:])
+
+
+def build(tree, tools, out):
+    """The objects and the clients, in OUT; headers and libraries are unpacked below TREE."""
     lib, include = tree + "/usr/lib/aarch64-linux-gnu", tree + "/usr/include"
     for name in ("objects", "bad"):
         base.run(["clang", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-I", include, "-idirafter", "/usr/aarch64-linux-gnu/include",
@@ -47,20 +58,26 @@ def build(tree, out):
     base.run(["aarch64-linux-gnu-gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-static", "-B", lib, "-L", lib,
               "-isystem", include + "/aarch64-linux-gnu", "-isystem", include, "-o", out + "/client", SOURCES + "/client.c",
               "-lbpf", "-lelf", "-lz", "-lzstd"], "building a static client of libbpf")
+    skeleton(tools, out)
+    base.run(["aarch64-linux-gnu-gcc", "-O2", "-Wall", "-D_GNU_SOURCE", "-static", "-B", lib, "-L", lib, "-I", out,
+              "-isystem", include + "/aarch64-linux-gnu", "-isystem", include, "-o", out + "/light", SOURCES + "/light.c"],
+             "building a program with a light skeleton")
 
 
 def run(debs, tree, *options):
-    """{section: its lines} of both clients in a guest."""
+    """What all clients print in a guest."""
     for deb in debs:
         unpack_deb(deb, base.ensure_dir(tree + "/sys"))
-    build(tree + "/sys", tree)
+    for deb in Apt(rootfs.SUITE, "arm64").download(["bpftool"]):
+        unpack_deb(deb, base.ensure_dir(tree + "/tools"))
+    build(tree + "/sys", tree + "/tools", tree)
     bundle = io.BytesIO()
     with tarfile.open(fileobj=bundle, mode="w") as tar:
-        for name in ("objects.o", "bad.o", "client"):
+        for name in ("objects.o", "bad.o", "client", "light"):
             tar.add(os.path.join(tree, name), name)
         tar.add(SOURCES + "/bpftool.sh", "bpftool.sh")
     done = subprocess.run([os.path.join(TOP, "tine"), "run", "--quiet", "--smp", "1", *options, "--include", "bpftool", "--",
-                           "sh", "-c", "tar x && sh bpftool.sh && ./client objects.o bad.o"], input=bundle.getvalue(),
+                           "sh", "-c", "tar x && sh bpftool.sh && ./client objects.o bad.o && ./light"], input=bundle.getvalue(),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=900,
                           env=dict(os.environ, TINE_CACHE=base.CACHE))
     if done.returncode:
@@ -116,7 +133,7 @@ def plain(name, lines):
 
 
 def features(found):
-    """What both clients believe of a kernel: names, those of helpers with the type of program."""
+    """What bpftool and libbpf believe of a kernel: names, those of helpers with the type of program."""
     names, kind = set(), None
     for line in found.get("feature", []):
         there = re.match(r"eBPF (program|map)_type (\S+) is available", line)
@@ -165,7 +182,7 @@ def judged(report, ours, theirs):
 
 
 def clients(report):
-    """Both clients on both kernels. Without a network there may be none; the report says so."""
+    """All clients on both kernels. Without a network there may be none; the report says so."""
     try:
         debs = Apt(fetch.LINUX_SUITE, "arm64").download(list(BUILDING), no_depends=True)
         theirs = linux(debs)
