@@ -23,6 +23,56 @@ static struct bpf_insn jump(i32 off)
 	return (struct bpf_insn){ .code = BPF_JMP | BPF_JA, .off = (i16)off };
 }
 
+/* --- liveness --------------------------------------------------------------------------------- */
+
+static bool goes_on(const struct bpf_insn *i)
+{
+	return i->code != (BPF_JMP | BPF_JA) && i->code != (BPF_JMP32 | BPF_JA) &&
+	       i->code != (BPF_JMP | BPF_EXIT);
+}
+
+static u16 live_after(const struct bpf_insn *insns, u32 pc, const struct bpf_simplify_work *w)
+{
+	const struct bpf_insn *i = &insns[pc];
+	u16 live = goes_on(i) ? w[pc + length(i)].live : 0;
+
+	if (bpf_is_branch(i))
+		live |= w[bpf_branch_target(i, pc)].live;
+	return live;
+}
+
+static u16 live_before(const struct bpf_insn *i, u16 after)
+{
+	int dst = bpf_written(i);
+
+	if (i->code == (BPF_JMP | BPF_CALL))
+		return (u16)((after & ~0x3fu) | 0x3e);
+	if (dst >= 0)
+		after &= (u16)~(1u << dst);
+	return (u16)(after | bpf_reads(i));
+}
+
+static void find_live(const struct bpf_insn *insns, u32 n, const u8 *mark,
+		      struct bpf_simplify_work *w)
+{
+	bool again = true;
+
+	for (u32 pc = 0; pc <= n; pc++)
+		w[pc].live = w[pc].flags = 0;
+	while (again) {
+		again = false;
+		for (u32 pc = n; pc-- > 0;) {
+			u16 live;
+
+			if (mark[pc] & BPF_MARK_SECOND)
+				continue;
+			live = live_before(&insns[pc], live_after(insns, pc, w));
+			again |= live != w[pc].live;
+			w[pc].live = live;
+		}
+	}
+}
+
 /* --- lookups in arrays ------------------------------------------------------------------------ */
 
 /* How many branches lead to each instruction. */
@@ -38,7 +88,8 @@ static void count_refs(const struct bpf_insn *insns, u32 n, struct bpf_simplify_
 
 enum { LOOKUP = 8 };	/* what bpf_map_inlined makes of one, in bpf/map */
 
-/* r0 = *(u32 *)(rX + off); r0 >= max? r0 * step + an address in the kernel : 0 */
+/* r0 = *(u32 *)(rX + off); r0 >= max? r0 * step + a number that is not 0 : 0. The program itself may
+ * have such instructions. */
 static bool is_lookup(const struct bpf_insn *p)
 {
 	u64 base = bpf_wide_imm(&p[3]), size = (u64)p[1].imm * (u64)p[2].imm;
@@ -66,6 +117,13 @@ static bool alone(const struct bpf_simplify_work *w, u32 pc)
 	return w[pc + LOOKUP - 1].refs == 1 && w[pc + LOOKUP].refs == 1;
 }
 
+/* r1 will be something else behind it: a call leaves nothing there, but the program's own
+ * instructions may. */
+static bool spares_r1(const struct bpf_insn *insns, u32 pc, const struct bpf_simplify_work *w)
+{
+	return !(live_after(insns, pc + LOOKUP, w) & 1u << 1);
+}
+
 static void thread_lookup(struct bpf_insn *p)
 {
 	struct bpf_insn load = p[0], limit = p[1], times = p[2], base[2] = { p[3], p[4] };
@@ -86,7 +144,8 @@ static void thread_lookup(struct bpf_insn *p)
 	p[LOOKUP] = jump(0);
 }
 
-static bool thread_lookups(struct bpf_insn *insns, u32 n, struct bpf_simplify_work *w)
+static bool thread_lookups(struct bpf_insn *insns, u32 n, const u8 *mark,
+			   struct bpf_simplify_work *w)
 {
 	bool any = false;
 
@@ -96,10 +155,12 @@ static bool thread_lookups(struct bpf_insn *insns, u32 n, struct bpf_simplify_wo
 		if (!is_lookup(&insns[pc]) ||
 		    (!is_null_check(check, BPF_JEQ) && !is_null_check(check, BPF_JNE)))
 			continue;
-		if (!any)
+		if (!any) {
 			count_refs(insns, n, w);
+			find_live(insns, n, mark, w);	/* what is threaded makes nothing live */
+		}
 		any = true;
-		if (alone(w, pc))
+		if (alone(w, pc) && spares_r1(insns, pc, w))
 			thread_lookup(&insns[pc]);
 	}
 	return any;
@@ -161,55 +222,7 @@ static void go_by_frame(struct bpf_insn *insns, u32 n, const u8 *mark)
 	}
 }
 
-/* --- liveness --------------------------------------------------------------------------------- */
-
-static bool goes_on(const struct bpf_insn *i)
-{
-	return i->code != (BPF_JMP | BPF_JA) && i->code != (BPF_JMP32 | BPF_JA) &&
-	       i->code != (BPF_JMP | BPF_EXIT);
-}
-
-static u16 live_after(const struct bpf_insn *insns, u32 pc, const struct bpf_simplify_work *w)
-{
-	const struct bpf_insn *i = &insns[pc];
-	u16 live = goes_on(i) ? w[pc + length(i)].live : 0;
-
-	if (bpf_is_branch(i))
-		live |= w[bpf_branch_target(i, pc)].live;
-	return live;
-}
-
-static u16 live_before(const struct bpf_insn *i, u16 after)
-{
-	int dst = bpf_written(i);
-
-	if (i->code == (BPF_JMP | BPF_CALL))
-		return (u16)((after & ~0x3fu) | 0x3e);
-	if (dst >= 0)
-		after &= (u16)~(1u << dst);
-	return (u16)(after | bpf_reads(i));
-}
-
-static void find_live(const struct bpf_insn *insns, u32 n, const u8 *mark,
-		      struct bpf_simplify_work *w)
-{
-	bool again = true;
-
-	for (u32 pc = 0; pc <= n; pc++)
-		w[pc].live = w[pc].flags = 0;
-	while (again) {
-		again = false;
-		for (u32 pc = n; pc-- > 0;) {
-			u16 live;
-
-			if (mark[pc] & BPF_MARK_SECOND)
-				continue;
-			live = live_before(&insns[pc], live_after(insns, pc, w));
-			again |= live != w[pc].live;
-			w[pc].live = live;
-		}
-	}
-}
+/* --- what nobody reads ------------------------------------------------------------------------ */
 
 /* It does nothing but write a register. */
 static bool only_writes(const struct bpf_insn *i)
@@ -292,7 +305,7 @@ u32 bpf_simplify(struct bpf_insn *insns, u32 n, u8 *mark, struct bpf_simplify_wo
 	u32 gone = 1;
 
 	memset(w, 0, (n + 1) * sizeof(*w));
-	if (thread_lookups(insns, n, w)) {
+	if (thread_lookups(insns, n, mark, w)) {
 		/* Where branches lead has changed: too many marks do no harm. */
 		for (u32 pc = 0; pc < n; pc += length(&insns[pc]))
 			if (bpf_is_branch(&insns[pc]))
