@@ -597,6 +597,7 @@ TEST(tail_calls_of_functions_have_stack_enough)
 	};
 	struct bpf_func_info f[] = { { 0, 3 }, { 21, 4 } };
 	int fd = load_with_types(p, sizeof(p) / sizeof(*p), f, 2);
+	int pair[2];
 	uint32_t key = 0;
 	uint64_t n;
 
@@ -604,6 +605,12 @@ TEST(tail_calls_of_functions_have_stack_enough)
 	CHECK_EQ(prog_run(fd), 34 * 21);
 	OK(map_lookup(counter, &key, &n));
 	CHECK_EQ(n, 34);
+	/* also below a system call that goes deeper itself */
+	OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+	OK(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)));
+	CHECK_EQ(OK(send(pair[1], &n, sizeof(n), 0)), sizeof(n));
+	OK(map_lookup(counter, &key, &n));
+	CHECK_EQ(n, 2 * 34);
 	OK(map_delete(progs, &key));
 }
 
