@@ -10,6 +10,7 @@
 #include <string.h>
 #include <errno.h>
 #include <cmocka.h>
+#include <bpf/bprintf.h>
 #include "../bpf/asm.h"
 #include "bpf_maps.h"
 
@@ -317,6 +318,29 @@ static void log_forgets(void **unused)
 	assert_string_equal(buf, "x");
 }
 
+/* A format that somebody changes while it is used. */
+static char format[32];
+static void change_format(char *to, u64 from, u32 n, bool user)
+{
+	to[0] = 0;
+	strcpy(format, (const char *)from);
+}
+static void formats_that_change(void **unused)
+{
+	static const struct bpf_bprintf_ops ops = { .read_text = change_format };
+	static const struct { const char *now; i64 result; } cases_[] = {
+		{ "%s=%d", 2 }, { "%s=%", -EINVAL }, { "%s=%y", -EINVAL }, { "%s%d%d", -EINVAL } };
+
+	for (u32 k = 0; k < sizeof(cases_) / sizeof(*cases_); k++) {
+		u64 args[2] = { (u64)cases_[k].now, 7 };
+		char out[32];
+
+		strcpy(format, "%s=%d");
+		assert_int_equal(bpf_bprintf(out, sizeof(out), format, args, 2, &ops),
+				 cases_[k].result);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +348,7 @@ int main(void)
 		cmocka_unit_test(rewriting),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(out_of_memory), cmocka_unit_test(logs), cmocka_unit_test(log_forgets),
+		cmocka_unit_test(formats_that_change),
 	};
 
 	test_maps_init();

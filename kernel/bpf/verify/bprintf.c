@@ -165,7 +165,10 @@ i64 bpf_bprintf(char *out, size_t size, const char *fmt, const u64 *args, u32 n_
 			p += *p == '%' ? 2 : 1;
 			continue;
 		}
+		/* a text that others may write is not what it was when it was looked at */
 		p = parse(p + 1, &s);
+		if (!p || used == n_args)
+			return -EINVAL;
 		len += (u32)put(out + len, room, &s, args[used++], ops);
 	}
 	if (size && !len)
