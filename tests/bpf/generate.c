@@ -18,6 +18,7 @@ struct gen {
 	u32 depth;			/* of loops */
 	u32 ready;			/* registers that hold numbers, as far as is known */
 	bool value;			/* r7 points to a map's value */
+	bool context;			/* r6 is the context */
 	u32 n_jumps, jump[64];		/* branches that skip items, */
 	u32 skip[64];			/* so many more */
 	u32 n_calls, call[32];		/* calls and addresses of functions, */
@@ -312,6 +313,14 @@ static void functions(struct gen *g, bool nested)
 	if (b % 3 == 0 || nested) {
 		if (nested)
 			return;
+		if (b & 8) {	/* there may be a pointer on the stack that the function reads */
+			put(g, BPF_STX | BPF_MEM | BPF_DW, 10, number(g), -16, 0);
+			if (b & 16)
+				skip_from(g, g->n, 0), put(g, BPF_JMP | BPF_JEQ, number(g), 0, 0, 0);
+			if (g->value)
+				put(g, BPF_STX | BPF_MEM | BPF_DW, 10, 7, -16, 0);
+		}
+		mov(g, 3, 6);
 		mov(g, 1, number(g));
 		mov(g, 2, 10);
 		addi(g, 2, -16);
@@ -334,6 +343,20 @@ static void functions(struct gen *g, bool nested)
 	}
 	movi(g, 4, 0);
 	call(g, b % 3 == 1 ? BPF_FUNC_loop : BPF_FUNC_for_each_map_elem);
+}
+
+/* What follows is done if there is no such program; if there is, this function has returned. */
+static void tail_call(struct gen *g)
+{
+	u8 b = take(g);
+
+	mov(g, 3, number(g));
+	if (b & 1)
+		skip_from(g, g->n, 1), put(g, BPF_JMP | BPF_JGT, 3, 0, 0, 2);
+	mov(g, 1, 6);
+	wide(g, 2, BPF_PSEUDO_MAP_FD, M_PROGS);
+	call(g, BPF_FUNC_tail_call);
+	g->ready &= ~1u;
 }
 
 static void packet(struct gen *g)
@@ -471,7 +494,9 @@ static void item(struct gen *g, u32 func)
 		functions(g, func != F_MAIN);
 		break;
 	case 16:
-		if (func == F_MAIN)
+		if (g->context && b & 128 && b & 64)
+			tail_call(g);
+		else if (g->context)
 			(g->how % 4 == 1 && b & 32 ? packet : context)(g);
 		break;
 	case 17:
@@ -499,13 +524,18 @@ static void begin(struct gen *g, u32 func)
 	g->ready = 0;
 	g->value = false;
 	g->n_jumps = 0;
+	g->context = func == F_MAIN || func == F_PLAIN;
 	if (func == F_MAIN) {
 		mov(g, 6, 1);
 		for (i32 off = -8; off >= -32; off -= 8)
 			put(g, BPF_ST | BPF_MEM | BPF_DW, 10, 0, off, b & 3);
 	} else if (func == F_PLAIN) {
 		mov(g, 8, 1);
-		mov(g, 7, 2);
+		mov(g, 6, 3);
+		if (b & 128)	/* a pointer that the caller has left there, if so */
+			put(g, BPF_LDX | BPF_MEM | BPF_DW, 7, 2, 0, 0);
+		else
+			mov(g, 7, 2);
 		g->ready = 1u << 8 | 2;
 		g->value = b & 1;
 	} else if (func == F_LOOP) {

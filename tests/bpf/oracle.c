@@ -275,6 +275,8 @@ static void trace(void *ctx, u32 pc, u32 depth, const u64 *r)
 	const struct seen *s;
 
 	o->depth = depth;
+	if (o->m.insns != o->out.insns)		/* after a tail call */
+		return;
 	if (o->n_seen >= MAX_SEEN || (pc && o->out.origin[pc - 1] == from))
 		return;
 	for (s = o->at[from]; s; s = s->next)
@@ -524,6 +526,28 @@ static int helper(void *ctx, const struct bpf_insn *i, const u64 *arg, u64 *r0)
 	}
 }
 
+/* A tail call finds a program, sometimes: one that may have moved the packet, and returns anything. */
+static int tail(void *ctx, const u64 *arg, const struct bpf_insn **insns, u32 *n)
+{
+	static struct bpf_insn other[] = { { .code = BPF_LD | BPF_IMM | BPF_DW }, { 0 },
+					   { .code = BPF_JMP | BPF_EXIT } };
+	struct machine *o = ctx;
+	u64 r0 = rnd(o);
+
+	must_be_ctx(o, arg[0]);
+	if (arg[1] != (u64)test_maps[M_PROGS].object)
+		wrong("no array of programs", arg[1], 0);
+	if (rnd(o) % 3)
+		return 0;
+	if (o->how % 4 != 2)
+		new_packet(o);
+	other[0].imm = (i32)r0;
+	other[1].imm = (i32)(r0 >> 32);
+	*insns = other;
+	*n = ARRAY_SIZE(other);
+	return 1;
+}
+
 /* --- a run
  * ---------------------------------------------------------------------------------------- */
 static void make_ctx(struct machine *o)
@@ -594,7 +618,7 @@ static void run(struct machine *o)
 	int err;
 
 	o->m = (struct bpf_machine){ .insns = o->out.insns, .n = o->out.n, .stack = stack,
-		.budget = BUDGET, .checked = true, .regions = o->regions, .helper = helper,
+		.budget = BUDGET, .checked = true, .regions = o->regions, .helper = helper, .tail = tail,
 		.trace = trace, .ctx = o };
 	o->n_reserved = 0;
 	o->locked = 0;

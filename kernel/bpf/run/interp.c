@@ -13,7 +13,8 @@ struct bpf_run {
 	u32 depth, base;		/* the current frame, the first */
 	struct {
 		u64 saved[4];		/* the caller's r6..r9 */
-		u32 back;		/* where it goes on */
+		const struct bpf_insn *insns;	/* the caller's program: a tail call leaves it */
+		u32 n, back;		/* where it goes on */
 	} frame[BPF_FRAMES];
 };
 
@@ -137,6 +138,8 @@ static int call(struct bpf_run *run, const struct bpf_insn *i)
 			return -E2BIG;
 		run->depth++;
 		memcpy(run->frame[run->depth].saved, &run->r[6], sizeof(run->frame[0].saved));
+		run->frame[run->depth].insns = m->insns;
+		run->frame[run->depth].n = m->n;
 		run->frame[run->depth].back = m->pc + 1;
 		set_frame(run);
 		m->pc += (u32)i->imm;
@@ -157,6 +160,8 @@ static bool leave(struct bpf_run *run)
 	if (run->depth == run->base)
 		return true;
 	memcpy(&run->r[6], run->frame[run->depth].saved, sizeof(run->frame[0].saved));
+	run->m->insns = run->frame[run->depth].insns;
+	run->m->n = run->frame[run->depth].n;
 	run->m->pc = run->frame[run->depth].back - 1;
 	run->depth--;
 	set_frame(run);
