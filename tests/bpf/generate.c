@@ -19,6 +19,7 @@ struct gen {
 	u32 ready;			/* registers that hold numbers, as far as is known */
 	bool value;			/* r7 points to a map's value */
 	bool context;			/* r6 is the context */
+	bool slot;			/* r7 points to a slot that may hold a pointer */
 	u32 n_jumps, jump[64];		/* branches that skip items, */
 	u32 skip[64];			/* so many more */
 	u32 n_calls, call[32];		/* calls and addresses of functions, */
@@ -315,8 +316,8 @@ static void functions(struct gen *g, bool nested)
 			return;
 		if (b & 8) {	/* there may be a pointer on the stack that the function reads */
 			put(g, BPF_STX | BPF_MEM | BPF_DW, 10, number(g), -16, 0);
-			if (b & 16)
-				skip_from(g, g->n, 0), put(g, BPF_JMP | BPF_JEQ, number(g), 0, 0, 0);
+			if (b & 16 && g->value)
+				put(g, BPF_JMP | BPF_JEQ, number(g), 0, 1, 0);
 			if (g->value)
 				put(g, BPF_STX | BPF_MEM | BPF_DW, 10, 7, -16, 0);
 		}
@@ -327,6 +328,11 @@ static void functions(struct gen *g, bool nested)
 		to_function(g, F_PLAIN);
 		put(g, 0x85, 0, BPF_PSEUDO_CALL, 0, 0);
 		g->ready = (g->ready & ~0x3fu) | 1;
+		if (g->value && b & 32) {	/* by what it has returned, unchecked */
+			mov(g, 2, 7);
+			put(g, BPF_ALU64 | BPF_ADD | BPF_X, 2, 0, 0, 0);
+			access(g, 2, 0);
+		}
 		return;
 	}
 	if (b % 3 == 1)
@@ -471,7 +477,11 @@ static void item(struct gen *g, u32 func)
 		branch(g);
 		break;
 	case 7:
-		if (g->value)
+		if (g->slot && b & 128) {
+			put(g, BPF_LDX | BPF_MEM | BPF_DW, 1, 7, 0, 0);
+			g->ready &= ~2u;
+			access(g, 1, 0);
+		} else if (g->value)
 			access(g, 7, (i32)upto(g, 20) * (b & 64 ? 1 : 2) - (b >= 240 ? 2 : 0));
 		break;
 	case 8:
@@ -524,6 +534,7 @@ static void begin(struct gen *g, u32 func)
 	g->ready = 0;
 	g->value = false;
 	g->n_jumps = 0;
+	g->slot = func == F_PLAIN && !(b & 128);
 	g->context = func == F_MAIN || func == F_PLAIN;
 	if (func == F_MAIN) {
 		mov(g, 6, 1);
@@ -537,7 +548,7 @@ static void begin(struct gen *g, u32 func)
 		else
 			mov(g, 7, 2);
 		g->ready = 1u << 8 | 2;
-		g->value = b & 1;
+		g->value = b & 1 && !g->slot;
 	} else if (func == F_LOOP) {
 		mov(g, 8, 1);
 		mov(g, 7, 2);
@@ -575,7 +586,13 @@ static void finish(struct gen *g, u32 func)
 		else
 			movi(g, 0, 0);
 	} else {
+		u8 b = take(g);
+
+		if (func == F_PLAIN && b & 1)
+			tail_call(g);
 		mov(g, 0, g->ready & 0x300 ? 9 : number(g));
+		if (b & 2)
+			put(g, BPF_ALU64 | BPF_AND, 0, 0, 0, b >> 2 & 7);
 	}
 	put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
