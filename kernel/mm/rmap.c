@@ -33,7 +33,12 @@ struct walk {
 	struct { const struct page *node; const struct mm *mm; } seen[32];
 };
 
-/* Has somebody else's way led to the table before, if it is shared? */
+/*
+ * Has somebody else's way led to the table before, if it is shared? One that was seen may have gone,
+ * but its frame is no other shared table yet: only fork shares tables, and only after it has entered
+ * the lineage and the lists of files, which waits for the walk; one that had entered them before holds
+ * its mm->lock, so what it shares is older than the walk.
+ */
 static void note_table(struct walk *k, const struct pt_walk *w, const struct mm *mm)
 {
 	u32 i = 0;
