@@ -148,10 +148,12 @@ static int emit_callback(int map, bool deletes)
 {
 	int skip, func, none;
 
-	EMIT(MOV64_REG(9, 1), MOV64_REG(6, 2), MOV64_REG(7, 3), MOV64_IMM(1, 1),
-	     INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 7, 1, 0, BPF_ADD), LDX(BPF_W, 1, 6, 0),
-	     STX(BPF_W, 7, 1, VALUE(key)), CALL(BPF_FUNC_ktime_get_ns), STX(BPF_DW, 7, 0, VALUE(when)),
-	     CALL(BPF_FUNC_get_smp_processor_id), STX(BPF_W, 7, 0, VALUE(cpu)),
+	EMIT(MOV64_REG(9, 1), MOV64_REG(6, 2), MOV64_REG(7, 3), CALL(BPF_FUNC_ktime_get_ns),
+	     STX(BPF_DW, 7, 0, VALUE(when)), CALL(BPF_FUNC_get_smp_processor_id),
+	     STX(BPF_W, 7, 0, VALUE(cpu)),
+	     /* who waits for the count looks at those */
+	     MOV64_IMM(1, 1), INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 7, 1, 0, BPF_ADD),
+	     LDX(BPF_W, 1, 6, 0), STX(BPF_W, 7, 1, VALUE(key)),
 	     /* nobody's call: these have to answer something */
 	     CALL(BPF_FUNC_get_current_uid_gid), CALL(BPF_FUNC_get_current_pid_tgid), MOV64_REG(1, 10),
 	     ALU64_IMM(BPF_ADD, 1, -16), MOV64_IMM(2, 16), CALL(BPF_FUNC_get_current_comm), MOV64_REG(1, 10),
