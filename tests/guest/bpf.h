@@ -193,4 +193,19 @@ static inline uint32_t prog_run_ctx(int fd, void *ctx, uint32_t len)
 		(n) += (int)(sizeof(i_) / sizeof(*i_));					\
 	} while (0)
 
+/* Of a packet of 64 zeros, `repeat` times: what the last run returned. *ok: the kernel has done it. */
+static inline uint32_t run_often(int fd, uint32_t repeat, bool *ok)
+{
+	static const char packet[64];
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	a.test.data_in = U64(packet);
+	a.test.data_size_in = sizeof(packet);
+	a.test.repeat = repeat;
+	*ok = !bpf(BPF_PROG_TEST_RUN, &a);
+	return a.test.retval;
+}
+
 #endif

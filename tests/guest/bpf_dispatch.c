@@ -5,20 +5,6 @@
 
 #include <pthread.h>
 
-static uint32_t run_often(int fd, uint32_t repeat, bool *ok)
-{
-	static const char packet[64];
-	union bpf_attr a;
-
-	memset(&a, 0, sizeof(a));
-	a.test.prog_fd = (uint32_t)fd;
-	a.test.data_in = U64(packet);
-	a.test.data_size_in = sizeof(packet);
-	a.test.repeat = repeat;
-	*ok = !bpf(BPF_PROG_TEST_RUN, &a);
-	return a.test.retval;
-}
-
 static volatile int stop;
 
 /* Loads and runs program after program, or one again and again. */
@@ -113,4 +99,21 @@ TEST(the_dispatcher_has_a_name)
 	CHECK_EQ(run_often(fd, 2, &ok), 1);
 	check_read_file("/proc/kallsyms", text, sizeof(text));
 	CHECK(strstr(text, " t bpf_dispatcher_xdp\t[bpf_dispatcher]\n"));
+}
+
+TEST(repeat_gives_a_time)
+{
+	struct bpf_insn p[] = { MOV64_IMM(0, 1), EXIT() };
+	char data[14] = { 0 };
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)prog_load(BPF_PROG_TYPE_SOCKET_FILTER, p);
+	a.test.data_in = U64(data);
+	a.test.data_size_in = sizeof(data);
+	a.test.repeat = 100000;
+	OK(bpf(BPF_PROG_TEST_RUN, &a));
+	CHECK_EQ(a.test.retval, 1);
+	CHECK_GE(a.test.duration, 1);
+	CHECK_LE(a.test.duration, 100000);
 }

@@ -179,3 +179,41 @@ TEST(programs_may_not_change_what_is_constant)
 		close(map);
 	}
 }
+
+/* What looks like the lookup in an array that the kernel makes of a call, but is the program's own and
+ * goes on using r1. */
+TEST(instructions_that_look_like_a_lookup)
+{
+	int map = map_create(BPF_MAP_TYPE_ARRAY, 4, 64, 1);
+	struct bpf_insn p[] = {
+		LD_MAP_VALUE(6, map, 0),
+		MOV64_IMM(1, 16),
+		LDX(BPF_W, 0, 6, 0),
+		JMP_IMM(BPF_JGE, 0, 1000, 5),
+		ALU64_IMM(BPF_MUL, 0, 1000),
+		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, 0, 0, 8), INSN(0, 0, 0, 0, 0),
+		ALU64_REG(BPF_ADD, 0, 1),
+		JA(1),
+		MOV64_IMM(0, 0),
+		JMP_IMM(BPF_JEQ, 0, 0, 1),
+		MOV64_IMM(7, 0),
+		ALU64_REG(BPF_ADD, 6, 1),
+		LDX(BPF_DW, 0, 6, 0),
+		EXIT(),
+	};
+	uint64_t value[8] = { 5, 88, 1616, 0, 0, 0, 0, 0 };
+	uint32_t key = 0;
+	int fd;
+
+	for (int equal = 0; equal < 2; equal++) {
+		p[11].code = BPF_JMP | (equal ? BPF_JEQ : BPF_JNE) | BPF_K;
+		fd = prog_load(FILTER, p);
+		value[0] = 5;
+		OK(map_update(map, &key, value, BPF_ANY));
+		CHECK_EQ(prog_run(fd), 88);
+		value[0] = 5000;
+		OK(map_update(map, &key, value, BPF_ANY));
+		CHECK_EQ(prog_run(fd), 1616);
+		close(fd);
+	}
+}

@@ -357,19 +357,6 @@ static long enable_stats(uint32_t type, uint32_t behind)
 	return bpf(BPF_ENABLE_STATS, &a);
 }
 
-static void run_often(int fd, uint32_t repeat)
-{
-	static const char packet[64];
-	union bpf_attr a;
-
-	memset(&a, 0, sizeof(a));
-	a.test.prog_fd = (uint32_t)fd;
-	a.test.data_in = U64(packet);
-	a.test.data_size_in = sizeof(packet);
-	a.test.repeat = repeat;
-	OK(bpf(BPF_PROG_TEST_RUN, &a));
-}
-
 #define SETTING "/proc/sys/kernel/bpf_stats_enabled"
 
 TEST(runs_are_counted_while_somebody_asks)
@@ -377,9 +364,11 @@ TEST(runs_are_counted_while_somebody_asks)
 	struct bpf_insn p[] = { MOV64_IMM(0, -1), EXIT() };
 	int fd = prog_load(FILTER, p), xdp = prog_load(BPF_PROG_TYPE_XDP, p), on, twice, s[2];
 	uint64_t ns;
+	bool ok;
 	char buf[512], name[64];
 
-	run_often(fd, 10);
+	run_often(fd, 10, &ok);
+	CHECK(ok);
 	CHECK_EQ(info_of(fd).run_cnt, 0);
 	CHECK_EQ(info_of(fd).run_time_ns, 0);
 	ERR(enable_stats(1, 0), EINVAL);
@@ -387,9 +376,12 @@ TEST(runs_are_counted_while_somebody_asks)
 	on = (int)OK(enable_stats(0, 0));
 	twice = (int)OK(enable_stats(0, 0));
 	CHECK(fcntl(on, F_GETFD) & FD_CLOEXEC);
-	run_often(fd, 10);
-	run_often(fd, 1);
-	run_often(xdp, 7);
+	run_often(fd, 10, &ok);
+	CHECK(ok);
+	run_often(fd, 1, &ok);
+	CHECK(ok);
+	run_often(xdp, 7, &ok);
+	CHECK(ok);
 	CHECK_EQ(info_of(fd).run_cnt, 11);
 	CHECK_EQ(info_of(xdp).run_cnt, 7);
 	ns = info_of(fd).run_time_ns;
@@ -406,7 +398,8 @@ TEST(runs_are_counted_while_somebody_asks)
 	CHECK(strstr(buf, "run_cnt:\t14\n"));
 	close(twice);
 	ns = info_of(fd).run_time_ns;
-	run_often(fd, 10);
+	run_often(fd, 10, &ok);
+	CHECK(ok);
 	OK(send(s[0], "abc", 3, 0));
 	CHECK_EQ(info_of(fd).run_cnt, 14);
 	CHECK_EQ(info_of(fd).run_time_ns, ns);

@@ -497,44 +497,6 @@ static int load_with_types(const struct bpf_insn *p, size_t n, const struct bpf_
 	return fd;
 }
 
-/* What looks like the lookup in an array that the kernel makes of a call, but is the program's own and
- * goes on using r1. */
-TEST(instructions_that_look_like_a_lookup)
-{
-	int map = map_create(BPF_MAP_TYPE_ARRAY, 4, 64, 1);
-	struct bpf_insn p[] = {
-		LD_MAP_VALUE(6, map, 0),
-		MOV64_IMM(1, 16),
-		LDX(BPF_W, 0, 6, 0),
-		JMP_IMM(BPF_JGE, 0, 1000, 5),
-		ALU64_IMM(BPF_MUL, 0, 1000),
-		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, 0, 0, 8), INSN(0, 0, 0, 0, 0),
-		ALU64_REG(BPF_ADD, 0, 1),
-		JA(1),
-		MOV64_IMM(0, 0),
-		JMP_IMM(BPF_JEQ, 0, 0, 1),
-		MOV64_IMM(7, 0),
-		ALU64_REG(BPF_ADD, 6, 1),
-		LDX(BPF_DW, 0, 6, 0),
-		EXIT(),
-	};
-	uint64_t value[8] = { 5, 88, 1616, 0, 0, 0, 0, 0 };
-	uint32_t key = 0;
-	int fd;
-
-	for (int equal = 0; equal < 2; equal++) {
-		p[11].code = BPF_JMP | (equal ? BPF_JEQ : BPF_JNE) | BPF_K;
-		fd = prog_load(FILTER, p);
-		value[0] = 5;
-		OK(map_update(map, &key, value, BPF_ANY));
-		CHECK_EQ(prog_run(fd), 88);
-		value[0] = 5000;
-		OK(map_update(map, &key, value, BPF_ANY));
-		CHECK_EQ(prog_run(fd), 1616);
-		close(fd);
-	}
-}
-
 /* A tail call from a function that succeeds goes on in the function's place: what the other program
  * returns is what the caller gets. */
 TEST(tail_call_of_a_function_returns_to_its_caller)
@@ -828,23 +790,6 @@ TEST(kallsyms_names_programs)
 	if (!found && !check_on_tine())
 		SKIP("net.core.bpf_jit_kallsyms is off");
 	CHECK(found);
-}
-
-TEST(repeat_gives_a_time)
-{
-	struct bpf_insn p[] = { MOV64_IMM(0, 1), EXIT() };
-	char data[14] = { 0 };
-	union bpf_attr a;
-
-	memset(&a, 0, sizeof(a));
-	a.test.prog_fd = (uint32_t)prog_load(FILTER, p);
-	a.test.data_in = U64(data);
-	a.test.data_size_in = sizeof(data);
-	a.test.repeat = 100000;
-	OK(bpf(BPF_PROG_TEST_RUN, &a));
-	CHECK_EQ(a.test.retval, 1);
-	CHECK_GE(a.test.duration, 1);
-	CHECK_LE(a.test.duration, 100000);
 }
 
 /* --- sockets ---------------------------------------------------------------------------------- */

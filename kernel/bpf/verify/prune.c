@@ -266,7 +266,6 @@ static int keep(struct verifier *v)
 	struct vinsn *at = &v->aux[v->cur->pc];
 	struct point *p = point_new(v);
 
-
 	if (!p)
 		return -ENOMEM;
 	p->state = state_copy(v, v->cur);
