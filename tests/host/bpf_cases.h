@@ -348,6 +348,12 @@ static const struct verify_case cases[] = {
 	{ "loop in loop", SKB, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F: r1 = 4; r2 = func G; r3 = 0; r4 = 0; call loop; r0 = 0; exit; G: r0 = 1; exit", 0, NULL },
 	{ "endless loop around a loop", SKB, "r6 = 0; L: r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; r6 &= 7; goto L; F: r0 = 0; exit", -EINVAL, "infinite loop" },
 	{ "endless callback", SKB, "r1 = 10; r2 = func F; r3 = 0; r4 = 0; call loop; exit; F: goto F", -EINVAL, "infinite loop" },
+	/* The second state at the call, done while the first is not: nothing has read r10 - 8 yet. */
+	{ "what a callback reads late", SKB, "r7 = value global + 0; *(u64 *)(r10 - 8) = r7; *(u64 *)(r10 - 16) = 0; r1 = 10; r2 = func F; r3 = r10; r3 += -16; r4 = 0; call loop; r0 = 0; exit;"
+	  "F: r6 = r2; r7 = *(u64 *)(r6 + 0); if r7 != 0 goto N; call get_prandom_u32; if r0 == 7 goto L; r1 = value global + 0; *(u64 *)(r6 + 0) = r1; r0 = 0; exit;"
+	  "L: call get_prandom_u32; if r0 == 7 goto M; *(u64 *)(r6 + 8) = 0; r1 = value global + 0; *(u64 *)(r6 + 0) = r1; r0 = 0; exit;"
+	  "M: r1 = *(u64 *)(r6 + 8); r0 = *(u64 *)(r1 + 0); r0 = 0; exit;"
+	  "N: *(u64 *)(r6 + 0) = 0; r0 = 0; exit", -EACCES, "R1 invalid mem access 'scalar'" },
 	{ "function address read", SKB, "r1 = func F; r0 = *(u64 *)(r1 + 0); exit; F: r0 = 0; exit", -EACCES, "R1 invalid mem access 'func'" },
 	{ "address of what is never called", SKB, "r1 = func F; r0 = 0; exit; F: r0 = 0; exit", 0, NULL },
 	/* may_goto: loops that end at some time */
@@ -368,6 +374,8 @@ static const struct verify_case cases[] = {
 	{ "rounds on much stack", SKB, "*(u64 *)(r10 - 504) = 0; r0 = 0; L: may_goto out; goto L; out: exit", -EACCES, "combined stack size" },
 	{ "for ever, when no rounds are left", SKB, "L: r8 = 0; M: may_goto N; r8 += 4; goto M; N: r8 += 3; if r8 != 14 goto L; r0 = 0; exit", -EINVAL, "infinite loop" },
 	{ "for ever, by what a round did", SKB, "r6 = 0; L: may_goto M; r6 = 0; goto X; M: r6 = 0; X: r6 += 0; goto L", -EINVAL, "infinite loop" },
+	/* F has a counter of its own, which its every call sets anew */
+	{ "for ever, by what a function did", SKB, "A: may_goto B; goto A; B: call F; if r0 != 0 goto out; may_goto B; out: r0 = 0; exit; F: r0 = 1; may_goto L; r0 = 0; L: exit", -EINVAL, "infinite loop" },
 	{ "rounds for ever beside", SKB, "r0 = 0; L: may_goto out; M: goto M; out: exit", -EINVAL, "infinite loop" },
 	{ "may_goto with a register", SKB, "r0 = 0; raw 0xe5 1 0 0 0; exit", -EINVAL, "may_goto" },
 #define FOUND(map)	KEY "r1 = map " map "; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "

@@ -278,7 +278,7 @@ int do_branch(struct verifier *v, const struct bpf_insn *i)
 	if (bpf_is_may_goto(i)) {
 		if (!both(v, i, &err))
 			return err;
-		v->cur->rounds++;
+		top(v)->rounds++;
 		v->cur->pc++;
 		return 0;
 	}

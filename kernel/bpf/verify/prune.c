@@ -279,6 +279,7 @@ static int keep(struct verifier *v)
 	v->peak_points = max(v->peak_points, v->points);
 	at->nr_path++;
 	v->most_points = max(v->most_points, at->nr_path + at->nr_done);
+	p->serial = v->total_points;
 	p->parent = v->cur->parent;
 	p->next = at->path;
 	at->path = p;
@@ -304,11 +305,45 @@ static void cut(struct verifier *v, const struct point *p)
 		q->cut = true;
 }
 
-/* Is p earlier on this path, with other rounds of may_goto? */
+/* Is p earlier on this path, with other rounds of may_goto of the function that cur is in? */
 static bool earlier_round(const struct point *p, const struct vstate *cur)
 {
-	return p->state && p->state->pc == cur->pc && p->state->rounds != cur->rounds &&
-	       same_frames(p->state, cur);
+	return p->state && p->state->pc == cur->pc && same_frames(p->state, cur) &&
+	       p->state->frame[cur->top]->rounds != cur->frame[cur->top]->rounds;
+}
+
+/*
+ * A callback has come back to its helper's call, and that is as it was at an open point. The points
+ * since then are done before that one is: what was found of frames up to its `top` is not all that
+ * they depend on. So are points that were covered by one of these. Callbacks depend on frames beside
+ * their own only in full (state_covers), so points in one of a higher frame are as good as ever.
+ */
+static void come_back(struct verifier *v, u32 serial, u32 top)
+{
+	for (struct point *q = v->cur->parent; q && q->serial > serial; q = q->parent) {
+		q->back = q->back ? min(q->back, serial) : serial;
+		q->back_top = max(q->back_top, top);
+	}
+}
+
+/* May not all that p depends on be known? */
+static bool knows_little(const struct point *p)
+{
+	if (!p->back)
+		return false;
+	for (u32 k = p->back_top + 1; k <= p->state->top; k++)
+		if (p->state->frame[k]->callback)
+			return false;
+	return true;
+}
+
+static bool done_covers(struct verifier *v, const struct point *p)
+{
+	if (p->cut || !state_covers(v, p->state, v->cur, knows_little(p)))
+		return false;
+	if (p->back)
+		come_back(v, p->back, p->back_top);
+	return true;
 }
 
 /*
@@ -324,7 +359,7 @@ static int compare(struct verifier *v, const struct point *p)
 	const struct vstate *cur = v->cur;
 
 	if (!p->open)
-		return !p->cut && state_covers(v, p->state, cur, false);
+		return done_covers(v, p);
 	if (bpf_is_may_goto(&v->insns[cur->pc]) && earlier_round(p, cur)) {
 		if (!state_covers(v, p->state, cur, true))
 			return 0;
@@ -334,9 +369,12 @@ static int compare(struct verifier *v, const struct point *p)
 	if (v->aux[cur->pc].flags & I_CALLBACK) {
 		/* Called back by one helper over and over, which ends by itself: once more changes
 		 * nothing. */
-		return top(v)->again && p->state->top == cur->top &&
-		       p->state->frame[cur->top]->invocation == top(v)->invocation &&
-		       state_covers(v, p->state, cur, true);
+		if (!top(v)->again || p->state->top != cur->top ||
+		    p->state->frame[cur->top]->invocation != top(v)->invocation ||
+		    !state_covers(v, p->state, cur, true))
+			return 0;
+		come_back(v, p->serial, cur->top);
+		return 1;
 	}
 	if (!same_frames(p->state, cur))	/* left and called again: that may end */
 		return 0;

@@ -68,6 +68,7 @@ struct vframe {
 	u32 func;
 	u32 serial;		/* of the call that made it */
 	u32 invocation;		/* of the helper that called back from this frame last */
+	u32 rounds;		/* how often its may_gotos, which share a counter, went on */
 	bool again;		/* a callback has just returned to its call here */
 	bool callback;		/* called by a helper, and goes back to it */
 	bool async;		/* called by nobody in the program */
@@ -89,7 +90,6 @@ struct vstate {
 	struct vref refs[MAX_REFS];
 	u32 lock_id;			/* of the value whose spin lock is held, with lock_map */
 	const struct bpf_map_desc *lock_map;	/* NULL: none is held */
-	u32 rounds;			/* how often may_goto went on */
 	struct point *parent;		/* the last point that this path went through */
 };
 
@@ -100,6 +100,10 @@ struct point {
 	u32 open;			/* paths from here that have not ended */
 	u32 hits, misses;
 	bool cut;			/* some path from here was not followed into a round of may_goto */
+	u32 serial;			/* more than that of its parent */
+	/* Not 0: callbacks that began here have come back to the helper's call as it was at an open
+	 * point; of those the least serial and the highest `top`. (prune.c: come_back) */
+	u32 back, back_top;
 };
 
 struct point_block {
