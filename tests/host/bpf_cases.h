@@ -354,6 +354,8 @@ static const struct verify_case cases[] = {
 	  "L: call get_prandom_u32; if r0 == 7 goto M; *(u64 *)(r6 + 8) = 0; r1 = value global + 0; *(u64 *)(r6 + 0) = r1; r0 = 0; exit;"
 	  "M: r1 = *(u64 *)(r6 + 8); r0 = *(u64 *)(r1 + 0); r0 = 0; exit;"
 	  "N: *(u64 *)(r6 + 0) = 0; r0 = 0; exit", -EACCES, "R1 invalid mem access 'scalar'" },
+	{ "deep below who has the address from elsewhere", SKB, "r1 = func C; call F; exit; F: *(u64 *)(r10 - 256) = 0; r2 = r1; r1 = 1; r3 = 0; r4 = 0; call loop; r0 = 0; exit; C: *(u64 *)(r10 - 256) = 0; r0 = 0; exit",
+	  -EACCES, "combined stack size of 3 calls is 528" },
 	{ "function address read", SKB, "r1 = func F; r0 = *(u64 *)(r1 + 0); exit; F: r0 = 0; exit", -EACCES, "R1 invalid mem access 'func'" },
 	{ "address of what is never called", SKB, "r1 = func F; r0 = 0; exit; F: r0 = 0; exit", 0, NULL },
 	/* may_goto: loops that end at some time */

@@ -123,6 +123,26 @@ static const struct {
 	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = r10; exit", -EINVAL,
 	  "At subprogram exit the register R0 is not a known value (fp)" },
 	{ "r1 = 3; r2 = 0; call F; exit; F: r1 = 3; r2 = 0; call F; exit", -E2BIG, "the call stack of 9 frames is too deep" },
+	/* one that uses memory atomically gets what is aligned */
+#define ATOMIC	"F: r0 = 0; if r2 == 0 goto L; lock *(u64 *)(r2 + 8) += r1; L: exit"
+	{ "r1 = 3; r2 = r10; r2 += -24; call F; exit; " ATOMIC, 0, NULL },
+	{ "r1 = 3; r2 = r10; r2 += -20; call F; exit; " ATOMIC, -EACCES, "misaligned stack access off -20 size 8" },
+	{ "r1 = 3; r2 = value global + 4; call F; exit; " ATOMIC, -EACCES, "misaligned value access off 4 size 8" },
+	{ "r1 = 3; r2 = value global + 4; call F; exit; F: call G; exit; G: r1 = r10; r0 = 0; *(u64 *)(r10 - 8) = 0; lock *(u64 *)(r1 - 8) += r0; exit", -EACCES,
+	  "misaligned value access off 4 size 8" },
+	{ "r1 = 3; r2 = r10; r2 += -20; call F; exit; F: r0 = 0; if r2 == 0 goto L; *(u64 *)(r2 + 8) = r1; L: exit", 0, NULL },
+	{ "r1 = 3; r2 = 0; call F; exit; F: r0 = 0; if r2 == 0 goto L; lock *(u32 *)(r2 + 6) += r1; L: exit", -EACCES, "misaligned pointer access off 6 size 4" },
+	/* one that makes tail calls: its first argument is the context */
+#define LEAVES_	"F: r2 = map progs; r3 = 1; call tail_call; r0 = 0; exit"
+	{ "r2 = 0; call F; exit; " LEAVES_, 0, NULL },
+	{ "*(u64 *)(r10 - 8) = r1; r1 = 1; r2 = func C; r3 = r10; r3 += -8; r4 = 0; call loop; r0 = 0; exit;"
+	  "C: r1 = *(u64 *)(r2 + 0); r2 = 0; call F; r0 = 0; exit; " LEAVES_, -EINVAL, "cannot tail call within callback" },
+	/* what changes the packet may be far from who calls it: addresses of functions are returned */
+	{ "r6 = r1; r7 = *(u32 *)(r1 + 0); r8 = *(u32 *)(r1 + 4); r2 = r7; r2 += 8; r0 = 0; if r2 > r8 goto L; r2 = 0; call F; r0 = *(u8 *)(r7 + 0); L: exit;"
+	  "F: *(u64 *)(r10 - 8) = r1; call A; r2 = r0; r1 = 1; r3 = r10; r3 += -8; r4 = 0; call loop; r0 = 0; exit;"
+	  "A: call B; exit; B: call C; exit; C: call D; exit; D: call E; exit; E: r0 = func G; exit;"
+	  "G: r6 = r2; call H; r2 = r0; r1 = 1; r3 = r6; r4 = 0; call loop; r0 = 0; exit; H: call I; exit; I: call J; exit; J: call K; exit; K: r0 = func M; exit;"
+	  "M: r1 = *(u64 *)(r2 + 0); r2 = 0; call xdp_adjust_head; r0 = 0; exit", -EACCES, "R7 invalid mem access 'scalar'" },
 };
 
 /* A global function that is never called is not looked at, and is not in what runs. */
@@ -165,6 +185,7 @@ static void uncalled_functions(void **unused)
 	n_descs = 0;
 }
 
+/* The function that is called first is global. */
 static void global_functions(void **unused)
 {
 	struct bpf_func_desc d = { .global = true, .n_args = 2, .arg = { { BPF_FARG_SCALAR, 0 },
@@ -172,15 +193,17 @@ static void global_functions(void **unused)
 	u32 wrong = 0;
 
 	for (u32 k = 0; k < sizeof(globals) / sizeof(*globals); k++) {
-		struct verify_case c = { globals[k].text, strstr(globals[k].text, "sys_") ? SYSCALL : SKB,
-					 globals[k].text, globals[k].err,
-					 globals[k].says };
-		struct bpf_insn p[64];
-		u32 n = assemble(c.text, p, 64, test_map_named);
+		const char *text_of = globals[k].text;
+		struct verify_case c = { text_of, strstr(text_of, "sys_") ? SYSCALL : strstr(text_of, "xdp_") ? XDP : SKB,
+					 text_of, globals[k].err, globals[k].says };
+		bool ctx = strstr(text_of, "tail_call") || strstr(text_of, "xdp_");
+		struct bpf_insn p[128];
+		u32 n = assemble(c.text, p, 128, test_map_named), pc = 0;
 
-		for (u32 pc = 0; pc < n; pc++)
-			if (bpf_is_local_call(&p[pc]) && p[pc].imm >= 0)
-				d.insn = pc + 1 + (u32)p[pc].imm;
+		while (pc < n && !bpf_is_local_call(&p[pc]))
+			pc++;
+		d.insn = pc + 1 + (u32)p[pc].imm;
+		d.arg[0].kind = ctx ? BPF_FARG_CTX : BPF_FARG_SCALAR;
 		descs = &d;
 		n_descs = 1;
 		wrong += !run_case(&c);

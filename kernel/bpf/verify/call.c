@@ -86,14 +86,14 @@ static struct vframe *push_frame(struct verifier *v, struct vstate *s, u32 func)
 	return f;
 }
 
-static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, bool sleeps)
+static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, u8 does)
 {
 	const struct vreg *r = reg(v, regno);
 	int err = need_reg(v, regno);
 
 	if (err)
 		return err;
-	if (sleeps && goes_in_sleep(r)) {
+	if (does & SLEEPS && goes_in_sleep(r)) {
 		say(v, "R%d may be freed while the function sleeps\n", regno);
 		return -EACCES;
 	}
@@ -112,6 +112,8 @@ static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, bo
 		want_scalar(v, regno);
 		if (is_null(r) && kind == BPF_FARG_MEM)
 			return 0;
+		if (does & ATOMICS && check_pointer_aligned(v, regno, 0, alignment_of(size)))
+			return -EACCES;
 		if (!check_region(v, regno, 0, size, READ) && !check_region(v, regno, 0, size, WRITE))
 			return 0;
 		return -EINVAL;
@@ -121,21 +123,20 @@ static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, bo
 static int call_global(struct verifier *v, u32 func)
 {
 	const struct bpf_func_desc *d = v->funcs[func].desc;
-	int err = 0;
+	u8 does = v->funcs[func].does;
+	int err = does & SLEEPS ? may_sleep(v, 0) : 0;
 
-	bool sleeps = v->funcs[func].sleeps;
-
-	if (sleeps)
-		err = may_sleep(v, 0);
+	if (!err && does & LEAVES)
+		err = refuse_in_callback(v);
 	for (u32 a = 0; a < d->n_args && !err; a++)
-		err = check_global_arg(v, a + 1, d->arg[a].kind, d->arg[a].size, sleeps);
+		err = check_global_arg(v, a + 1, d->arg[a].kind, d->arg[a].size, does);
 	if (err)
 		return err;
-	if (sleeps)
+	if (does & SLEEPS)
 		sleep_here(v);
 	v->funcs[func].called = true;
 	clobber_caller_saved(v);
-	if (v->funcs[func].changes_packet)
+	if (does & CHANGES_PACKET)
 		forget_packets(v);
 	if (!d->returns_void)
 		set_unknown(reg(v, 0));
@@ -169,6 +170,17 @@ int do_call(struct verifier *v, const struct bpf_insn *i)
 }
 
 /* --- callbacks --- */
+int refuse_in_callback(struct verifier *v)
+{
+	for (u32 k = 0; k <= v->cur->top; k++) {
+		if (!v->cur->frame[k]->callback)
+			continue;
+		say(v, "cannot tail call within callback\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static void callback_args(struct verifier *v, struct vframe *f, const struct vframe *caller, u32 helper)
 {
 	const struct bpf_map_desc *map = caller->r[1].map;
@@ -231,7 +243,7 @@ int enter_callback(struct verifier *v, u32 func, u32 helper, bool async)
 	if (async)
 		callee->async_map = caller->r[1].map;
 	else
-		callee->sync = true;
+		callee->callers[caller->func / 64] |= BIT(caller->func % 64);
 	s = put_aside(v, v->cur->pc, v->cur->pc, &err);
 	if (!s)
 		return err;

@@ -59,6 +59,23 @@ static void find_branches(struct verifier *v)
 	v->pred_start[0] = 0;
 }
 
+/* What a callee does its callers do. Who has a function's address may have it from another, so chains
+ * may be longer than those of calls. */
+static void pass_on(struct verifier *v)
+{
+	u32 more = 1;
+
+	while (more) {
+		more = 0;
+		for (u32 k = 0; k < v->n_calls; k++) {
+			const struct vinsn *a = &v->aux[v->calls[k]];
+
+			more |= v->funcs[a->callee].does & ~v->funcs[a->func].does;
+			v->funcs[a->func].does |= v->funcs[a->callee].does;
+		}
+	}
+}
+
 static void find_calls(struct verifier *v)
 {
 	u32 k = 0;
@@ -68,6 +85,8 @@ static void find_calls(struct verifier *v)
 		struct vfunc *f = &v->funcs[v->aux[pc].func];
 		const struct proto *p;
 
+		if (bpf_is_atomic(i))
+			f->does |= ATOMICS;
 		if (i->code != (BPF_JMP | BPF_CALL) && !bpf_is_wide(i))
 			continue;
 		if (leads_to_func(i)) {
@@ -77,20 +96,14 @@ static void find_calls(struct verifier *v)
 			p = find_proto((u32)i->imm);
 			f->tail_calls |= i->imm == BPF_TAIL_CALL;
 			/* The program that a tail call goes to may do anything. */
-			f->changes_packet |= i->imm == BPF_TAIL_CALL || (p && p->flags & H_PACKET);
-			f->sleeps |= p && p->flags & H_SLEEPS;
+			f->does |= i->imm == BPF_TAIL_CALL ? LEAVES | CHANGES_PACKET : 0;
+			f->does |= p && p->flags & H_PACKET ? CHANGES_PACKET : 0;
+			f->does |= p && p->flags & H_SLEEPS ? SLEEPS : 0;
 			if (i->imm == BPF_FUNC_loop || i->imm == BPF_FUNC_for_each_map_elem)
 				v->aux[pc].flags |= I_PRUNE | I_CALLBACK;
 		}
 	}
-	/* What a callee does its callers do; chains are short. */
-	for (u32 round = 0; round < MAX_FRAMES; round++)
-		for (k = 0; k < v->n_calls; k++) {
-			struct vfunc *f = &v->funcs[v->aux[v->calls[k]].func];
-
-			f->changes_packet |= v->funcs[v->aux[v->calls[k]].callee].changes_packet;
-			f->sleeps |= v->funcs[v->aux[v->calls[k]].callee].sleeps;
-		}
+	pass_on(v);
 }
 
 static void reach(struct verifier *v, u32 pc, u8 *reached)
@@ -173,6 +186,25 @@ static bool extend_chains(struct vfunc *from, struct vfunc *to)
 	return more;
 }
 
+/* All calls, and callbacks whose callers wait: a timer's begins on a stack of its own. */
+static bool extend_all(struct verifier *v)
+{
+	bool more = false;
+
+	for (u32 k = 0; k < v->n_calls; k++) {
+		const struct vinsn *a = &v->aux[v->calls[k]];
+
+		if (bpf_is_local_call(&v->insns[v->calls[k]]))
+			more |= extend_chains(&v->funcs[a->func], &v->funcs[a->callee]);
+	}
+	for (u32 to = 0; to < v->n_funcs; to++)
+		for (u32 w = 0; w < ARRAY_SIZE(v->funcs[to].callers); w++)
+			for (u64 left = v->funcs[to].callers[w]; left; left &= left - 1)
+				more |= extend_chains(
+					&v->funcs[64 * w + (u32)__builtin_ctzll(left)], &v->funcs[to]);
+	return more;
+}
+
 /* Functions with may_goto have a counter on their stack, and room for a register. */
 static void add_goto_slots(struct verifier *v)
 {
@@ -211,20 +243,12 @@ int check_depth(struct verifier *v, u32 *depth)
 		v->funcs[f].frames = 1;
 	}
 	while (more) {
-		more = false;
-		for (u32 k = 0; k < v->n_calls; k++) {
-			u32 pc = v->calls[k];
-			struct vfunc *from = &v->funcs[v->aux[pc].func];
-			struct vfunc *to = &v->funcs[v->aux[pc].callee];
-
-			/* A timer's callback begins on a stack of its own. */
-			if (!bpf_is_local_call(&v->insns[pc]) && !to->sync)
+		more = extend_all(v);
+		for (u32 f = 0; f < v->n_funcs; f++) {
+			if (v->funcs[f].frames <= MAX_FRAMES)
 				continue;
-			more |= extend_chains(from, to);
-			if (from->frames > MAX_FRAMES) {
-				say(v, "the call stack of %d frames is too deep !\n", from->frames);
-				return -E2BIG;
-			}
+			say(v, "the call stack of %d frames is too deep !\n", v->funcs[f].frames);
+			return -E2BIG;
 		}
 	}
 	for (u32 k = 0; k < v->n_funcs; k++) {

@@ -436,13 +436,7 @@ static int check_place(struct verifier *v, u32 id)
 		return may_sleep(v, id);
 	if (id != BPF_FUNC_tail_call)
 		return 0;
-	for (u32 k = 0; k <= v->cur->top; k++) {
-		if (!v->cur->frame[k]->callback)
-			continue;
-		say(v, "cannot tail call within callback\n");
-		return -EINVAL;
-	}
-	return check_refs(v, 0, "tail_call");
+	return refuse_in_callback(v) ?: check_refs(v, 0, "tail_call");
 }
 
 /* bpf_snprintf's text (a constant: arg_string) wants no more arguments than there are. */

@@ -175,23 +175,47 @@ static int one_kind(struct verifier *v, u32 regno)
 	return -EINVAL;
 }
 
-static int check_aligned(struct verifier *v, u32 regno, i64 off, u32 size, bool always)
+static int misaligned(struct verifier *v, const struct vreg *r, i64 off, u32 size)
 {
-	const struct vreg *r = reg(v, regno);
-	u64 known = (u64)(r->off + off) + r->n.wide.bits.value;
-
-	/* The stack is kept by slots, which no access may cross. */
-	if (r->type != V_STACK && !always && !(v->in->prog_flags & BPF_F_STRICT_ALIGNMENT))
-		return 0;
-	if (is_packet(r))	/* they begin 2 bytes off */
-		known += 2;
-	if (!((known | r->n.wide.bits.mask) & (size - 1)))
-		return 0;
 	say(v, "misaligned %s access off %lld size %u\n",
 	    r->type == V_VALUE ? "value" : r->type == V_STACK ? "stack" :
 	    is_packet(r) ? "packet" : "pointer",
 	    (long long)(r->off + off), size);
 	return -EACCES;
+}
+
+/* Bytes, a power of two up to 8: what the beginning of such a pointer's memory is a multiple of. An
+ * argument of a global function that is used atomically: as its type may need (call.c). */
+static u32 base_alignment(const struct vreg *r)
+{
+	if (is_packet(r))
+		return 1;
+	return r->type == V_MEM && !r->ref ? alignment_of(r->size) : 8;
+}
+
+int check_pointer_aligned(struct verifier *v, u32 regno, i64 off, u32 size)
+{
+	const struct vreg *r = reg(v, regno);
+	u64 known = (u64)(r->off + off) + r->n.wide.bits.value;
+
+	if (size <= base_alignment(r) && !((known | r->n.wide.bits.mask) & (size - 1)))
+		return 0;
+	return misaligned(v, r, off, size);
+}
+
+static int check_aligned(struct verifier *v, u32 regno, i64 off, u32 size)
+{
+	const struct vreg *r = reg(v, regno);
+	u64 known = (u64)(r->off + off) + r->n.wide.bits.value;
+
+	/* The stack is kept by slots, which no access may cross. */
+	if (r->type != V_STACK && !(v->in->prog_flags & BPF_F_STRICT_ALIGNMENT))
+		return 0;
+	if (is_packet(r))	/* they begin 2 bytes off */
+		known += 2;
+	if (!((known | r->n.wide.bits.mask) & (size - 1)))
+		return 0;
+	return misaligned(v, r, off, size);
 }
 
 /* A load or store of the context: *f is the field that it is in. */
@@ -290,7 +314,7 @@ int do_load(struct verifier *v, const struct bpf_insn *i)
 	int err = need_reg(v, i->src_reg);
 
 	if (!err)
-		err = check_aligned(v, i->src_reg, i->off, size, false);
+		err = check_aligned(v, i->src_reg, i->off, size);
 	if (!err)
 		err = load(v, i->src_reg, i->off, size, sign, &out);
 	if (err)
@@ -335,7 +359,7 @@ int do_store(struct verifier *v, const struct bpf_insn *i)
 	if (!err && !imm)
 		err = need_reg(v, i->src_reg);
 	if (!err)
-		err = check_aligned(v, i->dst_reg, i->off, size, false);
+		err = check_aligned(v, i->dst_reg, i->off, size);
 	if (err)
 		return err;
 	if (imm) {
@@ -400,7 +424,7 @@ int do_atomic(struct verifier *v, const struct bpf_insn *i)
 		return -EACCES;
 	}
 	if (!err)
-		err = check_aligned(v, base, i->off, size, true);
+		err = check_pointer_aligned(v, base, i->off, size);
 	if (err)
 		return err;
 	if (i->imm == BPF_LOAD_ACQ || i->imm == BPF_STORE_REL) {

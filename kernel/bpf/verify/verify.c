@@ -280,7 +280,7 @@ int bpf_verify(const struct bpf_prog_load_in *in, struct bpf_verified *out)
 		out->writes_packet = v->writes_packet;
 		out->processed = v->processed;
 		for (u32 f = 0; f < v->n_funcs; f++) {
-			out->changes_packet |= v->funcs[f].changes_packet;
+			out->changes_packet |= !!(v->funcs[f].does & CHANGES_PACKET);
 			out->tail_calls |= v->funcs[f].tail_calls;
 		}
 	} else {

@@ -41,7 +41,6 @@ struct vreg {
 	bool rdonly;		/* V_MEM */
 	u8 frame;		/* V_STACK: whose */
 	u16 range;		/* V_PACKET, V_META: bytes from its base that are there */
-	u16 aligned;
 	/* Scalars: all of one id, not 0, are equal. Pointers into packets: of one id have the same
 	 * variable part. Others: which null check or lock they go with. */
 	u32 id;
@@ -144,15 +143,17 @@ struct vfunc {
 	const struct bpf_func_desc *desc;
 	bool want_r0;			/* somebody depends on what it returns */
 	bool callback;			/* a helper may call it, with any arguments */
+	u64 callers[BPF_VERIFY_FUNCS / 64];	/* a bit for each whose helpers call it and wait */
 	const struct bpf_map_desc *async_map;	/* simulated as the callback of its timers */
-	bool sync;			/* a helper calls it while its caller waits */
 	bool called;			/* global: by something that was simulated */
 	u32 goto_at;			/* has may_goto: bytes of stack above its two slots, a
 					 * multiple of 8 and more than 0 */
 	/* Bytes and frames of the deepest chains (check_depth); below and frames with its own. */
 	u32 below, above, frames, frames_above;
-	bool changes_packet, tail_calls, calls, sleeps;
+	bool tail_calls, calls;
+	u8 does;			/* it, what it calls or what it has the address of */
 };
+enum { CHANGES_PACKET = 1, SLEEPS = 2, ATOMICS = 4, LEAVES = 8 /* by a tail call */ };
 
 struct verifier {
 	const struct bpf_prog_load_in *in;
@@ -290,13 +291,17 @@ void sleep_here(struct verifier *v);
 bool goes_in_sleep(const struct vreg *r);	/* is it such a pointer? */
 int add_ref(struct verifier *v, u32 *id);
 int release_ref(struct verifier *v, u32 id);
+int refuse_in_callback(struct verifier *v);	/* a tail call: nobody would find the counter */
 int check_refs(struct verifier *v, u32 from_frame, const char *what);
 
 /* --- memory (memory.c, stack.c, ctx.c) --- */
 enum access { READ, WRITE };
 /* r + off, size bytes, by register number `regno` (for the log). */
 int check_region(struct verifier *v, u32 regno, i64 off, i64 size, enum access how);
-int check_ptr_offset(struct verifier *v, const struct vreg *r, u32 regno);
+/* r + off is a multiple of size bytes, on every machine. */
+int check_pointer_aligned(struct verifier *v, u32 regno, i64 off, u32 size);
+/* The most that an object of that size may have to be a multiple of, up to 8 bytes. */
+static inline u32 alignment_of(u32 size) { return size ? min(size & -size, 8u) : 1; }
 int stack_load_reg(struct verifier *v, u32 regno, i32 off, u32 size, struct vreg *out);
 int stack_store_reg(struct verifier *v, u32 regno, i32 off, u32 size, const struct vreg *value,
 		    i32 from);
