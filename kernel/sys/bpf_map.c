@@ -14,8 +14,6 @@
 #include <mm/mm.h>
 #include <mm/page.h>
 
-#define MAX_MEMORY	(4 * MIB)
-
 void bpf_map_get_user(void *arg)
 {
 	struct bpf_map *m = arg;
@@ -208,21 +206,23 @@ struct bpf_map *bpf_map_from_fd(u32 fd)
 /*
  * Writing against freezing. A call counts itself before it looks whether the map is frozen; freezing
  * says so before it looks for calls. One of the two sees the other, so a map that is frozen has no
- * call left that writes, though such a call may sleep (in a fault) for as long as it likes.
+ * call left that writes, though such a call may sleep (in a fault) for as long as it likes. (By
+ * barriers: STLR and LDAR would do, but an emulator may not order the two.)
  */
 static bool begin_write(struct bpf_map *m)
 {
 	bool frozen;
 
-	__atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
-	if (likely(!__atomic_load_n(&m->freezing, __ATOMIC_SEQ_CST)))
+	__atomic_fetch_add(&m->writers, 1, __ATOMIC_RELAXED);
+	smp_mb();
+	if (likely(!READ_ONCE(m->freezing)))
 		return true;
 	/* Freezing may yet fail, for another call's sake. */
 	__atomic_fetch_sub(&m->writers, 1, __ATOMIC_RELEASE);
 	mutex_lock(&m->control);
 	frozen = m->desc.frozen;
 	if (!frozen)
-		__atomic_fetch_add(&m->writers, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&m->writers, 1, __ATOMIC_RELAXED);
 	mutex_unlock(&m->control);
 	return !frozen;
 }
@@ -232,8 +232,9 @@ static void end_write(struct bpf_map *m) { __atomic_fetch_sub(&m->writers, 1, __
 /* control is held. 0 or -EBUSY: somebody writes. */
 static int try_freeze(struct bpf_map *m)
 {
-	__atomic_store_n(&m->freezing, true, __ATOMIC_SEQ_CST);
-	if (m->write_views || __atomic_load_n(&m->writers, __ATOMIC_SEQ_CST)) {
+	WRITE_ONCE(m->freezing, true);
+	smp_mb();
+	if (m->write_views || load_acquire(&m->writers)) {
 		WRITE_ONCE(m->freezing, false);
 		return -EBUSY;
 	}
@@ -420,17 +421,23 @@ struct pair {
 	char room[256] __aligned(8);
 	char *key, *value;
 	u32 key_size, value_size;
+	u64 size;		/* of both */
 };
+
+/* For what will be copied over. bpf_area_free */
+static void *buffer(u64 size)
+{
+	return size <= PAGE_SIZE ? kmalloc(size) : bpf_area_alloc(size, false);
+}
 
 static int get_pair(struct pair *p, const struct bpf_map *m, u32 value_size)
 {
-	u64 key = align_up((u64)m->desc.key_size, 8ul), all = key + value_size;
+	u64 key = align_up((u64)m->desc.key_size, 8ul);
 
-	if (all > MAX_MEMORY)
-		return -E2BIG;
 	p->key_size = m->desc.key_size;
 	p->value_size = value_size;
-	p->key = all <= sizeof(p->room) ? p->room : kmalloc(all);
+	p->size = key + value_size;
+	p->key = p->size <= sizeof(p->room) ? p->room : buffer(p->size);
 	p->value = p->key + key;
 	return p->key ? 0 : -ENOMEM;
 }
@@ -438,7 +445,7 @@ static int get_pair(struct pair *p, const struct bpf_map *m, u32 value_size)
 static void put_pair(struct pair *p)
 {
 	if (p->key != p->room)
-		kfree(p->key);
+		bpf_area_free(p->key, p->size, false);
 }
 
 /* A queue has no key and wants none. */
@@ -557,7 +564,7 @@ static i64 lookup_and_delete(struct bpf_map *m, const union bpf_args *x)
 	if (!err && is_queue(m))
 		err = m->ops->pop(m, p.value);
 	else if (!err)
-		err = m->ops->copy_out(m, p.key, p.value) ?: (int)m->ops->remove(m, p.key);
+		err = m->ops->take(m, p.key, p.value);
 	if (!err)
 		err = bpf_copy_out(a->value, p.value, p.value_size);
 	put_pair(&p);
@@ -627,22 +634,20 @@ static int batch_out(struct batch *b, const void *keys, const void *values, u32 
  */
 static i64 buckets_out(struct batch *b, u32 *at, bool take)
 {
-	u32 room = 16;
+	const u64 each = (u64)b->key_size + b->value_size;
+	u32 room = (u32)min(max(64 * KIB / each, 1ul), 16ul);
 	char *keys = NULL;
 	int n = 0, err = 0;
 
 	while (!err) {
-		if (!keys) {
-			u64 size = (u64)room * (b->key_size + b->value_size);
-
-			keys = size <= MAX_MEMORY ? kmalloc(size) : NULL;
-			if (!keys)
-				return -ENOMEM;
-		}
+		if (!keys)
+			keys = buffer(room * each);
+		if (!keys)
+			return -ENOMEM;
 		n = b->m->ops->bucket(b->m, *at, keys, keys + (size_t)room * b->key_size,
 				      min(room, b->max - b->done), take);
 		if (n == -ENOSPC && room < b->max - b->done) {
-			kfree(keys);
+			bpf_area_free(keys, room * each, false);
 			keys = NULL;
 			room *= 4;
 			continue;
@@ -653,7 +658,7 @@ static i64 buckets_out(struct batch *b, u32 *at, bool take)
 		if (!err)
 			++*at;
 	}
-	kfree(keys);
+	bpf_area_free(keys, room * each, false);
 	return err;
 }
 

@@ -61,6 +61,17 @@ static inline long obj_info(int fd, void *info, uint32_t *len)
 	return r;
 }
 
+static inline int cpus(void)
+{
+	char buf[64];
+	int last = 0;
+
+	check_read_file("/sys/devices/system/cpu/possible", buf, sizeof(buf));
+	if (sscanf(buf, "0-%d", &last) != 1)
+		last = 0;
+	return last + 1;
+}
+
 /* --- programs --------------------------------------------------------------------------------- */
 
 static char bpf_log_text[65536] __attribute__((unused));

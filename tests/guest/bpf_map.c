@@ -11,17 +11,6 @@
 
 #define ENOTSUPP 524
 
-static int cpus(void)
-{
-	char buf[64];
-	int last = 0;
-
-	check_read_file("/sys/devices/system/cpu/possible", buf, sizeof(buf));
-	if (sscanf(buf, "0-%d", &last) != 1)
-		last = 0;
-	return last + 1;
-}
-
 /* --- the call --------------------------------------------------------------------------------- */
 
 TEST(arguments_beyond_those_known_must_be_zeros)
@@ -146,6 +135,20 @@ static void hash_of(uint32_t type, uint32_t flags)
 	OK(map_delete(fd, &key));
 	ERR(map_delete(fd, &key), ENOENT);
 	ERR(map_lookup(fd, &key, &value), ENOENT);
+}
+
+/* As maps of a program's own variables may be. */
+TEST(values_of_several_megabytes)
+{
+	static char value[5 << 20], out[sizeof(value)];
+	int fd = map_create(BPF_MAP_TYPE_ARRAY, 4, sizeof(value), 1);
+	uint32_t key = 0;
+
+	for (size_t i = 0; i < sizeof(value); i += 1000)
+		value[i] = (char)(i / 1000 | 1);
+	OK(map_update(fd, &key, value, BPF_ANY));
+	OK(map_lookup(fd, &key, out));
+	CHECK(!memcmp(value, out, sizeof(value)));
 }
 
 TEST(hash_tables)
@@ -339,6 +342,29 @@ static long freeze(int fd)
 	union bpf_attr a = { .map_fd = (uint32_t)fd };
 
 	return bpf(BPF_MAP_FREEZE, &a);
+}
+
+/* Of which type the programs of an array are is decided by one that is there. */
+TEST(a_refused_program_decides_nothing)
+{
+	int progs = map_create(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1), filter;
+	struct bpf_insn p[] = {
+		LD_MAP(2, progs),
+		MOV64_IMM(3, 0),
+		CALL(BPF_FUNC_tail_call),
+		MOV64_IMM(0, 0),
+		EXIT(),
+	};
+	uint32_t key = 0;
+
+	p[4] = MOV64_REG(0, 9);		/* which is nothing */
+	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, p, 6, 0), EACCES);
+	p[4] = MOV64_IMM(0, 0);
+	filter = prog_load(BPF_PROG_TYPE_SOCKET_FILTER, p);
+	OK(map_update(progs, &key, &filter, BPF_ANY));
+	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, p, 6, 0), EINVAL);
+	CHECK_EQ(prog_run(filter), 0);
+	close(filter);
 }
 
 TEST(a_frozen_map_is_for_programs)

@@ -29,7 +29,8 @@ struct request {
 	uint64_t ns, flags;
 	int64_t result;
 };
-enum { INIT = 1, SET, START, CANCEL, DELETE };
+/* All that are asked for, in this order. */
+enum { DELETE = 1, INIT = 2, SET = 4, START = 8, CANCEL = 16 };
 
 /* --- types: a value, and the functions main, callback, loop body ------------------------------- */
 
@@ -99,11 +100,10 @@ static int lookup(int map)
 	return jump(JMP_IMM(BPF_JEQ, 0, 0, 0));
 }
 
-/* if (r8 == op) { ... } */
-static int only(int op) { return jump(JMP_IMM(BPF_JNE, 8, op, 0)); }
-static int unless(int mode)
+/* if (r8 & what) { ... } */
+static int unless(int what)
 {
-	int set = jump(JMP_IMM(BPF_JSET, 8, mode, 0)), clear = jump(JA(0));
+	int set = jump(JMP_IMM(BPF_JSET, 8, what, 0)), clear = jump(JA(0));
 
 	land(set);
 	return clear;
@@ -116,24 +116,24 @@ static int emit_main(int map)
 	EMIT(MOV64_REG(6, 1), LDX(BPF_W, 1, 6, REQUEST(key)), STX(BPF_W, 10, 1, -4));
 	none = lookup(map);
 	EMIT(LDX(BPF_W, 8, 6, REQUEST(op)), MOV64_IMM(0, 0));
-	skip = only(INIT);
+	skip = unless(DELETE);
+	EMIT(LD_MAP(1, map), MOV64_REG(2, 10), ALU64_IMM(BPF_ADD, 2, -4),
+	     CALL(BPF_FUNC_map_delete_elem));
+	land(skip);
+	skip = unless(INIT);
 	EMIT(TIMER_OF(7), LD_MAP(2, map), LDX(BPF_DW, 3, 6, REQUEST(flags)), CALL(BPF_FUNC_timer_init));
 	land(skip);
-	skip = only(SET);
+	skip = unless(SET);
 	EMIT(TIMER_OF(7));
 	func = n;
 	EMIT(LD_FUNC(2, 0), CALL(BPF_FUNC_timer_set_callback));
 	land(skip);
-	skip = only(START);
+	skip = unless(START);
 	EMIT(TIMER_OF(7), LDX(BPF_DW, 2, 6, REQUEST(ns)), LDX(BPF_DW, 3, 6, REQUEST(flags)),
 	     CALL(BPF_FUNC_timer_start));
 	land(skip);
-	skip = only(CANCEL);
+	skip = unless(CANCEL);
 	EMIT(TIMER_OF(7), CALL(BPF_FUNC_timer_cancel));
-	land(skip);
-	skip = only(DELETE);
-	EMIT(LD_MAP(1, map), MOV64_REG(2, 10), ALU64_IMM(BPF_ADD, 2, -4),
-	     CALL(BPF_FUNC_map_delete_elem));
 	land(skip);
 	skip = jump(JA(0));
 	land(none);
@@ -143,13 +143,18 @@ static int emit_main(int map)
 	return func;
 }
 
+/* An array of one: whether a callback that worked found its value changed behind it, and how many
+ * did work. */
+static int verdict;
+struct verdict { uint64_t changed, worked; };
+
 /* (map, key, value) */
 static int emit_callback(int map, bool deletes)
 {
 	int skip, func, none;
 
 	EMIT(MOV64_REG(9, 1), MOV64_REG(6, 2), MOV64_REG(7, 3), CALL(BPF_FUNC_ktime_get_ns),
-	     STX(BPF_DW, 7, 0, VALUE(when)), CALL(BPF_FUNC_get_smp_processor_id),
+	     STX(BPF_DW, 7, 0, VALUE(when)), STX(BPF_DW, 10, 0, -32), CALL(BPF_FUNC_get_smp_processor_id),
 	     STX(BPF_W, 7, 0, VALUE(cpu)),
 	     /* who waits for the count looks at those */
 	     MOV64_IMM(1, 1), INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 7, 1, 0, BPF_ADD),
@@ -163,7 +168,10 @@ static int emit_callback(int map, bool deletes)
 	EMIT(LDX(BPF_DW, 1, 7, VALUE(period)));
 	func = n;
 	EMIT(LD_FUNC(2, 0), MOV64_IMM(3, 0), MOV64_IMM(4, 0), CALL(BPF_FUNC_loop),
-	     ST(BPF_DW, 7, VALUE(result), 1));
+	     ST(BPF_DW, 7, VALUE(result), 1),
+	     LDX(BPF_DW, 1, 7, VALUE(when)), LDX(BPF_DW, 2, 10, -32), JMP_REG(BPF_JEQ, 1, 2, 3),
+	     LD_MAP_VALUE(1, verdict, 0), ST(BPF_DW, 1, 0, 1),
+	     LD_MAP_VALUE(1, verdict, 8), MOV64_IMM(2, 1), INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 1, 2, 0, BPF_ADD));
 	land(skip);
 	skip = unless(AGAIN);
 	EMIT(TIMER_OF(7), LDX(BPF_DW, 2, 7, VALUE(period)), MOV64_IMM(3, 0), CALL(BPF_FUNC_timer_start));
@@ -192,6 +200,8 @@ static int load(int map)
 	int set, loop, fd;
 	union bpf_attr a;
 
+	if (!verdict)
+		verdict = map_create(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct verdict), 1);
 	n = 0;
 	set = emit_main(map);
 	code[set].imm = n - set - 1;
@@ -571,6 +581,80 @@ TEST(timers_in_maps_of_maps)
 		CHECK_EQ(prog_run(prog), (uint32_t)-EBUSY);
 		close(inner);	/* what is only in another map has no user */
 		CHECK_EQ(prog_run(prog), (uint32_t)-EPERM);
+	}
+}
+
+/* --- elements that go -------------------------------------------------------------------------- */
+
+static void on_cpu(long cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((int)cpu, &one);
+	OK(sched_setaffinity(0, sizeof(one), &one));
+}
+
+static volatile int held, fill;
+
+/* A program that takes long, and then memory like the element's, for other values. */
+static void *hold_and_fill(void *cpu)
+{
+	struct bpf_insn p[] = {
+		MOV64_IMM(0, 0),
+		INSN(BPF_JMP | 0xe0, 0, 0, 2, 0),	/* may_goto */
+		ALU64_IMM(BPF_ADD, 0, 1),
+		JA(-3),
+		EXIT(),
+	};
+	int prog = prog_load(BPF_PROG_TYPE_SOCKET_FILTER, p);
+	int map = (int)OK(map_create_flags(BPF_MAP_TYPE_HASH, 4, sizeof(struct value), 5000,
+					   BPF_F_NO_PREALLOC));
+	struct value v;
+
+	memset(&v, 0xaa, sizeof(v));
+	on_cpu((long)cpu);
+	__atomic_fetch_add(&held, 1, __ATOMIC_RELAXED);
+	prog_run(prog);
+	while (fill)
+		for (uint32_t key = 0; key < 5000 && fill; key++)
+			OK(map_update(map, &key, &v, BPF_ANY));
+	close(map);
+	close(prog);
+	return NULL;
+}
+
+/* Who found an element before it went may give it a timer after: what the callback is given stays
+ * until it ends. */
+TEST(a_callback_keeps_its_element)
+{
+	int map = (int)OK(try_map(BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC)), prog = load(map);
+	long cpus_ = sysconf(_SC_NPROCESSORS_ONLN);
+	struct verdict seen;
+	uint32_t first = 0;
+	pthread_t t[8];
+
+	if (cpus_ < 2)
+		SKIP("one CPU");
+	for (uint64_t round = 1; round <= 3; round++) {
+		put(map, 7, 8 << 20, WORKS);
+		on_cpu(0);
+		held = 0;
+		fill = 1;
+		for (long k = 1; k < cpus_; k++)
+			CHECK(!pthread_create(&t[k], NULL, hold_and_fill, (void *)k));
+		while (held < cpus_ - 1)
+			sched_yield();
+		check_sleep_ms(10);
+		CHECK_EQ(ASK(prog, DELETE | INIT | SET | START, 7, 10 * MSEC), 0);
+		do {
+			check_sleep_ms(1);
+			OK(map_lookup(verdict, &first, &seen));
+		} while (seen.worked < round && !seen.changed);
+		fill = 0;
+		for (long k = 1; k < cpus_; k++)
+			CHECK(!pthread_join(t[k], NULL));
+		CHECK_EQ(seen.changed, 0);
 	}
 }
 

@@ -177,6 +177,65 @@ static void hashes(void **state)
 	}
 }
 
+static u32 longest_bucket(struct bpf_map *m)
+{
+	static char keys[2048 * 64];
+	static u64 values[2048];
+	int got, most = 0;
+
+	for (u32 at = 0; (got = m->ops->bucket(m, at, keys, values, 2048, false)) >= 0; at++)
+		most = max(most, got);
+	return (u32)most;
+}
+
+/* Whatever bits it is that keys differ in; a bucket of 1024 keys in as many buckets has 6 or so. */
+static void keys_are_spread(void **state)
+{
+	static const u32 sizes[] = { 8, 12, 15, 16, 24, 64 };
+	u64 v = 0;
+
+	start();
+	for (u32 k = 0; k < sizeof(sizes) / sizeof(*sizes); k++)
+		for (u32 shift = 0; shift < sizes[k] * 8 - 11; shift += shift % 8 ? 5 : 3) {
+			u64 objects = fake_objects_used();
+			struct bpf_map *m = make(BPF_MAP_TYPE_HASH, sizes[k], 8, 1024, 0);
+
+			for (u32 i = 0; i < 1024; i++) {
+				char key[72] = "";
+				u32 bits = i << shift % 8;
+
+				memcpy(key + shift / 8, &bits, 3);
+				assert_int_equal(m->ops->update(m, key, &v, BPF_NOEXIST), 0);
+			}
+			assert_in_range(longest_bucket(m), 1, 14);
+			end(m, objects);
+		}
+}
+
+/* Who chooses keys does not know which of them meet: here the highest bit of a word, and what that
+ * does to the next one if it stays alone, are turned in all ways. */
+static void chosen_keys_do_not_meet(void **state)
+{
+	u64 objects, v = 0;
+	struct bpf_map *m;
+
+	start();
+	objects = fake_objects_used();
+	m = make(BPF_MAP_TYPE_HASH, 64, 8, 1024, 0);
+	for (u32 i = 0; i < 128; i++) {
+		u64 key[8] = { 0 };
+
+		for (u32 w = 0; w < 7; w++)
+			if (i >> w & 1) {
+				key[w] ^= 1ull << 63;
+				key[w + 1] ^= 1ull << 63 | 1ull << 31;
+			}
+		assert_int_equal(m->ops->update(m, key, &v, BPF_NOEXIST), 0);
+	}
+	assert_in_range(longest_bucket(m), 1, 8);
+	end(m, objects);
+}
+
 /* --- several threads -------------------------------------------------------------------------- */
 
 enum { THREADS = 4 };
@@ -714,6 +773,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hashes),
+		cmocka_unit_test(keys_are_spread),
+		cmocka_unit_test(chosen_keys_do_not_meet),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(lru_keeps_what_is_used),
 		cmocka_unit_test(per_cpu_values),

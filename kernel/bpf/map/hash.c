@@ -41,7 +41,8 @@ struct htab {
 	struct bpf_map map;
 	u64 seed, factor;	/* secrets; factor is odd */
 	struct bucket *buckets;
-	u32 mask, value_at;	/* bytes from the key */
+	u32 mask, shift;	/* how many buckets less 1; see bucket_of */
+	u32 value_at;		/* bytes from the key */
 	u32 elem_size, n_elems;
 	char *elems;		/* NULL: not preallocated */
 	u32 count;		/* elements in buckets, atomic */
@@ -62,10 +63,30 @@ static void *value_of(const struct htab *h, struct elem *e) { return e->key + h-
 
 /* --- hashing and finding ---------------------------------------------------------------------- */
 
-/* Multiplying by a secret odd number moves each bit of the key to all higher ones. */
+/* Multiplying by a secret odd number moves each bit of the key to all higher ones, so the highest
+ * have something of all: they choose the bucket. Once alone would leave keys in even steps in steps,
+ * which for some numbers meet often. */
+static __always_inline u32 finish(const struct htab *h, u64 v)
+{
+	return (u32)((v ^ v >> 32) * h->factor >> 32);
+}
+
 static __always_inline u32 hash_word(const struct htab *h, u64 k)
 {
-	return (u32)(((k ^ h->seed) * h->factor) >> 32);
+	return finish(h, (k ^ h->seed) * h->factor);
+}
+
+static __always_inline u32 bucket_of(const struct htab *h, u32 hash)
+{
+	return (u32)((u64)hash >> h->shift);
+}
+
+/* Both halves of the product: no two bits of v, however chosen, always undo one another. */
+static u64 fold(u64 v, u64 factor)
+{
+	unsigned __int128 p = (unsigned __int128)v * factor;
+
+	return (u64)p ^ (u64)(p >> 64);
 }
 
 static u32 hash_bytes(const struct htab *h, const char *key, u32 n)
@@ -74,14 +95,13 @@ static u32 hash_bytes(const struct htab *h, const char *key, u32 n)
 
 	for (; n >= 8; n -= 8, key += 8) {
 		memcpy(&w, key, 8);
-		v = (v ^ w) * h->factor;
-		v ^= v >> 32;
+		v = fold(v ^ w, h->factor);
 	}
-	w = n;
+	w = 0;
 	memcpy(&w, key, n);
 	if (n)
-		v = (v ^ w ^ (u64)n << 59) * h->factor;
-	return (u32)(v >> 32);
+		v = fold(v ^ w, h->factor);
+	return finish(h, v);
 }
 
 static __always_inline bool same_key(const struct elem *e, const void *key, u32 size)
@@ -105,7 +125,7 @@ static __always_inline u32 hash_key(const struct htab *h, const void *key, u32 s
 /* Without a lock: see the head of this file. size is key_size, 0: as the map says. */
 static __always_inline struct elem *find(const struct htab *h, const void *key, u32 size)
 {
-	u32 n = size ? size : h->map.desc.key_size, i = hash_key(h, key, n) & h->mask;
+	u32 n = size ? size : h->map.desc.key_size, i = bucket_of(h, hash_key(h, key, n));
 	u64 at;
 
 	do {
@@ -201,14 +221,22 @@ static void unlink(struct htab *h, struct bucket *b, struct elem *e)
 	e->linked = false;
 }
 
-/* Who found the element before it went may have given it a timer since; nobody can any more. The
- * hash of what is in no bucket is where the timer is, 0: nowhere. */
+/*
+ * Who found the element before it went may have given it a timer since. Its callback is a reader that
+ * may have begun after the element went, and may give it another timer: only when a grace period has
+ * left it without one does nobody have it. The hash of what is in no bucket is where the timer is, 0:
+ * nowhere.
+ */
 static void free_rcu(struct rcu_head *r)
 {
 	struct elem *e = container_of(r, struct elem, rcu);
+	void **timer = (void **)((char *)e + e->hash);
 
-	if (e->hash)
-		bpf_map_timer_free((char *)e + e->hash);
+	if (e->hash && READ_ONCE(*timer)) {
+		bpf_map_timer_free(timer);
+		call_rcu(&e->rcu, free_rcu);
+		return;
+	}
 	kfree(e);
 }
 
@@ -273,7 +301,7 @@ static struct elem *get_elem(struct htab *h)
 		e->taken = true;
 	spin_unlock_irqrestore(&h->lru.lock, flags);
 	if (e) {
-		struct bucket *b = &h->buckets[e->hash & h->mask];
+		struct bucket *b = &h->buckets[bucket_of(h, e->hash)];
 
 		flags = spin_lock_irqsave(&b->lock);
 		if (e->linked) {
@@ -317,8 +345,9 @@ static void clear_value(struct htab *h, char *value)
 		memset(value, 0, round8(h->map.desc.value_size));
 }
 
-static void fill(struct htab *h, struct elem *e, const struct elem *old, const void *value,
-		 enum from from)
+/* fresh: it is in no bucket. What a program gives is its own CPU's value; others' may be written just
+ * now, by their CPUs. */
+static void fill(struct htab *h, struct elem *e, bool fresh, const void *value, enum from from)
 {
 	u32 step = round8(h->map.desc.value_size), size = h->map.desc.value_size;
 	char *to = value_of(h, e);
@@ -331,9 +360,7 @@ static void fill(struct htab *h, struct elem *e, const struct elem *old, const v
 	} else if (from == FROM_USER) {
 		memcpy(to, value, (size_t)step * nr_cpus);
 	} else {
-		if (old)
-			memcpy(to, old->key + h->value_at, (size_t)step * nr_cpus);
-		else
+		if (fresh)
 			memset(to, 0, (size_t)step * nr_cpus);
 		memcpy(to + (u64)cpu_id() * step, value, size);
 	}
@@ -386,7 +413,7 @@ static int change(struct htab *h, struct bucket *b, struct elem **e, const void 
 	/* what belongs to a CPU changes in place: nobody else writes it, or looks for its old value
 	 */
 	if (old && is_percpu(h->map.desc.type)) {
-		fill(h, old, old, value, from);
+		fill(h, old, false, value, from);
 		WRITE_ONCE(old->used, 1);
 		return 1;
 	}
@@ -399,7 +426,7 @@ static int change(struct htab *h, struct bucket *b, struct elem **e, const void 
 			__atomic_fetch_sub(&h->count, 1, __ATOMIC_RELAXED);
 		return -ENOMEM;
 	}
-	fill(h, *e, old, value, from);
+	fill(h, *e, true, value, from);
 	insert(h, b, *e, hash, key);
 	if (old) {
 		unlink(h, b, old);
@@ -412,7 +439,7 @@ static long update(struct htab *h, const void *key, const void *value, u64 flags
 {
 	int err = check_update_flags(&h->map, flags);
 	u32 hash = hash_key(h, key, h->map.desc.key_size);
-	struct bucket *b = &h->buckets[hash & h->mask];
+	struct bucket *b = &h->buckets[bucket_of(h, hash)];
 	struct elem *e = NULL;
 	u64 irq;
 
@@ -437,23 +464,6 @@ static long hash_update(struct bpf_map *m, const void *key, const void *value, u
 	return update(htab_of(m), key, value, flags, FROM_PROGRAM);
 }
 
-static long hash_remove(struct bpf_map *m, const void *key)
-{
-	struct htab *h = htab_of(m);
-	u32 hash = hash_key(h, key, m->desc.key_size);
-	struct bucket *b = &h->buckets[hash & h->mask];
-	u64 irq = spin_lock_irqsave(&b->lock);
-	struct elem *e = find_in(h, b, key, hash);
-
-	if (e) {
-		unlink(h, b, e);
-		__atomic_fetch_sub(&h->count, 1, __ATOMIC_RELAXED);
-		give_back(h, e);
-	}
-	spin_unlock_irqrestore(&b->lock, irq);
-	return e ? 0 : -ENOENT;
-}
-
 /* --- as bpf(2) sees it ------------------------------------------------------------------------ */
 
 static void copy_elem(struct htab *h, struct elem *e, void *value)
@@ -473,12 +483,37 @@ static void copy_elem(struct htab *h, struct elem *e, void *value)
 	}
 }
 
+/* value: where its value goes, NULL: nobody wants it. */
+static int take_out(struct htab *h, const void *key, void *value)
+{
+	u32 hash = hash_key(h, key, h->map.desc.key_size);
+	struct bucket *b = &h->buckets[bucket_of(h, hash)];
+	u64 irq = spin_lock_irqsave(&b->lock);
+	struct elem *e = find_in(h, b, key, hash);
+
+	if (e) {
+		if (value)
+			copy_elem(h, e, value);
+		unlink(h, b, e);
+		__atomic_fetch_sub(&h->count, 1, __ATOMIC_RELAXED);
+		give_back(h, e);
+	}
+	spin_unlock_irqrestore(&b->lock, irq);
+	return e ? 0 : -ENOENT;
+}
+
+static long hash_remove(struct bpf_map *m, const void *key) { return take_out(htab_of(m), key, NULL); }
+static int hash_take(struct bpf_map *m, const void *key, void *value)
+{
+	return take_out(htab_of(m), key, value);
+}
+
 /* Not counted as a use: whoever lists a map does not change what goes first. */
 static int hash_copy_out(struct bpf_map *m, const void *key, void *value)
 {
 	struct htab *h = htab_of(m);
 	u32 hash = hash_key(h, key, m->desc.key_size);
-	struct bucket *b = &h->buckets[hash & h->mask];
+	struct bucket *b = &h->buckets[bucket_of(h, hash)];
 	u64 irq = spin_lock_irqsave(&b->lock);
 	struct elem *e = find_in(h, b, key, hash);
 
@@ -537,7 +572,7 @@ static int hash_next_key(struct bpf_map *m, const void *key, void *next)
 	if (!key)
 		return first_from(h, 0, next);
 	hash = hash_key(h, key, m->desc.key_size);
-	i = hash & h->mask;
+	i = bucket_of(h, hash);
 	irq = spin_lock_irqsave(&h->buckets[i].lock);
 	e = find_in(h, &h->buckets[i], key, hash);
 	if (e)
@@ -689,6 +724,7 @@ static void hash_destroy(struct bpf_map *m)
 	.remove = hash_remove, \
 	.copy_out = hash_copy_out, \
 	.copy_in = hash_copy_in, \
+	.take = hash_take, \
 	.next_key = hash_next_key, \
 	.bucket = hash_bucket, \
 	.each = hash_each, \
@@ -748,6 +784,7 @@ static int hash_init(struct bpf_map *m)
 		h->seed = bpf_map_secret();
 	h->factor = bpf_map_secret() | 1;
 	h->mask = power_from(d->max_entries) - 1;
+	h->shift = h->mask ? 31 - (u32)ilog2(h->mask) : 32;
 	h->value_at = round8(d->key_size);
 	h->elem_size = (u32)sizeof(struct elem) + h->value_at +
 		       value * (is_percpu(d->type) ? nr_cpus : 1);

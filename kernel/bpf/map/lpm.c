@@ -284,14 +284,19 @@ static int lpm_next_key(struct bpf_map *m, const void *key, void *next)
 
 static void lpm_destroy(struct bpf_map *m)
 {
-	struct node **slot, *root = trie_of(m)->root;
+	struct node *n = trie_of(m)->root, *next;
 
-	/* leaves first, without a stack: down to one, and again from the top */
-	while (root) {
-		for (slot = &root; (*slot)->child[0] || (*slot)->child[1];)
-			slot = (*slot)->child[0] ? &(*slot)->child[0] : &(*slot)->child[1];
-		kfree(*slot);
-		*slot = NULL;
+	/* Without a stack, and in as many steps as there are nodes however deep they lie: what has a
+	 * left child comes to hang on the right of that. */
+	for (; n; n = next) {
+		next = n->child[0];
+		if (next) {
+			n->child[0] = next->child[1];
+			next->child[1] = n;
+		} else {
+			next = n->child[1];
+			kfree(n);
+		}
 	}
 }
 

@@ -23,10 +23,6 @@ extern const struct bpf_map_kind bpf_array_type, bpf_percpu_array_type, bpf_prog
 #define COMMON_FLAGS (BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | \
 		      BPF_F_WRONLY_PROG)
 
-/* size bytes of zeros, whole pages that can be mapped if so; NULL: more than there is. Sleeps. */
-void *bpf_area_alloc(u64 size, bool pages);
-void bpf_area_free(void *p, u64 size, bool pages);
-
 static inline u32 round8(u32 n) { return align_up(n, 8u); }
 static inline bool is_percpu(u32 type)
 {

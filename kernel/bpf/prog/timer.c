@@ -23,8 +23,9 @@
  *  - bpf_timer_init puts the address into the value and then looks whether the map has users; the
  *    last user goes and then all values are looked at. One of the two sees the other, so a map that
  *    has no users has no timers. (They would hold the program, which holds the map.)
- *  - A timer holds its callback's program. The callback need not: text is retired after a grace
- *    period too.
+ *  - A timer holds its map until it is gone: one that is found in an element which has left its map
+ *    may go off when nothing else holds that any more. It holds its callback's program. The callback
+ *    itself need hold neither: text and maps are freed after a grace period too.
  *  - The interrupt may come late, when the timer has been disarmed or armed anew: it acts only if
  *    the timer is armed and due.
  *  - bpf_timer_cancel waits, spinning, for a callback that runs on another CPU and so makes progress.
@@ -47,7 +48,7 @@ enum { TIMER_ABS = 1, TIMER_CPU_PIN = 2 };	/* BPF_F_*, newer than the installed 
 struct map_timer {
 	struct timer timer;
 	struct rcu_head rcu;
-	struct bpf_map *map;
+	struct bpf_map *map;	/* referenced, until it is gone */
 	char *value;		/* the element's */
 	/* timers_lock: */
 	u64 (*fn)(u64, u64, u64, u64, u64);
@@ -73,7 +74,7 @@ static struct map_timer *timer_at(u64 slot) { return load_acquire((struct map_ti
 
 static bool has_users(const struct map_timer *t)
 {
-	return __atomic_load_n(&t->map->users, __ATOMIC_SEQ_CST);
+	return READ_ONCE(t->map->users);
 }
 
 /* --- changes, with timers_lock ---------------------------------------------------------------- */
@@ -189,6 +190,7 @@ static void worker_main(void *arg)
 
 u64 bpf_timer_init(u64 slot, u64 map, u64 clock, u64 r4, u64 r5)
 {
+	struct bpf_map *m = (struct bpf_map *)map;
 	struct map_timer *t, *none = NULL;
 
 	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_BOOTTIME)
@@ -198,14 +200,20 @@ u64 bpf_timer_init(u64 slot, u64 map, u64 clock, u64 r4, u64 r5)
 	t = kmalloc_atomic(sizeof(*t));
 	if (!t)
 		return (u64)-ENOMEM;
-	*t = (struct map_timer){ .map = (struct bpf_map *)map, .running = -1 };
-	t->value = (char *)slot - t->map->desc.timer;
+	if (!ref_get_unless_zero(&m->ref)) {
+		kfree(t);
+		return (u64)-EPERM;
+	}
+	*t = (struct map_timer){ .map = m, .running = -1 };
+	t->value = (char *)slot - m->desc.timer;
 	timer_init(&t->timer, due);
 	if (!__atomic_compare_exchange_n((struct map_timer **)slot, &none, t, false,
-					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
 		kfree(t);
+		bpf_map_put(m);
 		return (u64)-EBUSY;
 	}
+	smp_mb();
 	if (has_users(t))
 		return 0;
 	bpf_timer_free((void *)slot);
@@ -319,6 +327,7 @@ void bpf_timer_free(void *slot)
 	old = set_fn(t, 0, NULL);
 	spin_unlock_irqrestore(&timers_lock, flags);
 	put_prog(old);
+	bpf_map_put(t->map);
 	call_rcu(&t->rcu, free_timer);
 }
 

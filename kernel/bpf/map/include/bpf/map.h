@@ -29,6 +29,8 @@ struct bpf_map_ops {
 	/* For bpf(2), values as user space sees them (bpf_map_user_value_size). */
 	int (*copy_out)(struct bpf_map *m, const void *key, void *value);
 	int (*copy_in)(struct bpf_map *m, const void *key, const void *value, u64 flags);
+	/* copy_out and remove in one; NULL: not of this type. */
+	int (*take)(struct bpf_map *m, const void *key, void *value);
 	/* key NULL, or not there: the first. -ENOENT: there is none behind. */
 	int (*next_key)(struct bpf_map *m, const void *key, void *next);
 	/* Copies the values and keys of bucket `at`, at most room of them: how many, or -ENOSPC,
@@ -95,6 +97,10 @@ bool bpf_map_fits(const struct bpf_map_desc *like, const struct bpf_map *inner);
 /* Wakes, polls: ring buffers. NULL: it is none. */
 struct wait_queue *bpf_map_wait(struct bpf_map *m);
 bool bpf_map_readable(struct bpf_map *m);
+
+/* size bytes of zeros, whole pages that can be mapped if so; NULL: more than there is. Sleeps. */
+void *bpf_area_alloc(u64 size, bool pages);
+void bpf_area_free(void *p, u64 size, bool pages);	/* p may be NULL */
 
 /* A number that programs cannot guess, another each time. */
 u64 bpf_map_secret(void);
