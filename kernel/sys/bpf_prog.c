@@ -141,16 +141,10 @@ static struct bpf_map *take_map(void *ctx, bool by_index, u32 fd)
 {
 	const struct load *l = ctx;
 	u64 at = l->x->a.fd_array + (u64)fd * sizeof(u32);
-	struct bpf_map *m;
 
 	if (by_index && (!l->x->a.fd_array || bpf_take(l->x, &fd, at, sizeof(fd))))
 		return ERR_PTR(-EFAULT);
-	m = bpf_map_from_fd(fd);
-	if (IS_ERR(m) || m->desc.type != BPF_MAP_TYPE_PROG_ARRAY ||
-	    same_type(m, l->x->a.prog_type))
-		return m;
-	bpf_map_put(m);
-	return ERR_PTR(-EINVAL);
+	return bpf_map_from_fd(fd);
 }
 
 static int check_load(const union bpf_args *x)
@@ -459,10 +453,22 @@ static int take_all(struct load *l)
 	return take_types(l);
 }
 
+/* Nobody has the program yet. */
+static int join_arrays(const struct bpf_prog *p)
+{
+	for (u32 k = 0; k < p->n_maps; k++)
+		if (p->maps[k]->desc.type == BPF_MAP_TYPE_PROG_ARRAY &&
+		    !same_type(p->maps[k], p->type))
+			return -EINVAL;
+	return 0;
+}
+
 static int finish(struct load *l, struct bpf_prog *p)
 {
 	const union bpf_attr *a = &l->x->a;
 
+	if (join_arrays(p))
+		return -EINVAL;
 	p->attach_type = a->expected_attach_type;
 	p->uid = current_cred()->uid;
 	p->btf = l->btf;

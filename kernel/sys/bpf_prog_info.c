@@ -8,14 +8,18 @@
 
 static int give_maps(struct bpf_prog *p, struct bpf_prog_info *i)
 {
-	u32 room = i->nr_map_ids;
-	int err = 0;
+	u32 n, *ids;
+	int err;
 
 	mutex_lock(&p->control);
+	n = min(i->nr_map_ids, p->n_maps);
+	ids = kmalloc(max(n, 1u) * sizeof(*ids));
+	for (u32 k = 0; ids && k < n; k++)
+		ids[k] = p->maps[k]->id;
 	i->nr_map_ids = p->n_maps;
-	for (u32 k = 0; k < min(room, p->n_maps) && !err; k++)
-		err = bpf_copy_out(i->map_ids + k * 4ul, &p->maps[k]->id, 4);
 	mutex_unlock(&p->control);
+	err = !ids ? -ENOMEM : n ? bpf_copy_out(i->map_ids, ids, n * sizeof(*ids)) : 0;
+	kfree(ids);
 	return err;
 }
 

@@ -266,3 +266,54 @@ TEST(programs_print_lines)
 	ERR(read(pipe, &one, 1), EAGAIN);
 	close_pipe(pipe);
 }
+
+/* --- and back --------------------------------------------------------------------------------- */
+
+/* What strtol or strtoul gives for the text; the number is in *v. */
+static int64_t parse(int helper, const char *text, uint64_t base, int64_t *v)
+{
+	int fd;
+	int64_t r;
+
+	need_data();
+	memset(data, 0, 64);
+	memcpy(data + 16, text, strlen(text));
+	n = 0;
+	EMIT(LD_MAP_VALUE(1, data_map, 16), MOV64_IMM(2, (int)strlen(text)), MOV64_IMM(3, (int)base),
+	     LD_MAP_VALUE(4, data_map, 0), CALL(helper), LD_MAP_VALUE(1, data_map, 8),
+	     STX(BPF_DW, 1, 0, 0), EXIT());
+	fd = prog_load_flags(FILTER, code, (size_t)n, 0);
+	if (fd < 0)
+		FAIL("%s", bpf_log_text);
+	prog_run(fd);
+	close(fd);
+	memcpy(v, data, 8);
+	memcpy(&r, data + 8, 8);
+	return r;
+}
+
+TEST(numbers_from_text)
+{
+	static const struct { const char *text; uint64_t base; int64_t r, v; } cases[] = {
+		{ "123", 10, 3, 123 }, { "123", 0, 3, 123 }, { " 12x", 10, 3, 12 }, { "0x1f", 0, 4, 31 },
+		{ "0x1f", 16, 4, 31 }, { "1F", 16, 2, 31 }, { "017", 0, 3, 15 }, { "017", 10, 3, 17 },
+		{ "0xg", 0, 1, 0 }, { "0x", 0, 1, 0 }, { "0x", 16, -EINVAL, 0 }, { "0xg", 16, -EINVAL, 0 },
+		{ "0x1", 10, 1, 0 }, { "x", 16, -EINVAL, 0 }, { " ", 10, -EINVAL, 0 }, { "7", 7, -EINVAL, 0 },
+		{ "9223372036854775807", 10, 19, INT64_MAX }, { "99999999999999999999", 10, -ERANGE, 0 } };
+	int64_t v;
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++)
+		for (int sign = 0; sign < 2; sign++) {
+			int64_t r = parse(sign ? BPF_FUNC_strtol : BPF_FUNC_strtoul, cases[k].text, cases[k].base, &v);
+
+			if (r != cases[k].r || v != cases[k].v)
+				FAIL("\"%s\" %d: %lld %lld", cases[k].text, (int)cases[k].base, (long long)r,
+				     (long long)v);
+		}
+	CHECK_EQ(parse(BPF_FUNC_strtol, "-12", 10, &v), 3);
+	CHECK_EQ(v, -12);
+	CHECK_EQ(parse(BPF_FUNC_strtoul, "-12", 10, &v), -EINVAL);
+	CHECK_EQ(parse(BPF_FUNC_strtol, "-9223372036854775808", 10, &v), 20);
+	CHECK_EQ(v, INT64_MIN);
+	CHECK_EQ(parse(BPF_FUNC_strtol, "9223372036854775808", 10, &v), -ERANGE);
+}

@@ -5,6 +5,7 @@
 #include <linux/btf.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 /* What the program works on: the one value of an array that it addresses directly. */
 struct data {
@@ -318,4 +319,50 @@ TEST(who_may_sleep)
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, copies, 7, 0), EINVAL);
 	CHECK(strstr(bpf_log_text, "sleepable helper bpf_copy_from_user#148 in non-sleepable prog"));
 	OK(prog_load_flags(BPF_PROG_TYPE_SYSCALL, copies, 7, BPF_F_SLEEPABLE));
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static volatile int alarms;
+static void on_alarm(int sig) { alarms += sig == SIGALRM; }
+
+static void alarm_every(long us)
+{
+	struct itimerval t = { { 0, us }, { 0, us } };
+
+	OK(setitimer(ITIMER_REAL, &t, NULL));
+}
+
+/* One whole run is what was asked for, and it has been done. */
+TEST(a_signal_does_not_undo_the_last_run)
+{
+	struct bpf_insn p[] = {
+		MOV64_IMM(6, 0),
+		INSN(BPF_JMP | 0xe0, 0, 0, 2, 0),	/* may_goto */
+		ALU64_IMM(BPF_ADD, 6, 1),
+		JA(-3),
+		LD_MAP_VALUE(1, (data(), data_map), AT(found)),
+		MOV64_IMM(2, 1),
+		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 1, 2, 0, BPF_ADD),
+		MOV64_IMM(0, 7),
+		EXIT(),
+	};
+	int prog = LOAD(p), filter = prog_load(BPF_PROG_TYPE_SOCKET_FILTER, p);
+	uint64_t ctx = 0;
+	bool ok;
+
+	signal(SIGALRM, on_alarm);
+	alarm_every(3000);
+	for (uint64_t n = 1; n < 10; n++) {
+		CHECK_EQ(prog_run_ctx(prog, &ctx, sizeof(ctx)), 7);
+		CHECK_EQ(data()->found, 2 * n - 1);
+		CHECK_EQ(run_often(filter, 1, &ok), 7);
+		CHECK(ok);
+		CHECK_EQ(data()->found, 2 * n);
+	}
+	CHECK_GE(alarms, 1);
+	run_often(filter, 1000, &ok);	/* of many runs it leaves some */
+	CHECK(!ok && errno == EINTR);
+	CHECK_LE(data()->found, 1000);
+	alarm_every(0);
 }

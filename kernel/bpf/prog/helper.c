@@ -214,6 +214,13 @@ HELPER(xdp_adjust_tail)
 
 /* --- strings ---------------------------------------------------------------------------------- */
 
+static u32 digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (u32)(c - '0');
+	return (c | 32) >= 'a' && (c | 32) <= 'f' ? (u32)((c | 32) - 'a' + 10) : 99;
+}
+
 /* Digits of a text of n bytes; *used: how many bytes. flags: the base, 0 guesses. */
 static int parse(const char *s, u64 n, u64 flags, bool *negative, u64 *v, u64 *used)
 {
@@ -225,16 +232,15 @@ static int parse(const char *s, u64 n, u64 flags, bool *negative, u64 *v, u64 *u
 		i++;
 	*negative = i < n && s[i] == '-';
 	i += *negative;
-	if (n - i > 2 && s[i] == '0' && (s[i + 1] | 32) == 'x' && (!base || base == 16)) {
+	if (n - i > 1 && s[i] == '0' && (s[i + 1] | 32) == 'x' &&
+	    (base == 16 || (!base && n - i > 2 && digit(s[i + 2]) < 16))) {
 		base = 16;
 		i += 2;
 	} else if (!base) {
 		base = i < n && s[i] == '0' ? 8 : 10;
 	}
 	for (first = i, *v = 0; i < n; i++) {
-		u32 d = s[i] >= '0' && s[i] <= '9' ? (u32)(s[i] - '0')
-			: (s[i] | 32) >= 'a' && (s[i] | 32) <= 'f' ? (u32)((s[i] | 32) - 'a' + 10)
-								   : 99;
+		u32 d = digit(s[i]);
 
 		if (d >= base)
 			break;

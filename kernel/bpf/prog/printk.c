@@ -4,6 +4,7 @@
  * a ring for who reads trace_pipe (sys/tracefs.c). A line that finds no room pushes out the oldest
  * ones.
  */
+#include <base/alloc.h>
 #include <base/errno.h>
 #include <base/string.h>
 #include <bpf/bprintf.h>
@@ -104,17 +105,26 @@ u32 bpf_trace_read(char *to, u32 n)
 
 bool bpf_trace_readable(void) { return READ_ONCE(head) != READ_ONCE(tail); }
 
+#define SMALL	256u
+
+/* A program's format, which others may be writing, as it is now: in small if it fits. NULL: no
+ * memory. */
+static char *keep_format(char *small, const char *fmt, u32 size)
+{
+	char *kept = size <= SMALL ? small : kmalloc_atomic(size);
+
+	return kept ? memcpy(kept, fmt, size) : NULL;
+}
+
 /* As Linux writes them: the task, its number, the CPU, whether interrupts were off and preemption
  * how often, the time. */
-static i64 print(const char *fmt, u32 fmt_size, const u64 *args, u32 n_args)
+static i64 print_kept(const char *fmt, const u64 *args, u32 n_args)
 {
 	u64 now = clock_ns() / 1000;
 	char line[1024];
 	i64 len;
 	int n;
 
-	if (!fmt_size || strnlen(fmt, fmt_size) == fmt_size)
-		return -EINVAL;
 	n = snprintf(line, sizeof(line), "%16s-%-7d [%03u] ....%x %5lu.%06lu: bpf_trace_printk: ",
 		     current->comm, current->tid, cpu_id(), 1, now / 1000000, now % 1000000);
 	len = bpf_bprintf(line + n, sizeof(line) - 1 - (u32)n, fmt, args, n_args, &ops);
@@ -123,6 +133,20 @@ static i64 print(const char *fmt, u32 fmt_size, const u64 *args, u32 n_args)
 	n = (int)strlen(line);
 	line[n++] = '\n';
 	append(line, (u32)n);
+	return len;
+}
+
+static i64 print(const char *fmt, u32 size, const u64 *args, u32 n_args)
+{
+	char small[SMALL], *kept = keep_format(small, fmt, size);
+	i64 len = -EINVAL;
+
+	if (!kept)
+		return -ENOMEM;
+	if (strnlen(kept, size) < size)
+		len = print_kept(kept, args, n_args);
+	if (kept != small)
+		kfree(kept);
 	return len;
 }
 

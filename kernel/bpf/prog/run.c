@@ -68,8 +68,10 @@ int bpf_prog_repeat(struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns)
 	repeat = max(repeat, 1u);
 	preempt_disable();
 	start = clock_ns();
-	for (; runs < repeat && !err; runs++) {
+	while (!err) {
 		result = enter(ctx, 0, p->run);
+		if (++runs == repeat)
+			break;	/* all is done, whatever is pending */
 		if (unlikely(READ_ONCE(current_core()->work) & WORK_ON_EXIT))
 			err = let_others(&away);
 	}

