@@ -37,7 +37,7 @@ BPF_VERIFY := $(addprefix kernel/bpf/verify/,verify.c form.c flow.c state.c dema
 	protos.c helper.c call.c rewrite.c log.c disasm.c print.c bprintf.c) $(BPF_RANGE) kernel/bpf/isa/isa.c kernel/bpf/run/alu.c
 BPF_VERIFY_TEST := tests/bpf/asm.c tests/host/bpf_maps.c
 $(HB)/o/tests/host/test_bpf_verify.o $(HB)/o/tests/host/bpf_maps.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
-$(eval $(call host_test,test_bpf_verify,tests/host/test_bpf_verify.c $(BPF_VERIFY_TEST) $(BPF_VERIFY)))
+$(eval $(call host_test,test_bpf_verify,tests/host/test_bpf_verify.c $(BPF_VERIFY_TEST) $(BPF_VERIFY) kernel/bpf/jit/simplify.c))
 
 # Random programs: what is accepted runs as the verifier says. Also the fuzz target's.
 BPF_ORACLE := tests/bpf/oracle.c tests/bpf/generate.c tests/host/bpf_maps.c $(BPF_VERIFY) kernel/bpf/run/interp.c

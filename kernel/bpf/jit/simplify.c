@@ -52,6 +52,10 @@ static u16 live_before(const struct bpf_insn *i, u16 after)
 	return (u16)(after | bpf_reads(i));
 }
 
+/* A pass follows any number of ways forwards, and one back. Few programs need more than these; of
+ * others nothing is known. */
+enum { PASSES = 32, ALL_LIVE = 0x7ff };
+
 static void find_live(const struct bpf_insn *insns, u32 n, const u8 *mark,
 		      struct bpf_simplify_work *w)
 {
@@ -59,7 +63,7 @@ static void find_live(const struct bpf_insn *insns, u32 n, const u8 *mark,
 
 	for (u32 pc = 0; pc <= n; pc++)
 		w[pc].live = w[pc].flags = 0;
-	while (again) {
+	for (u32 pass = 0; again && pass < PASSES; pass++) {
 		again = false;
 		for (u32 pc = n; pc-- > 0;) {
 			u16 live;
@@ -71,6 +75,8 @@ static void find_live(const struct bpf_insn *insns, u32 n, const u8 *mark,
 			w[pc].live = live;
 		}
 	}
+	for (u32 pc = 0; again && pc <= n; pc++)
+		w[pc].live = ALL_LIVE;
 }
 
 /* --- lookups in arrays ------------------------------------------------------------------------ */

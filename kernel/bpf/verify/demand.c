@@ -285,28 +285,54 @@ void stack_access(struct verifier *v, bool own, u32 slot)
 	spread(v);
 }
 
-/* Registers that may be read: backwards over the program until nothing changes. */
+/* --- registers that may be read --------------------------------------------------------------- */
+
+/* Before pc, from what may be read behind it. False: no others than before. */
+static bool live_at(struct verifier *v, u32 pc)
+{
+	const struct bpf_insn *i = &v->insns[pc];
+	u32 live = 0;
+
+	if (falls(i))
+		live |= v->aux[pc + 1 + bpf_is_wide(i)].live;
+	if (bpf_is_branch(i))
+		live |= v->aux[bpf_branch_target(i, pc)].live;
+	live = (live & ~insn_writes(v, pc)) | insn_reads(v, pc);
+	if (live == v->aux[pc].live)
+		return false;
+	v->aux[pc].live = (u16)live;
+	return true;
+}
+
+static void live_again(struct verifier *v, u32 pc)
+{
+	if (v->aux[pc].queued)
+		return;
+	v->aux[pc].queued = true;
+	v->work[v->n_work++] = pc;
+}
+
+/* Once backwards over the program; then what ways back have changed, once for each register. */
 void find_live(struct verifier *v)
 {
-	bool changed;
+	for (u32 pc = v->n; pc--;)
+		if (!(v->aux[pc].flags & I_SECOND))
+			live_at(v, pc);
+	for (u32 pc = 0; v->loops && pc < v->n; pc++)
+		if (bpf_is_branch(&v->insns[pc]) && bpf_branch_target(&v->insns[pc], pc) <= pc)
+			live_again(v, pc);
+	while (v->n_work) {
+		u32 pc = v->work[--v->n_work], prev;
 
-	do {
-		changed = false;
-		for (u32 pc = v->n; pc--;) {
-			const struct bpf_insn *i = &v->insns[pc];
-			u32 live = 0;
-
-			if (v->aux[pc].flags & I_SECOND)
-				continue;
-			if (falls(i))
-				live |= v->aux[pc + 1 + bpf_is_wide(i)].live;
-			if (bpf_is_branch(i))
-				live |= v->aux[bpf_branch_target(i, pc)].live;
-			live = (live & ~insn_writes(v, pc)) | insn_reads(v, pc);
-			if (live == v->aux[pc].live)
-				continue;
-			v->aux[pc].live = (u16)live;
-			changed = true;
-		}
-	} while (changed && v->loops);
+		v->aux[pc].queued = false;
+		if (!live_at(v, pc))
+			continue;
+		for (u32 k = v->pred_start[pc]; k < v->pred_start[pc + 1]; k++)
+			live_again(v, v->pred[k]);
+		if (pc == v->funcs[v->aux[pc].func].start)
+			continue;
+		prev = v->aux[pc - 1].flags & I_SECOND ? pc - 2 : pc - 1;
+		if (falls(&v->insns[prev]))
+			live_again(v, prev);
+	}
 }

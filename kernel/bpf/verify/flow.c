@@ -67,7 +67,7 @@ static void pass_on(struct verifier *v)
 
 	while (more) {
 		more = 0;
-		for (u32 k = 0; k < v->n_calls; k++) {
+		for (u32 k = v->n_calls; k--;) {	/* most callees are behind their callers */
 			const struct vinsn *a = &v->aux[v->calls[k]];
 
 			more |= v->funcs[a->callee].does & ~v->funcs[a->func].does;
