@@ -40,36 +40,39 @@ static void check_node(const struct page *node)
 	BUG_ON(n != node->mapcount.v);
 }
 
+/* What was taken from shared tables, of all tables from this one on: a table that has no leaf left may
+ * say so, too. */
+static void sum_gone(const pte_t *table, int level, bool shared, struct rss *gone)
+{
+	const struct page *node = pt_node((pte_t *)table);
+	i64 pages = pt_pages(level);
+
+	check_node(node);
+	gone->anon += node->gone[RSS_ANON] * pages;
+	gone->file += node->gone[RSS_FILE] * pages;
+	gone->shmem += node->gone[RSS_SHMEM] * pages;
+	BUG_ON(!shared && (node->gone[RSS_ANON] | node->gone[RSS_FILE] | node->gone[RSS_SHMEM]));
+	for (u32 i = 0; level < 3 && i < PT_ENTRIES; i++)
+		if (pte_kind(table[i], level) == PTE_TABLE)
+			sum_gone(pt_table_of(table[i]), level + 1, shared || pte_table_ro(table[i]), gone);
+}
+
 /* Leaves, counts of the nodes, and the RSS counters agree. */
 static void check_counts(struct mm *mm, struct rss *gone)
 {
-	const struct page *last = NULL;
-	struct rss rss = { 0 };
+	struct rss rss;
 	struct pt_walk w;
 
+	sum_gone(mm->pt.root, 0, false, gone);
+	rss = *gone;
 	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
-	while (pt_walk_next(&w)) {
-		check_node(w.node);
-		if (w.node != last) {	/* what we count, and a shared table has no more */
-			i64 pages = pt_pages(w.level);
-
-			rss.anon += w.node->gone[RSS_ANON] * pages;
-			rss.file += w.node->gone[RSS_FILE] * pages;
-			rss.shmem += w.node->gone[RSS_SHMEM] * pages;
-			gone->anon += w.node->gone[RSS_ANON] * pages;
-			gone->file += w.node->gone[RSS_FILE] * pages;
-			gone->shmem += w.node->gone[RSS_SHMEM] * pages;
-			BUG_ON(!w.shared && (w.node->gone[RSS_ANON] | w.node->gone[RSS_FILE] |
-					     w.node->gone[RSS_SHMEM]));
-		}
-		last = w.node;
+	while (pt_walk_next(&w))
 		for (u32 i = 0; i < w.n; i++) {
 			pte_t e = *(pte_t *)&w.pte[i];
 
 			if (!pte_is_none(e))
 				check_leaf(mm, pt_walk_va(&w, i), e, pt_pages(w.level), &rss);
 		}
-	}
 	BUG_ON(rss.anon != atomic_read(&mm->rss_anon) || rss.shmem != atomic_read(&mm->rss_shmem) ||
 	       rss.file != atomic_read(&mm->rss_file));
 }

@@ -101,6 +101,17 @@ static void sequences_software_bits(void **state)
 {
 	run((struct mm_model_config){ .software_bits = true }, 40);
 }
+/* What fuzz_mm found: a shared file's 2 MiB block, the only leaf of a table of level 2 that two
+ * processes share, is unmapped by the reverse map. */
+static void block_unmapped_while_shared(void **state)
+{
+	static const u8 ops[] = { 0x00, 0xef, 0xef, 0x72, 0x17, 0xdd, 0x2b, 0x3a, 0xe6, 0xe3, 0x6e, 0x03, 0xaa,
+				  0xa1, 0x42, 0x31, 0xaa, 0x5e, 0x7e, 0x86, 0x3a, 0xe6, 0xe3, 0x6e, 0x03, 0xaa };
+	struct mm_model_stats st = { 0 };
+
+	mm_model_run(ops, sizeof(ops), &(struct mm_model_config){ .seed = 0x2a, .wide = true }, &st);
+}
+
 /* Last: the runs before have tested what they are for. */
 static void every_event(void **state)
 {
@@ -354,6 +365,7 @@ int main(void)
 		cmocka_unit_test(sequences_large_copied),
 		cmocka_unit_test(sequences_large_failing),
 		cmocka_unit_test(sequences_software_bits),
+		cmocka_unit_test(block_unmapped_while_shared),
 		cmocka_unit_test(sequences_few_asids),
 		cmocka_unit_test(sequences_failing),
 		cmocka_unit_test(sequences_wide_failing),
