@@ -87,6 +87,8 @@ int bpf_btf_info(struct file *f, const union bpf_args *x, u64 user_attr);
 void btf_put(struct btf *b);			/* NULL is allowed; any context */
 /* bpf_btf_find_by_name_kind: the id of a type of the kernel's; -ENOENT, -ENOMEM. Sleeps. */
 i64 bpf_kernel_btf_find(const char *name, u32 kind);
+/* The kernel's types, for the verifier; NULL: there are none, or no memory. Sleeps. */
+const struct bpf_kernel_types *bpf_kernel_types(void);
 u32 btf_object_id(const struct btf *b);
 struct btf_types;
 const struct btf_types *btf_object_types(const struct btf *b);	/* for bpf/btf.h's questions */

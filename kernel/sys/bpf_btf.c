@@ -220,23 +220,42 @@ static int index_own(void)
 	return own.index ? btf_check(&own.types, own.kernel, own.size, own.index, NULL) : -ENOMEM;
 }
 
-i64 bpf_kernel_btf_find(const char *name, u32 kind)
+/* Makes them ready to be asked; they stay so. The first who asks pays for that. */
+static int open_own(void)
 {
 	static struct mutex asking = MUTEX_INIT(asking);
-	u32 id = 0;
+	static bool open;
 	int err = 0;
 
 	mutex_lock(&asking);
-	if (!own.index)		/* the first who asks pays for that */
+	if (!open)
 		err = index_own();
 	if (err) {
 		kfree(own.index);
 		own.index = NULL;
-	} else {
-		id = btf_find(&own.types, kind, name);
 	}
+	open = !err;
 	mutex_unlock(&asking);
+	return err;
+}
+
+i64 bpf_kernel_btf_find(const char *name, u32 kind)
+{
+	int err = open_own();
+	u32 id = err ? 0 : btf_find(&own.types, kind, name);
+
 	return err ?: id ? (i64)id : -ENOENT;
+}
+
+const struct bpf_kernel_types *bpf_kernel_types(void)
+{
+	static struct bpf_kernel_types types = { &own.types, 0, btf_walk, btf_walk_args, btf_type_name };
+
+	if (open_own())
+		return NULL;
+	if (!READ_ONCE(types.task))	/* whoever finds it finds the same */
+		WRITE_ONCE(types.task, btf_find(&own.types, BTF_KIND_STRUCT, "task"));
+	return &types;
 }
 
 /* As number 1, the first. */

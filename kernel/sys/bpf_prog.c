@@ -446,6 +446,7 @@ static int take_all(struct load *l)
 	l->r.map = take_map;
 	l->r.verified = move_records;
 	l->r.source = find_source;
+	l->r.types = bpf_kernel_types;
 	l->r.ctx = l;
 	l->r.unlimited = bpf_capable();
 	l->r.name = a->prog_name;

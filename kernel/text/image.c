@@ -2,6 +2,7 @@
 #include <base/assert.h>
 #include <base/errno.h>
 #include <base/string.h>
+#include <hal/exec.h>
 #include <hal/spinlock.h>
 #include <lib/tree.h>
 #include <text/image.h>
@@ -10,7 +11,7 @@
 #define PLACES 16u /* bytes of room beyond the code, so that the random place has some choice */
 
 static struct spinlock images_lock = SPINLOCK_INIT;	/* irq; guards the tree and the list */
-static struct tree images;				/* those shown, by address */
+static struct tree images;				/* those with code, by address */
 static struct list tenants = LIST_INIT(tenants);
 
 void text_tenant_register(struct text_tenant *t)
@@ -83,7 +84,7 @@ void text_image_fill(struct text_image *im, const void *code)
 	BUG_ON(execmem_fill(im->memory + im->at, code, im->size));
 	flags = spin_lock_irqsave(&images_lock);
 	tree_insert(&images, &im->by_address, lies_before);
-	im->shown = true;
+	im->filled = im->shown = true;
 	spin_unlock_irqrestore(&images_lock, flags);
 }
 
@@ -91,15 +92,18 @@ void text_image_hide(struct text_image *im)
 {
 	u64 flags = spin_lock_irqsave(&images_lock);
 
-	if (im->shown)
-		tree_remove(&images, &im->by_address);
 	im->shown = false;
 	spin_unlock_irqrestore(&images_lock, flags);
 }
 
 void text_image_free(struct text_image *im)
 {
-	text_image_hide(im);
+	u64 flags = spin_lock_irqsave(&images_lock);
+
+	if (im->filled)
+		tree_remove(&images, &im->by_address);
+	im->filled = im->shown = false;
+	spin_unlock_irqrestore(&images_lock, flags);
 	uncharge(im);
 	execmem_free(im->memory);
 }
@@ -112,9 +116,9 @@ static void describe(const struct text_image *im, struct text_symbol *s)
 	im->tenant->symbol(im, s->name, sizeof(s->name));
 }
 
-bool text_image_from(u64 addr, struct text_symbol *s)
+/* The first image whose code ends behind addr; NULL: none. */
+static struct text_image *image_from(u64 addr)
 {
-	u64 flags = spin_lock_irqsave(&images_lock);
 	struct text_image *first = NULL;
 
 	for (struct tree_node *n = images.root; n;) {
@@ -127,8 +131,39 @@ bool text_image_from(u64 addr, struct text_symbol *s)
 			n = n->right;
 		}
 	}
-	if (first)
-		describe(first, s);
-	spin_unlock_irqrestore(&images_lock, flags);
 	return first;
+}
+
+static struct text_image *image_behind(const struct text_image *im)
+{
+	struct tree_node *n = tree_next(&im->by_address);
+
+	return n ? container_of(n, struct text_image, by_address) : NULL;
+}
+
+bool text_image_from(u64 addr, struct text_symbol *s)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+	struct text_image *im = image_from(addr);
+
+	while (im && !im->shown)
+		im = image_behind(im);
+	if (im)
+		describe(im, s);
+	spin_unlock_irqrestore(&images_lock, flags);
+	return im;
+}
+
+bool exec_fault(u64 pc, u64 *resume, u32 *reg)
+{
+	u64 flags = spin_lock_irqsave(&images_lock);
+	const struct text_image *im = image_from(pc);
+	u32 to;
+	bool found = im && pc >= text_image_code(im) && im->tenant->fault &&
+		     im->tenant->fault(im, (u32)(pc - text_image_code(im)), &to, reg);
+
+	if (found)
+		*resume = text_image_code(im) + to;
+	spin_unlock_irqrestore(&images_lock, flags);
+	return found;
 }

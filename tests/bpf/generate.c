@@ -417,6 +417,33 @@ static void context(struct gen *g)
 	}
 }
 
+/* r2 = one of the kernel's objects, and what is in it. */
+static void typed(struct gen *g)
+{
+	static const i32 at[] = { 0, 8, 16, 20, 24, 32, 40, 47 };
+	u8 b = take(g);
+
+	call(g, BPF_FUNC_get_current_task_btf);
+	mov(g, 2, 0);
+	g->ready &= ~5u;
+	if (b & 1) {
+		put(g, BPF_STX | BPF_MEM | BPF_DW, 10, 2, -72, 0);
+		put(g, BPF_LDX | BPF_MEM | BPF_DW, 2, 10, -72, 0);
+	}
+	if (b & 2)
+		addi(g, 2, (i32)upto(g, 12) - 4);
+	if (b & 4) {
+		put(g, BPF_LDX | BPF_MEM | BPF_DW, 2, 2, b & 8 ? 8 : 24, 0);
+		if (b & 16)
+			skip_from(g, g->n, 0), put(g, BPF_JMP | BPF_JNE, 2, 0, 0, 0);
+	}
+	if (b & 32) {	/* or, at times, something else */
+		put(g, BPF_JMP | BPF_JGT, number(g), 0, 1, constant(g));
+		mov(g, 2, b & 64 && g->value ? 7 : 0);
+	}
+	access(g, 2, at[upto(g, 8)]);
+}
+
 static void item(struct gen *g, u32 func);
 
 static void loop(struct gen *g, u32 func)
@@ -520,7 +547,10 @@ static void item(struct gen *g, u32 func)
 		mov(g, target(g), number(g));
 		break;
 	default:
-		call(g, BPF_FUNC_get_prandom_u32);
+		if (b >= 200)
+			typed(g);
+		else
+			call(g, BPF_FUNC_get_prandom_u32);
 	}
 	for (u32 k = 0; k < g->n_jumps; k++)
 		if (g->skip[k] && !--g->skip[k] && g->p[g->jump[k]].off == 0)

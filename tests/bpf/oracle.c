@@ -40,6 +40,7 @@ struct machine {
 	u8 *ctx, *packet;
 	u32 packet_size;
 	u8 *values[M_MAX][VALUES], *inner;
+	u64 *object;			/* a thing of the kernel's (bpf_maps.h) */
 	u32 n_reserved;
 	u64 reserved[REGIONS];
 	u64 locked;
@@ -224,6 +225,7 @@ static bool reg_right(const struct machine *o, const struct vreg *r, u64 v, bool
 		return v == (u64)r->map || r->size;
 	case V_FUNC:
 	case V_KEY:
+	case V_BTF:	/* may be anything */
 		return true;
 	case V_PACKET:
 	case V_META:	/* v - off: where its range begins */
@@ -487,6 +489,9 @@ static int packet_helper(struct machine *o, i32 id, const u64 *arg, u64 *r0)
 	}
 }
 
+/* A pointer to an object, or to nothing. */
+static u64 object(struct machine *o) { return rnd(o) % 3 ? (u64)o->object : rnd(o); }
+
 static int helper(void *ctx, const struct bpf_insn *i, const u64 *arg, u64 *r0)
 {
 	struct machine *o = ctx;
@@ -499,6 +504,9 @@ static int helper(void *ctx, const struct bpf_insn *i, const u64 *arg, u64 *r0)
 	case BPF_FUNC_map_update_elem:
 	case BPF_FUNC_map_delete_elem:
 		return map_helper(o, i->imm, a, r0);
+	case BPF_FUNC_get_current_task_btf:
+		*r0 = object(o);
+		return 0;
 	case BPF_FUNC_ringbuf_reserve:
 		*r0 = map_of(a[0]) == M_RINGBUF ? reserve(o, a[1]) : (wrong("no ring", 0, 0), 0);
 		return 0;
@@ -595,6 +603,11 @@ static void make_values(struct machine *o)
 	add_region(o, (void *)test_maps[M_CONST].values, 16, false);
 	o->inner = aligned_alloc(8, 8);
 	add_region(o, o->inner, 8, true);
+	o->object = aligned_alloc(8, TEST_THING);
+	fill(o, o->object, TEST_THING);
+	o->object[1] = object(o);
+	o->object[3] = object(o);
+	add_region(o, o->object, TEST_THING, false);
 }
 
 static void free_run(struct machine *o)
@@ -607,6 +620,7 @@ static void free_run(struct machine *o)
 			o->values[m][k] = NULL;
 		}
 	free(o->inner);
+	free(o->object);
 	free(o->ctx);
 	free(o->packet);
 }

@@ -11,6 +11,20 @@
 
 __noreturn void panic(const char *fmt, ...) { abort(); }
 
+/* What a pointer leads to is a struct or union. */
+static void walk(const struct btf_types *b, u32 id, u32 off, u32 size)
+{
+	u32 target;
+	int err = btf_walk(b, id, off, size, &target, NULL);
+
+	BUG_ON(err && err != -EACCES && err != -EINVAL);
+	if (!err && target)
+		BUG_ON(size != 8 || (btf_kind(btf_type(b, target)) != BTF_KIND_STRUCT &&
+				     btf_kind(btf_type(b, target)) != BTF_KIND_UNION));
+	if (btf_kind(btf_type(b, id)) == BTF_KIND_FUNC_PROTO)
+		btf_walk_args(b, id, off & 1, off, size, &target, NULL);
+}
+
 static void ask(const struct btf_types *b)
 {
 	struct bpf_func_desc d;
@@ -30,6 +44,9 @@ static void ask(const struct btf_types *b)
 		       (d.insn != id || d.n_args > 5 || btf_kind(t) != BTF_KIND_FUNC));
 		BUG_ON(btf_is_u32(b, id) && size != 4);
 	}
+	for (u32 id = 0; id < b->n; id++)
+		for (u32 off = 0; off < 72; off++)
+			walk(b, id, off, 1u << (off + id) % 4);
 	btf_find(b, BTF_KIND_STRUCT, "no such name");
 }
 

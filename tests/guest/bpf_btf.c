@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* BPF_BTF_LOAD: what is let pass, what is refused with which errno, and what the log says. */
 #include "check.h"
+#include "btf.h"
 #include "../bpf/btf_cases.h"
 
 #include <fcntl.h>
@@ -223,33 +224,6 @@ TEST(of_the_kernel_is_good)
 	if (btf < 0 && load(data, (uint32_t)size, 1) < 0)
 		FAIL("%s: %s", strerror(errno), text + (strlen(text) > 500 ? strlen(text) - 500 : 0));
 	close(btf);
-}
-
-/* Bytes behind a type's record (Documentation/bpf/btf.rst). */
-static size_t btf_behind(const struct btf_type *t)
-{
-	size_t n = BTF_INFO_VLEN(t->info);
-
-	switch (BTF_INFO_KIND(t->info)) {
-	case BTF_KIND_INT:
-	case BTF_KIND_VAR:
-	case BTF_KIND_DECL_TAG:
-		return 4;
-	case BTF_KIND_ARRAY:
-		return sizeof(struct btf_array);
-	case BTF_KIND_STRUCT:
-	case BTF_KIND_UNION:
-		return n * sizeof(struct btf_member);
-	case BTF_KIND_ENUM:
-		return n * sizeof(struct btf_enum);
-	case BTF_KIND_ENUM64:
-	case BTF_KIND_DATASEC:
-		return n * 12;
-	case BTF_KIND_FUNC_PROTO:
-		return n * sizeof(struct btf_param);
-	default:
-		return 0;
-	}
 }
 
 /* Who asks for a function by its name gets the one that is described: no two have it. */

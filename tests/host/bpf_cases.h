@@ -474,4 +474,67 @@ static const struct verify_case cases[] = {
 	{ "in a later round", SKB | OFTEN, "*(u64 *)(r10 - 8) = 0; r1 = 10; r2 = func F; r3 = r10; r3 += -8; r4 = 0; call loop; r0 = 0; exit;"
 	  "F: r6 = r2; call get_prandom_u32; if r0 == 6 goto C; if r0 == 5 goto B; goto L; B: *(u64 *)(r6 + 0) = 100; goto L;"
 	  "C: r7 = *(u64 *)(r6 + 0); r1 = value global + 0; r1 += r7; *(u8 *)(r1 + 0) = 1; L: r0 = 0; exit", -EACCES, NULL },
+
+	/* --- the kernel's own objects --- */
+#define TASK	"call get_current_task_btf; "
+	{ "a number of a task", SKB, TASK "r0 = *(u64 *)(r0 + 0); exit", 0, NULL },
+	{ "the next object", SKB, TASK "r1 = *(u64 *)(r0 + 8); r1 = *(u64 *)(r1 + 0); r0 = *(u32 *)(r1 + 20); exit", 0,
+	  NULL },
+	{ "it has been moved", SKB, TASK "r0 += 16; r0 += -4; r0 = *(u32 *)(r0 + 8); exit", 0, NULL },
+	{ "part of a number", SKB, TASK "r0 = *(u8 *)(r0 + 21); exit", 0, NULL },
+	{ "a signed part", SKB, TASK "r0 = *(s8 *)(r0 + 33); exit", 0, NULL },
+	{ "part of a pointer", SKB, TASK "r0 = *(u32 *)(r0 + 8); exit", -EACCES, "no whole member at 8" },
+	{ "beyond it", SKB, TASK "r0 = *(u64 *)(r0 + 44); exit", -EACCES, "no whole member at 44" },
+	{ "before it", SKB, TASK "r0 = *(u64 *)(r0 - 8); exit", -EACCES, "R0 is ptr_thing invalid negative access: off=-8" },
+	{ "somewhere in it", SKB, TASK "r6 = r0; call get_prandom_u32; r0 &= 8; r6 += r0; r0 = *(u64 *)(r6 + 0); exit", -EACCES,
+	  "R6 is ptr_thing invalid variable offset: off=0" },
+	{ "a store", SKB, TASK "r1 = 0; *(u64 *)(r0 + 0) = r1; exit", -EACCES, "only read is supported" },
+	{ "a constant's store", SKB, TASK "*(u64 *)(r0 + 0) = 1; exit", -EACCES, "only read is supported" },
+	{ "an addition", SKB, TASK "r1 = 1; lock *(u64 *)(r0 + 0) += r1; r0 = 0; exit", -EACCES, "only read is supported" },
+	{ "an exchange", SKB, TASK "r1 = 1; r6 = r0; r0 = 0; lock cmpxchg *(u64 *)(r6 + 0) r1; r0 = 0; exit", -EACCES,
+	  "only read is supported" },
+	{ "acquired", SKB, TASK "load_acquire r0 *(u64 *)(r0 + 0); exit", -EACCES, "BPF_ATOMIC loads from R0 ptr_thing is not allowed" },
+	{ "released", SKB, TASK "r1 = 1; store_release *(u64 *)(r0 + 0) r1; r0 = 0; exit", -EACCES, "only read is supported" },
+	{ "for a helper", SKB, TASK "r1 = r0; r2 = 8; call get_current_comm; exit", -EACCES, "R1 type=ptr_thing expected=" },
+	{ "to read from", SKB, TASK "r3 = r0; r1 = r10; r1 += -8; r2 = 8; call probe_read_kernel; exit", 0, NULL },
+	{ "no user's", SKB | UNPRIV, TASK "r0 = 0; exit", -EINVAL, "cannot use helper bpf_get_current_task_btf" },
+	{ "may be NULL", SKB, TASK "if r0 == 0 goto out; r0 = *(u64 *)(r10 + 8)" OUT, -EACCES, "invalid read from stack R10 off=8" },
+	{ "may be NULL, too", SKB, TASK "if r0 != 0 goto out; r0 = *(u64 *)(r10 + 8)" OUT, -EACCES, "invalid read from stack R10 off=8" },
+	{ "NULL may be looked at", SKB, TASK "r1 = *(u64 *)(r0 + 8); if r1 != 0 goto out; r0 = *(u32 *)(r1 + 8)" OUT, 0, NULL },
+	{ "kept on the stack", SKB, TASK "*(u64 *)(r10 - 8) = r0; r1 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r1 + 0); exit", 0, NULL },
+	{ "half kept", SKB, TASK "*(u64 *)(r10 - 8) = r0; r1 = *(u32 *)(r10 - 8); r0 = *(u64 *)(r1 + 0); exit", -EACCES,
+	  "invalid size of register fill" },
+	{ "kept in a map", SKB, TASK "r1 = value global + 0; *(u64 *)(r1 + 0) = r0; r1 = *(u64 *)(r1 + 0); r0 = *(u64 *)(r1 + 0); exit",
+	  -EACCES, "R1 invalid mem access 'scalar'" },
+	{ "two kinds of objects by one load", SKB, TASK "r6 = r0; call get_prandom_u32; if r0 == 0 goto L; r6 = *(u64 *)(r6 + 8);"
+	  "L: r0 = *(u64 *)(r6 + 0); exit", 0, NULL },
+	{ "and what comes of it", SKB, TASK "r6 = r0; call get_prandom_u32; if r0 == 0 goto L; r6 = *(u64 *)(r6 + 8);"
+	  "L: r0 = *(u64 *)(r6 + 0); r0 = *(u64 *)(r0 + 0); exit", -EACCES, "R0 invalid mem access 'scalar'" },
+	{ "and what comes of it, often", SKB | OFTEN, TASK "r6 = r0; call get_prandom_u32; if r0 != 0 goto L; r6 = *(u64 *)(r6 + 8);"
+	  "L: r0 = *(u64 *)(r6 + 0); r0 = *(u64 *)(r0 + 0); exit", -EACCES, "R0 invalid mem access 'scalar'" },
+	{ "object or stack", SKB, TASK "r6 = r0; call get_prandom_u32; if r0 == 0 goto L; *(u64 *)(r10 - 8) = 0; r6 = r10; r6 += -8;"
+	  "L: r0 = *(u64 *)(r6 + 0); exit", -EINVAL, "same insn cannot be used with different pointers" },
+	{ "object or context", XDP, "r7 = r1; " TASK "r6 = r0; call get_prandom_u32; if r0 == 0 goto L; r6 = r7;"
+	  "L: r0 = *(u32 *)(r6 + 0); exit", -EINVAL, "same insn cannot be used with different pointers" },
+	{ "a distance", SKB, TASK "r1 = r0; r0 -= r1; exit", 0, NULL },
+	{ "for a function", SKB, TASK "r1 = r0; call F; exit; F: r0 = *(u64 *)(r1 + 24); exit", 0, NULL },
+	{ "of a syscall", SYSCALL, TASK "r6 = *(u64 *)(r0 + 24); r1 = 3; call sys_close; r0 = *(u64 *)(r6 + 0); exit", 0, NULL },
+	{ "an odd place", SKB | STRICT, TASK "r0 = *(u32 *)(r0 + 33); exit", -EACCES, "misaligned pointer access off 33 size 4" },
+	{ "moved too far", SKB, TASK "r0 += 0x20000000; exit", -EACCES, "makes ptr_thing pointer be out of bounds" },
+
+	/* --- what is known of the function whose call is traced --- */
+	{ "an argument", TRACING, "r1 = *(u64 *)(r1 + 0); r1 = *(u64 *)(r1 + 8); r0 = 0; exit", 0, NULL },
+	{ "a number as argument", TRACING, "r2 = *(u64 *)(r1 + 8); r2 = *(u64 *)(r2 + 0); r0 = 0; exit", -EACCES,
+	  "R2 invalid mem access 'scalar'" },
+	{ "no argument", TRACING, "r2 = *(u64 *)(r1 + 16); r0 = 0; exit", -EACCES, "no such argument" },
+	{ "what it returned", TRACING | RETURNED, "r2 = *(u64 *)(r1 + 16); r0 = 0; exit", 0, NULL },
+	{ "before the arguments", TRACING, "r2 = *(u64 *)(r1 - 8); r0 = 0; exit", -EACCES, "invalid bpf_context access off=-8" },
+	{ "moved context", TRACING, "r1 += 8; r2 = *(u64 *)(r1 + 0); r0 = 0; exit", -EACCES, "dereference of modified ctx ptr" },
+	{ "any argument", TRACING, "r6 = r1; call get_prandom_u32; r0 &= 8; r6 += r0; r2 = *(u64 *)(r6 + 0); r0 = 0; exit", -EACCES,
+	  "variable ctx access" },
+	{ "another argument for it", TRACING, "*(u64 *)(r1 + 0) = 0; r0 = 0; exit", -EACCES, "invalid bpf_context access off=0" },
+	{ "an answer", TRACING, "r0 = 1; exit", -EINVAL, "At program exit the register R0 has smin=1 smax=1 should have been in [0, 0]" },
+	{ "an answer, perhaps", TRACING, "call get_prandom_u32; r0 &= 1; exit", -EINVAL, "should have been in [0, 0]" },
+	{ "an answer that depends", TRACING | OFTEN, "call get_prandom_u32; r6 = 1; if r0 == 0 goto L; r6 = 0; L: r0 = r6; exit", -EINVAL,
+	  "should have been in [0, 0]" },
 };

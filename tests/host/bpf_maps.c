@@ -84,5 +84,44 @@ static int find(void *ctx, bool by_index, u32 fd, const struct bpf_map_desc **ma
 	return 0;
 }
 
-struct bpf_verify_ops test_ops = { .alloc = allocate, .free = release, .map = find,
+/* --- types ------------------------------------------------------------------------------------ */
+
+struct member { u32 type, off, size, target; };
+static const struct member members[] = {
+	{ 1, 0, 8, 0 }, { 1, 8, 8, 2 }, { 1, 16, 4, 0 }, { 1, 20, 4, 0 }, { 1, 24, 8, 1 }, { 1, 32, 16, 0 },
+	{ 2, 0, 8, 1 }, { 2, 8, 4, 0 },
+};
+
+static int walk(const struct btf_types *b, u32 id, u64 off, u32 size, u32 *target, struct bpf_log *log)
+{
+	*target = 0;
+	for (u32 k = 0; k < ARRAY_SIZE(members); k++) {
+		const struct member *m = &members[k];
+
+		if (m->type != id || off < m->off || off + size > m->off + m->size ||
+		    (m->target && size != 8))
+			continue;
+		*target = m->target;
+		return 0;
+	}
+	bpf_log_put(log, "no whole member at %llu\n", (unsigned long long)off);
+	return -EACCES;
+}
+
+static int walk_args(const struct btf_types *b, u32 proto, bool value, u64 off, u32 size, u32 *target,
+		     struct bpf_log *log)
+{
+	*target = off ? 0 : 1;
+	if (proto == TEST_PROTO && off % 8 == 0 && off < (value ? 24 : 16) && size == 8)
+		return 0;
+	bpf_log_put(log, "no such argument\n");
+	return -EACCES;
+}
+
+static const char *type_name(const struct btf_types *b, u32 id) { return id == 1 ? "thing" : "other"; }
+
+static const struct bpf_kernel_types types = { NULL, 1, walk, walk_args, type_name };
+static const struct bpf_kernel_types *kernel_types(void *ctx) { return &types; }
+
+struct bpf_verify_ops test_ops = { .alloc = allocate, .free = release, .map = find, .types = kernel_types,
 				   .ctx = &test_alloc };

@@ -10,6 +10,13 @@ extern struct bpf_map_desc test_maps[M_MAX];
 /* array, hash, lock, ringbuf, progs, const, timer, maps, queue, read, write, global, loose (its elements are freed),
  * rings (of ring buffers). */
 int test_map_named(const char *name);
+/*
+ * The kernel's types: 1, struct thing (48 bytes): u64 a; struct other *o; u32 b, c; struct thing *t;
+ * u8 d[16]. 2, struct other (16 bytes): struct thing *t; u32 n; and 4 bytes of nothing. A task is a
+ * thing. 3, a function: int f(struct thing *, u64 number).
+ */
+#define TEST_PROTO	3u
+#define TEST_THING	48u
 extern struct bpf_verify_ops test_ops;	/* counts what is allocated; ctx: &test_alloc */
 struct test_alloc {
 	i64 fail_at;		/* this allocation from now fails, < 0: none */

@@ -17,7 +17,8 @@
 #include "bpf_maps.h"
 
 #define MAX	4096
-enum { SKB, XDP, SYSCALL, UNPRIV = 16, STRICT = 32, OFTEN = 64 /* points wherever paths meet */ };
+enum { SKB, XDP, SYSCALL, TRACING, UNPRIV = 16, STRICT = 32, OFTEN = 64, /* points wherever paths meet */
+       RETURNED = 128 /* TRACING: the function has returned */ };
 
 struct verify_case {
 	const char *name;
@@ -36,10 +37,11 @@ static u32 n_descs;
 static int load(const struct bpf_insn *p, u32 n, u32 how, u32 level, struct bpf_verified *out)
 {
 	static const u32 types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP,
-				     BPF_PROG_TYPE_SYSCALL };
+				     BPF_PROG_TYPE_SYSCALL, BPF_PROG_TYPE_TRACING };
 	struct bpf_log log = { .level = level, .buf = text, .size = sizeof(text) };
 	struct bpf_prog_load_in in = { .prog_type = types[how & 3], .insns = p, .n = n,
 		.unprivileged = how & UNPRIV, .log = &log, .ops = &test_ops,
+		.ctx_proto = (how & 3) == TRACING ? TEST_PROTO : 0, .ctx_value = how & RETURNED,
 		.prog_flags = (how & STRICT ? BPF_F_STRICT_ALIGNMENT : 0) |
 			      (how & OFTEN ? BPF_F_TEST_STATE_FREQ : 0),
 		.funcs = descs, .n_funcs = n_descs };
@@ -69,7 +71,7 @@ static bool run_case(const struct verify_case *c)
 			good = false;
 		}
 		if (!err) {
-			if (bpf_isa_check(out.insns, out.n, false, mark, &at) ||
+			if (bpf_isa_check(out.insns, out.n, true, mark, &at) ||
 			    memcmp(mark, out.mark, out.n))
 				fail_msg("%s: bad form at %u", c->name, at);
 			bpf_verified_free(&test_ops, &out);

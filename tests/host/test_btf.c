@@ -188,6 +188,109 @@ static void functions(void **state)
 	forget();
 }
 
+/* --- what is read by a pointer ------------------------------------------------------------------ */
+
+static const struct btf_case objects = { "", WORDS(
+	INT32(NAME('i')), INT_OF(NAME('l'), 8, 64),			/* 1 2 */
+	PTR(5), MODIFIER(BTF_KIND_CONST, 3),				/* 3 4 */
+	/* s: an int, a pointer to s, bits a:3 and b:7 in an int, t in it, two pointers to t, a union */
+	BITS(NAME('s'), 8, 96), MEMBER(NAME('i'), 1, 0), MEMBER(NAME('p'), 4, 64),
+		MEMBER(NAME('a'), 1, 128 | 3 << 24), MEMBER(NAME('b'), 1, 131 | 7 << 24),
+		MEMBER(NAME('t'), 6, 192), MEMBER(NAME('q'), 9, 384), MEMBER(NAME('u'), 10, 512),
+		MEMBER(NAME('v'), 12, 640),				/* 5 */
+	STRUCT(NAME('t'), 2, 24), MEMBER(NAME('l'), 2, 0), MEMBER(NAME('x'), 7, 64), /* 6 */
+	ARRAY(1, 1, 3), PTR(6), ARRAY(8, 1, 2),				/* 7 8 9 */
+	UNION(NAME('u'), 3, 16), MEMBER(NAME('p'), 3, 0), MEMBER(NAME('i'), 1, 0),
+		MEMBER(NAME('w'), 11, 0),				/* 10 */
+	STRUCT(NAME('w'), 1, 16), MEMBER(NAME('p'), 8, 64),		/* 11 */
+	ARRAY(13, 1, 2), STRUCT(NAME('e'), 2, 8), MEMBER(NAME('i'), 1, 0), MEMBER(NAME('j'), 1, 32), /* 12 13 */
+	STRUCT(NAME('f'), 2, 8), MEMBER(NAME('n'), 1, 0), MEMBER(NAME('e'), 15, 64), ARRAY(6, 1, 0), /* 14 15 */
+	STRUCT(NAME('g'), 2, 8), MEMBER(NAME('n'), 1, 0), MEMBER(NAME('e'), 17, 64), ARRAY(1, 1, 0), /* 16 17 */
+	PTR(0), TYPE(NAME('z'), BTF_KIND_FWD, 0, 0, 0), PTR(19), TYPEDEF(NAME('y'), 5), PTR(21), /* 18-22 */
+	PROTO(8, 4), NAME('a'), 22, NAME('b'), 1, NAME('c'), 18, NAME('d'), 5), 0, "" }; /* 23 */
+
+static void walks(void **state)
+{
+	static const struct {
+		u32 id, off, size;
+		int err;
+		u32 target;
+		const char *says;
+	} all[] = {
+		{ 5, 0, 4, 0, 0, "" }, { 5, 1, 1, 0, 0, "" }, { 5, 2, 2, 0, 0, "" },
+		{ 5, 0, 8, -EACCES, 0, "access beyond the end of member i (mend:4) in struct s with off 0 size 8" },
+		{ 5, 4, 4, -EINVAL, 0, "struct s doesn't have field at offset 4" },
+		{ 5, 8, 8, 0, 5, "" },
+		{ 5, 8, 4, -EACCES, 0, "cannot access ptr member p with moff 8 in struct s with off 8 size 4" },
+		{ 5, 12, 4, -EACCES, 0, "cannot access ptr member p with moff 8 in struct s with off 12 size 4" },
+		{ 5, 16, 1, 0, 0, "" }, { 5, 16, 4, 0, 0, "" }, { 5, 17, 1, 0, 0, "" },
+		{ 5, 18, 1, -EINVAL, 0, "doesn't have field at offset 18" },
+		{ 5, 24, 8, 0, 0, "" }, { 5, 32, 4, 0, 0, "" }, { 5, 32, 8, 0, 0, "" },
+		{ 5, 40, 8, -EACCES, 0, "access beyond the end of member x (mend:20) in struct t with off 16 size 8" }, { 5, 40, 4, 0, 0, "" },
+		{ 5, 44, 4, -EINVAL, 0, "struct t doesn't have field at offset 20" },
+		{ 5, 48, 8, 0, 6, "" }, { 5, 56, 8, 0, 6, "" },
+		{ 5, 52, 8, -EACCES, 0, "cannot access ptr member q with moff 48 in struct s with off 52 size 8" },
+		{ 5, 64, 8, 0, 5, "" }, { 5, 64, 4, 0, 0, "" }, { 5, 72, 8, 0, 6, "" },
+		{ 5, 66, 8, -EINVAL, 0, "struct w doesn't have field at offset 2" },
+		{ 5, 80, 4, 0, 0, "" }, { 5, 84, 4, 0, 0, "" }, { 5, 92, 4, 0, 0, "" },
+		{ 5, 88, 8, -EACCES, 0, "access beyond the end of member i (mend:4) in struct e with off 0 size 8" },
+		{ 5, 92, 8, -EACCES, 0, "access beyond struct s at off 92 size 8" },
+		{ 5, 96, 1, -EACCES, 0, "access beyond struct s at off 96 size 1" },
+		{ 5, 0x7fffffff, 8, -EACCES, 0, "access beyond struct s" },
+		{ 21, 8, 8, 0, 5, "" },
+		{ 14, 8, 8, 0, 0, "" }, { 14, 8 + 24 * 100 + 12, 4, 0, 0, "" },
+		{ 14, 8 + 24 + 20, 4, -EINVAL, 0, "struct t doesn't have field at offset 20" },
+		{ 14, 4, 8, -EACCES, 0, "access beyond struct f at off 4 size 8" },
+		{ 16, 8, 4, -EACCES, 0, "access beyond struct g at off 8 size 4" },
+		{ 1, 0, 4, -EACCES, 0, "access beyond struct i at off 0 size 4" },
+		{ 0, 0, 4, -EACCES, 0, "access beyond struct" },
+	};
+	struct btf_types b;
+	u32 target, size;
+
+	(void)state;
+	assert_int_equal(open_case(&b, &objects), 0);
+	for (u32 k = 0; k < ARRAY_SIZE(all); k++) {
+		struct bpf_log log = { .level = 1, .buf = said, .size = sizeof(said) };
+		int err = btf_walk(&b, all[k].id, all[k].off, all[k].size, &target, &log);
+
+		bpf_log_end(&log, &size);
+		if (err != all[k].err || (!err && target != all[k].target) || !strstr(said, all[k].says) ||
+		    (!err && *said))
+			fail_msg("%u at %u, %u bytes: %d, %u; the log: %s", all[k].id, all[k].off, all[k].size, err,
+				 target, said);
+	}
+	forget();
+}
+
+static int arg(const struct btf_types *b, bool value, u32 off, u32 size)
+{
+	u32 target;
+
+	return btf_walk_args(b, 23, value, off, size, &target, NULL) ?: (int)target;
+}
+
+static void arguments(void **state)
+{
+	struct btf_types b;
+
+	(void)state;
+	assert_int_equal(open_case(&b, &objects), 0);
+	assert_int_equal(arg(&b, false, 0, 8), 5);		/* by a typedef */
+	assert_int_equal(arg(&b, false, 0, 4), -EACCES);
+	assert_int_equal(arg(&b, false, 8, 8), 0);
+	assert_int_equal(arg(&b, false, 9, 8), -EACCES);
+	assert_int_equal(arg(&b, false, 16, 8), 0);		/* void * is a number */
+	assert_int_equal(arg(&b, false, 24, 8), -EACCES);	/* a struct by value */
+	assert_int_equal(arg(&b, false, 32, 8), -EACCES);
+	assert_int_equal(arg(&b, true, 32, 8), 6);		/* what it gives */
+	assert_int_equal(arg(&b, true, 40, 8), -EACCES);
+	assert_int_equal(btf_pointed_struct(&b, 20), 0);	/* only named */
+	assert_int_equal(btf_pointed_struct(&b, 4), 5);
+	assert_int_equal(btf_pointed_struct(&b, 0), 0);
+	forget();
+}
+
 /* Structs in one another: BTF_MAX_DEPTH types are a way, one more is too long, in any order. */
 static void depth(void **state)
 {
@@ -249,7 +352,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cases),     cmocka_unit_test(longer_header),
 		cmocka_unit_test(questions), cmocka_unit_test(fields),
-		cmocka_unit_test(functions), cmocka_unit_test(depth),
+		cmocka_unit_test(functions), cmocka_unit_test(walks), cmocka_unit_test(arguments),
+		cmocka_unit_test(depth),
 		cmocka_unit_test(many_ways),
 	};
 

@@ -2,6 +2,7 @@
 /* Exceptions: decodes the syndrome (Arm ARM, D17.2.37) and hands it to the layers above in their
  * words. */
 #include <arch/sysreg.h>
+#include <hal/exec.h>
 #include <hal/uaccess.h>
 #include <hal/page.h>
 #include <base/bits.h>
@@ -25,12 +26,17 @@ extern const struct extable_entry _extable_start[], _extable_end[];
 /* A linear look: the table is short and only failing accesses come here. */
 static bool fixup(struct regs *r)
 {
+	u32 reg;
+
 	for (const struct extable_entry *e = _extable_start; e < _extable_end; e++)
 		if ((u64)&e->insn + (u64)(i64)e->insn == r->pc) {
 			r->pc = (u64)&e->fixup + (u64)(i64)e->fixup;
 			return true;
 		}
-	return false;
+	if (!exec_fault(r->pc, &r->pc, &reg))
+		return false;
+	r->x[reg] = 0;
+	return true;
 }
 
 /* True if the abort is one that memory management may resolve. */

@@ -417,6 +417,7 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_get_current_comm, get_current_comm },
 	{ BPF_FUNC_skb_load_bytes, skb_load_bytes },
 	{ BPF_FUNC_get_current_task, get_current_task },
+	{ BPF_FUNC_get_current_task_btf, get_current_task },
 	{ BPF_FUNC_get_numa_node_id, get_numa_node_id },
 	{ BPF_FUNC_xdp_adjust_head, xdp_adjust_head },
 	{ BPF_FUNC_xdp_adjust_meta, xdp_adjust_meta },

@@ -4,6 +4,7 @@
 #include <base/errno.h>
 #include <base/init.h>
 #include <base/string.h>
+#include <bpf/jit.h>
 #include <bpf/simplify.h>
 #include <hal/cpu.h>
 #include <hal/exec.h>
@@ -25,8 +26,29 @@ static void symbol(const struct text_image *im, char *buf, size_t n)
 	snprintf(buf, n, "bpf_prog_%02x%02x%02x%02x%02x%02x%02x%02x%s%s", t[0], t[1], t[2], t[3],
 		 t[4], t[5], t[6], t[7], p->name[0] ? "_" : "", p->name);
 }
+
+static bool load_faulted(const struct text_image *im, u32 at, u32 *resume, u32 *reg)
+{
+	const struct bpf_prog *p = container_of(im, struct bpf_prog, image);
+	u32 lo = 0, hi = p->n_fixups;
+
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (p->fixups[mid].at < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == p->n_fixups || p->fixups[lo].at != at)
+		return false;
+	*resume = p->fixups[lo].resume;
+	*reg = p->fixups[lo].reg;
+	return true;
+}
+
 struct text_tenant bpf_tenant = {
-	.name = "bpf", .symbol = symbol, .limit = (EXEC_END - EXEC_BASE) / 2 };
+	.name = "bpf", .symbol = symbol, .fault = load_faulted, .limit = (EXEC_END - EXEC_BASE) / 2 };
 
 /* Of the instructions as given, without what names maps (libbpf's documentation of prog_tag). */
 static int make_tag(const struct bpf_prog_load_in *in, u8 *tag)
@@ -114,6 +136,13 @@ static bool verify_source(void *ctx, u32 insn, struct bpf_source *s)
 	return l->r->source(l->r->ctx, insn, s);
 }
 
+static const struct bpf_kernel_types *verify_types(void *ctx)
+{
+	const struct loading *l = ctx;
+
+	return l->r->types ? l->r->types() : NULL;
+}
+
 static int verify_interrupted(void *ctx)
 {
 	cond_resched();
@@ -144,7 +173,7 @@ static int emit(struct bpf_prog *p, struct bpf_jit *jit, struct bpf_jit_opts *op
 	if (err)
 		goto out;
 	opts->base = text_image_code(&p->image);
-	err = bpf_jit_emit(jit, code, NULL);
+	err = bpf_jit_emit(jit, code, p->fixups);
 	if (err) {
 		text_image_free(&p->image);
 		goto out;
@@ -193,9 +222,11 @@ static int compile(struct bpf_prog *p, const struct bpf_verified *v,
 	if (!jit.place)
 		return -ENOMEM;
 	err = bpf_jit_layout(&jit);
-	/* Loads that may fault are of tracing programs. */
-	if (!err && jit.n_fixups)
-		err = -EOPNOTSUPP;
+	if (!err && jit.n_fixups) {
+		p->n_fixups = jit.n_fixups;
+		p->fixups = kmalloc(jit.n_fixups * sizeof(*p->fixups));
+		err = p->fixups ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = emit(p, &jit, &opts, r->unlimited);
 	if (!err)
@@ -213,6 +244,7 @@ static void free_parts(struct bpf_prog *p)
 	kfree(p->maps);
 	kfree(p->insns);
 	kfree(p->funcs);
+	kfree(p->fixups);
 	kfree(p->func_info);
 	kfree(p->line_info);
 	kfree(p);
@@ -284,6 +316,7 @@ struct bpf_prog *bpf_prog_new(const struct bpf_prog_request *r)
 		.map = verify_map,
 		.helper = verify_helper,
 		.inlined = verify_inlined,
+		.types = verify_types,
 		.source = r->source ? verify_source : NULL,
 		.interrupted = verify_interrupted,
 		.ctx = l,
@@ -315,7 +348,7 @@ out:
 u64 bpf_prog_bytes(const struct bpf_prog *p)
 {
 	return sizeof(*p) + p->n * sizeof(*p->insns) + p->n_maps * sizeof(*p->maps) +
-	       (p->funcs ? p->n_funcs * sizeof(*p->funcs) : 0);
+	       (p->funcs ? p->n_funcs * sizeof(*p->funcs) : 0) + p->n_fixups * sizeof(*p->fixups);
 }
 
 int bpf_prog_bind(struct bpf_prog *p, struct bpf_map *m)

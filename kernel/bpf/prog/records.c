@@ -78,6 +78,14 @@ static void show_address(const struct bpf_prog *p, struct bpf_insn *i)
 	}
 }
 
+/* A load that may fault, as the program has it. */
+static u8 as_given(u8 code)
+{
+	u8 mode = BPF_MODE(code) == BPF_PROBE_SX ? BPF_MEMSX : BPF_MEM;
+
+	return (u8)(BPF_LDX | BPF_SIZE(code) | mode);
+}
+
 /* Calls as Linux shows them: how far in off, which function in imm; helpers by their numbers. */
 static void show_call(const struct bpf_prog *p, struct bpf_insn *i, u32 pc)
 {
@@ -96,6 +104,9 @@ void bpf_prog_show(struct bpf_prog *p, struct bpf_insn *out)
 	for (u32 i = 0; i < p->n; i++) {
 		if (out[i].code == (BPF_JMP | BPF_CALL)) {
 			show_call(p, &out[i], i);
+		} else if (BPF_CLASS(out[i].code) == BPF_LDX && BPF_MODE(out[i].code) != BPF_MEM &&
+			   BPF_MODE(out[i].code) != BPF_MEMSX) {
+			out[i].code = as_given(out[i].code);
 		} else if (bpf_is_wide(&out[i])) {
 			if (out[i].src_reg == BPF_PSEUDO_FUNC)
 				out[i + 1].imm = (i32)func_number(p, i + 1 + (u32)out[i].imm);

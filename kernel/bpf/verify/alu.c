@@ -19,19 +19,20 @@ int need_reg(struct verifier *v, u32 r)
 	return -EACCES;
 }
 
-/* Is the offset that is added, or the one that results, one that no pointer may have? */
-static int check_offset(struct verifier *v, const struct vreg *n, const char *name)
+/* Is the offset n that is added to ptr, or the one that results, one that no pointer may have? */
+static int check_offset(struct verifier *v, const struct vreg *n, const struct vreg *ptr)
 {
 	i64 least = n->n.wide.smin;
 
 	if (bpf_range_is_const(&n->n.wide) ? least >= MAX_OFFSET || least <= -MAX_OFFSET :
 		    least != INT64_MIN && (least >= MAX_OFFSET || least <= -MAX_OFFSET)) {
-		say(v, "value %lld makes %s pointer be out of bounds\n", (long long)least, name);
+		say(v, "value %lld makes %s pointer be out of bounds\n", (long long)least,
+		    type_name(v, ptr));
 		return -EACCES;
 	}
 	if (least == INT64_MIN) {
 		say(v, "math between %s pointer and register with unbounded min value is not "
-		       "allowed\n", name);
+		       "allowed\n", type_name(v, ptr));
 		return -EACCES;
 	}
 	return 0;
@@ -41,11 +42,11 @@ static int may_move(struct verifier *v, const struct vreg *ptr, u32 regno)
 {
 	if (ptr->maybe_null) {
 		say(v, "R%d pointer arithmetic on %s prohibited, null-check it first\n", regno,
-		    type_name(ptr));
+		    type_name(v, ptr));
 		return -EACCES;
 	}
 	if (ptr->type == V_MAP || ptr->type == V_PACKET_END || ptr->type == V_FUNC) {
-		say(v, "R%d pointer arithmetic on %s prohibited\n", regno, type_name(ptr));
+		say(v, "R%d pointer arithmetic on %s prohibited\n", regno, type_name(v, ptr));
 		return -EACCES;
 	}
 	return 0;
@@ -55,19 +56,19 @@ static int may_move(struct verifier *v, const struct vreg *ptr, u32 regno)
 static int move_pointer(struct verifier *v, const struct bpf_insn *i, struct vreg ptr,
 			const struct vreg *number, u32 regno)
 {
-	const char *name = type_name(&ptr);
 	bool sub = BPF_OP(i->code) == BPF_SUB;
 	int err = may_move(v, &ptr, regno);
 
 	if (!err)
-		err = check_offset(v, number, name);
+		err = check_offset(v, number, &ptr);
 	if (err)
 		return err;
 	if (is_const(number)) {
 		i64 off = ptr.off + (sub ? -number->n.wide.smin : number->n.wide.smin);
 
 		if (off >= MAX_OFFSET || off <= -MAX_OFFSET) {
-			say(v, "%s pointer offset %lld is not allowed\n", name, (long long)off);
+			say(v, "%s pointer offset %lld is not allowed\n", type_name(v, &ptr),
+			    (long long)off);
 			return -EACCES;
 		}
 		ptr.off = (i32)off;
@@ -79,7 +80,7 @@ static int move_pointer(struct verifier *v, const struct bpf_insn *i, struct vre
 			ptr.id = ++v->ids;
 			ptr.range = 0;
 		}
-		err = check_offset(v, &ptr, name);
+		err = check_offset(v, &ptr, &ptr);
 		if (err)
 			return err;
 	}

@@ -101,7 +101,7 @@ static int check_global_arg(struct verifier *v, u32 regno, u8 kind, u32 size, u8
 	case BPF_FARG_CTX:
 		if (r->type == V_CTX && !r->off && bpf_range_is_const(&r->n.wide) && !r->n.wide.umin)
 			return 0;
-		say(v, "arg#%d expected pointer to ctx, but got %s\n", regno - 1, type_name(r));
+		say(v, "arg#%d expected pointer to ctx, but got %s\n", regno - 1, type_name(v, r));
 		return -EINVAL;
 	case BPF_FARG_SCALAR:
 		if (r->type == V_SCALAR)
@@ -268,8 +268,9 @@ static int check_returned(struct verifier *v, const char *when, u64 most)
 
 	if (err)
 		return err;
+	want_scalar(v, 0);
 	if (r0->type != V_SCALAR) {
-		say(v, "At %s the register R0 is not a known value (%s)\n", when, type_name(r0));
+		say(v, "At %s the register R0 is not a known value (%s)\n", when, type_name(v, r0));
 		return -EINVAL;
 	}
 	if (r0->n.wide.umax <= most)
@@ -292,7 +293,7 @@ static int last_exit(struct verifier *v)
 	else if (v->main && !f->desc->returns_void)
 		err = check_returned(v, "subprogram exit", ~0ull);
 	else if (!v->main)
-		err = need_reg(v, 0);
+		err = v->in->ctx_proto ? check_returned(v, "program exit", 0) : need_reg(v, 0);
 	if (err)
 		return err;
 	if (!v->main && v->in->unprivileged && is_pointer(reg(v, 0))) {

@@ -20,7 +20,7 @@ struct args {
 
 static int expected(struct verifier *v, u32 regno, const char *what)
 {
-	say(v, "R%d type=%s expected=%s\n", regno, type_name(reg(v, regno)), what);
+	say(v, "R%d type=%s expected=%s\n", regno, type_name(v, reg(v, regno)), what);
 	return -EACCES;
 }
 
@@ -399,6 +399,10 @@ static int set_result(struct verifier *v, const struct args *a)
 		if (err)
 			return err;
 		break;
+	case R_TASK:
+		set_pointer(r0, V_BTF);
+		r0->size = v->types->task;
+		return 0;
 	default:
 		set_unknown(r0);
 		return 0;
@@ -418,7 +422,8 @@ static int find_helper(struct verifier *v, u32 id, const struct proto **p)
 		return -EINVAL;
 	}
 	if (!*p || !proto_fits(*p, v->in->prog_type) || (ops->helper && !ops->helper(ops->ctx, id)) ||
-	    (v->in->unprivileged && (*p)->flags & H_PRIVILEGED)) {
+	    (v->in->unprivileged && (*p)->flags & H_PRIVILEGED) ||
+	    ((*p)->ret == R_TASK && (!kernel_types(v) || !v->types->task))) {
 		say(v, "program of this type cannot use helper bpf_%s#%d\n", helper_name(id), (int)id);
 		return -EINVAL;
 	}

@@ -187,7 +187,7 @@ static int compare_pointers(struct verifier *v, const struct bpf_insn *i, const 
 	if (against_null && BPF_SRC(i->code) == BPF_X)
 		want_scalar(v, is_pointer(dst) ? i->src_reg : i->dst_reg);
 	if (against_null && !was.maybe_null && bpf_range_is_const(&was.n.wide) &&
-	    was.type != V_PACKET_END)
+	    was.type != V_PACKET_END && was.type != V_BTF)
 		return only(v, op == BPF_JNE ? (u32)bpf_branch_target(i, v->cur->pc)
 					     : v->cur->pc + 1);
 	if (v->in->unprivileged && !against_null && !packets) {

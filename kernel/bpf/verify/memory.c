@@ -125,7 +125,7 @@ static int check_ctx(struct verifier *v, u32 regno, i64 off, i64 size, enum acce
 
 static int invalid(struct verifier *v, u32 regno)
 {
-	say(v, "R%d invalid mem access '%s'\n", regno, type_name(reg(v, regno)));
+	say(v, "R%d invalid mem access '%s'\n", regno, type_name(v, reg(v, regno)));
 	return -EACCES;
 }
 
@@ -148,7 +148,7 @@ int check_region(struct verifier *v, u32 regno, i64 off, i64 size, enum access h
 	case V_KEY:
 	case V_MEM:
 		if (how == WRITE && (r->type == V_KEY || r->rdonly)) {
-			say(v, "R%d cannot write into %s\n", regno, type_name(r));
+			say(v, "R%d cannot write into %s\n", regno, type_name(v, r));
 			return -EACCES;
 		}
 		return check_extent(v, regno, off, size, r->type == V_KEY ? &key : &mem);
@@ -159,7 +159,10 @@ int check_region(struct verifier *v, u32 regno, i64 off, i64 size, enum access h
 	}
 }
 
-/* One instruction's base is always context or never: what it becomes depends on it. */
+/* What an access becomes depends on which of these its base is. */
+static u8 kind_of_base(u8 type) { return type == V_CTX || type == V_BTF ? type : V_NONE; }
+
+/* One instruction's base is always of one of these kinds. */
 static int one_kind(struct verifier *v, u32 regno)
 {
 	struct vinsn *a = &v->aux[v->cur->pc];
@@ -167,7 +170,7 @@ static int one_kind(struct verifier *v, u32 regno)
 
 	if (type == V_SCALAR || reg(v, regno)->maybe_null)	/* worse than that */
 		return 0;
-	if (!a->access || (a->access == V_CTX) == (type == V_CTX)) {
+	if (!a->access || kind_of_base(a->access) == kind_of_base(type)) {
 		a->access = type;
 		return 0;
 	}
@@ -239,6 +242,56 @@ static int access_ctx(struct verifier *v, u32 regno, i64 off, u32 size, enum acc
 	return -EACCES;
 }
 
+/* An argument of a function of the kernel's. */
+static int load_argument(struct verifier *v, u32 regno, i32 off, u32 size, u32 *target)
+{
+	const struct bpf_kernel_types *t = kernel_types(v);
+	const struct vreg *r = reg(v, regno);
+	i64 at = (i64)r->off + off;
+
+	if (at < 0 || !bpf_range_is_const(&r->n.wide) || r->n.wide.umin || r->off)
+		return check_ctx(v, regno, off, size, READ);
+	return t->walk_args(t->types, v->in->ctx_proto, v->in->ctx_value, (u64)at, size, target, v->log);
+}
+
+static int load_member(struct verifier *v, u32 regno, i32 off, u32 size, u32 *target)
+{
+	const struct bpf_kernel_types *t = kernel_types(v);
+	const struct vreg *r = reg(v, regno);
+	i64 at = (i64)r->off + off;
+
+	if (!bpf_range_is_const(&r->n.wide)) {
+		say(v, "R%d is %s invalid variable offset: off=%d\n", regno, type_name(v, r), off);
+		return -EACCES;
+	}
+	at += r->n.wide.smin;
+	if (at < 0) {
+		say(v, "R%d is %s invalid negative access: off=%lld\n", regno, type_name(v, r),
+		    (long long)at);
+		return -EACCES;
+	}
+	return t->walk(t->types, r->size, (u64)at, size, target, v->log);
+}
+
+/* A load of what the kernel's types describe: a number, or a pointer to one of its objects. */
+static int load_typed(struct verifier *v, u32 regno, i32 off, u32 size, bool sign, struct vreg *out)
+{
+	bool argument = reg(v, regno)->type == V_CTX;
+	u32 target;
+	int err = argument ? load_argument(v, regno, off, size, &target)
+			   : load_member(v, regno, off, size, &target);
+
+	if (err)
+		return err;
+	if (!target || sign) {
+		set_sized(out, sign ? 8 : size);
+	} else {
+		set_pointer(out, V_BTF);
+		out->size = target;
+	}
+	return 0;
+}
+
 static const struct ctx_field plain_field = { .type = V_SCALAR };
 
 static void set_field(struct vreg *r, const struct ctx_field *f, u32 size, bool sign)
@@ -282,6 +335,8 @@ static int load(struct verifier *v, u32 regno, i32 off, u32 size, bool sign, str
 
 	if (err)
 		return err;
+	if (r->type == V_BTF || (r->type == V_CTX && v->in->ctx_proto))
+		return load_typed(v, regno, off, size, sign, out);
 	if (r->type == V_STACK) {
 		err = stack_load_reg(v, regno, off, size, out);
 		if (!err && sign && is_pointer(out))
@@ -328,6 +383,12 @@ int do_load(struct verifier *v, const struct bpf_insn *i)
 	return 0;
 }
 
+static int read_only(struct verifier *v)
+{
+	say(v, "only read is supported\n");
+	return -EACCES;
+}
+
 /* from: the register that is stored, -1 for an immediate. */
 static int store(struct verifier *v, u32 regno, i32 off, u32 size, const struct vreg *value, i32 from)
 {
@@ -339,6 +400,8 @@ static int store(struct verifier *v, u32 regno, i32 off, u32 size, const struct 
 		return err;
 	if (r->type == V_STACK)
 		return stack_store_reg(v, regno, off, size, value, from);
+	if (r->type == V_BTF)
+		return read_only(v);
 	if (is_pointer(value) && v->in->unprivileged) {
 		say(v, "R%d leaks addr into %s\n", from, r->type == V_CTX ? "ctx" :
 		    r->type == V_VALUE ? "map" : "mem");
@@ -378,9 +441,10 @@ int do_store(struct verifier *v, const struct bpf_insn *i)
 static int check_modify(struct verifier *v, u32 regno, i32 off, u32 size)
 {
 	struct vreg old, new;
-	int err;
+	int err = reg(v, regno)->type == V_BTF ? read_only(v) : 0;
 
-	err = load(v, regno, off, size, false, &old);
+	if (!err)
+		err = load(v, regno, off, size, false, &old);
 	if (err || reg(v, regno)->type != V_STACK)
 		return err ? err : check_region(v, regno, off, size, WRITE);
 	if (v->in->unprivileged && is_pointer(&old)) {
@@ -417,10 +481,11 @@ int do_atomic(struct verifier *v, const struct bpf_insn *i)
 	u32 base = i->imm == BPF_LOAD_ACQ ? i->src_reg : i->dst_reg;
 	int err = need_regs(v, bpf_reads(i)), out;
 
-	if (!err && (reg(v, base)->type == V_CTX || is_packet(reg(v, base)))) {
+	if (!err && (reg(v, base)->type == V_CTX || is_packet(reg(v, base)) ||
+		     (reg(v, base)->type == V_BTF && i->imm == BPF_LOAD_ACQ))) {
 		say(v, "BPF_ATOMIC %s R%d %s is not allowed\n",
 		    i->imm == BPF_LOAD_ACQ ? "loads from" : "stores into", base,
-		    type_name(reg(v, base)));
+		    type_name(v, reg(v, base)));
 		return -EACCES;
 	}
 	if (!err)

@@ -8,11 +8,15 @@ bool verbose(const struct verifier *v)
 	return v->log && v->log->level & (BPF_LOG_LEVEL1 | BPF_LOG_LEVEL2);
 }
 
-const char *type_name(const struct vreg *r)
+const char *type_name(struct verifier *v, const struct vreg *r)
 {
 	static const char *const names[] = { "?", "scalar", "ctx", "map_ptr", "map_value", "map_key",
 					     "fp", "pkt", "pkt_meta", "pkt_end", "mem", "func" };
 
+	if (r->type == V_BTF) {
+		snprintf(v->name, sizeof(v->name), "ptr_%s", v->types->name(v->types->types, r->size));
+		return v->name;
+	}
 	if (!r->maybe_null)
 		return names[r->type];
 	return r->type == V_MAP ? "map_ptr_or_null" : r->type == V_VALUE ? "map_value_or_null" :
@@ -111,7 +115,7 @@ static void add_pointer(struct text *t, const struct vreg *r)
 	}
 }
 
-void format_reg(char *buf, size_t size, const struct vreg *r)
+void format_reg(struct verifier *v, char *buf, size_t size, const struct vreg *r)
 {
 	struct text t = { buf, size, false };
 
@@ -125,7 +129,7 @@ void format_reg(char *buf, size_t size, const struct vreg *r)
 		add(&t, "fp%lld", (long long)(r->off + r->n.wide.smin));
 		return;
 	}
-	add(&t, "%s(", type_name(r));
+	add(&t, "%s(", type_name(v, r));
 	if (r->type != V_SCALAR) {
 		add_pointer(&t, r);
 	} else {
@@ -150,7 +154,7 @@ static void print_slot(struct verifier *v, const struct vframe *f, u32 s)
 		add(&t, "%c", "?m0"[slot->kind[b]]);
 	}
 	if (b >= 0)
-		format_reg(t.at, t.room, &slot->reg);
+		format_reg(v, t.at, t.room, &slot->reg);
 	if (any || b >= 0)
 		say(v, " fp-%d=%s", 8 * (s + 1), buf);
 }
@@ -165,7 +169,7 @@ static void print_parts(struct verifier *v, const struct vstate *s, u32 regs, u6
 	for (u32 r = 0; r <= BPF_FP; r++) {
 		if (f->r[r].type == V_NONE || !(regs >> r & 1))
 			continue;
-		format_reg(text, sizeof(text), &f->r[r]);
+		format_reg(v, text, sizeof(text), &f->r[r]);
 		say(v, " R%d=%s", r, text);
 	}
 	for (u32 k = 0; k < f->n_slots; k++)

@@ -43,6 +43,7 @@ static const struct proto protos[] = {
 	{ BPF_FUNC_ringbuf_discard, R_VOID, H_RELEASES, { A_RINGBUF, A_ANY } },
 	{ BPF_FUNC_ringbuf_query, R_INT, 0, { A_MAP, A_ANY } },
 	{ BPF_FUNC_copy_from_user, R_INT, H_PRIVILEGED | H_SLEEPS, { A_MEM_OUT, A_SIZE0, A_ANY } },
+	{ BPF_FUNC_get_current_task_btf, R_TASK, H_PRIVILEGED, { A_NONE } },
 	{ BPF_FUNC_ktime_get_coarse_ns, R_INT, H_SKB | H_XDP, { A_NONE } },
 	{ BPF_FUNC_for_each_map_elem, R_INT, H_PRIVILEGED,
 	  { A_MAP, A_CALLBACK, A_STACK_OR_NULL, A_ANY } },

@@ -93,7 +93,8 @@ static u32 packet_load(struct rewriting *w, u32 pc)
 	return (u32)(b - w->buf);
 }
 
-/* Loads and stores of the context go where the kernel has it. */
+/* Loads and stores of the context go where the kernel has it; loads by pointers that may be bad may
+ * fault. */
 static u32 memory(struct rewriting *w, u32 pc)
 {
 	const struct verifier *v = w->v;
@@ -103,7 +104,10 @@ static u32 memory(struct rewriting *w, u32 pc)
 	const struct ctx_field *f;
 
 	w->buf[0] = *i;
-	if (v->aux[pc].access != V_CTX || v->in->prog_type == BPF_PROG_TYPE_SYSCALL)
+	if (v->aux[pc].access == V_BTF)
+		w->buf[0].code = (u8)(BPF_LDX | BPF_SIZE(i->code) |
+				      (BPF_MODE(i->code) == BPF_MEMSX ? BPF_PROBE_SX : BPF_PROBE));
+	if (v->aux[pc].access != V_CTX || v->in->prog_type == BPF_PROG_TYPE_SYSCALL || v->in->ctx_proto)
 		return 1;
 	f = ctx_field(v->in->prog_type, i->off, size, how);
 	if (f->to_size == f->size) {
@@ -181,7 +185,7 @@ static bool stays(const struct verifier *v, u32 pc)
 	case BPF_LDX:
 	case BPF_ST:
 	case BPF_STX:
-		return a->flags & I_SEEN && a->access != V_CTX;
+		return a->flags & I_SEEN && a->access != V_CTX && a->access != V_BTF;
 	default:
 		return false;
 	}
@@ -290,7 +294,7 @@ static int emit_all(struct rewriting *w, struct bpf_verified *out)
 		return -ENOMEM;
 	for (u32 pc = 0; pc < w->v->n && !err; pc++)
 		err = emit(w, out, pc);
-	if (!err && bpf_isa_check(out->insns, out->n, false, out->mark, &at)) {
+	if (!err && bpf_isa_check(out->insns, out->n, true, out->mark, &at)) {
 		say(w->v, "rewriting broke instruction %u (from %u)\n", at, out->origin[at]);
 		err = -EINVAL;
 	}

@@ -169,6 +169,15 @@ struct vstate *put_aside(struct verifier *v, u32 pc, u32 from, int *err)
 	return l->state;
 }
 
+const struct bpf_kernel_types *kernel_types(struct verifier *v)
+{
+	const struct bpf_verify_ops *ops = v->in->ops;
+
+	if (!v->types && ops->types)
+		v->types = ops->types(ops->ctx);
+	return v->types;
+}
+
 void each_reg(struct verifier *v, void (*f)(struct verifier *v, struct vreg *r, void *arg),
 	      void *arg)
 {

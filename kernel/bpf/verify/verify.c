@@ -233,7 +233,7 @@ static struct verifier *verifier_new(const struct bpf_prog_load_in *in)
 
 static int verify(struct verifier *v, struct bpf_verified *out)
 {
-	int err = check_form(v);
+	int err = v->in->ctx_proto && !kernel_types(v) ? -ENOMEM : check_form(v);
 	u64 start;
 
 	if (!err)
@@ -263,7 +263,8 @@ int bpf_verify(const struct bpf_prog_load_in *in, struct bpf_verified *out)
 	if (!in->n || in->n > (in->unprivileged ? BPF_MAXINSNS : BPF_VERIFY_BUDGET))
 		return -E2BIG;
 	if (in->prog_type != BPF_PROG_TYPE_SOCKET_FILTER && in->prog_type != BPF_PROG_TYPE_XDP &&
-	    in->prog_type != BPF_PROG_TYPE_SYSCALL) {
+	    in->prog_type != BPF_PROG_TYPE_SYSCALL &&
+	    !(in->prog_type == BPF_PROG_TYPE_TRACING && in->ctx_proto)) {
 		bpf_log_put(in->log, "programs of type %u are not supported\n", in->prog_type);
 		return -EINVAL;
 	}

@@ -33,7 +33,10 @@ enum {	MAX_FRAMES = 8, MAX_REFS = 16, SLOTS = BPF_STACK / 8,
 };
 
 enum vtype { V_NONE, V_SCALAR, V_CTX, V_MAP, V_VALUE, V_KEY, V_STACK, V_PACKET, V_META,
-	     V_PACKET_END, V_MEM, V_FUNC };
+	     V_PACKET_END, V_MEM, V_FUNC,
+	     V_BTF	/* to an object of the kernel's. It may be NULL or lead nowhere at any time: what is
+			 * read by it is 0 then (BPF_PROBE). Never written to */
+};
 
 struct vreg {
 	u8 type;		/* enum vtype */
@@ -48,7 +51,7 @@ struct vreg {
 	i32 off;		/* pointers: constant part of the offset; n is the rest */
 	/* V_MAP, V_VALUE, V_MEM: not 0: of the map that this lookup in a map of maps found. */
 	u32 uid;
-	u32 size;		/* V_MEM: bytes. V_FUNC: function. V_MAP: 1 if found in a map */
+	u32 size;		/* V_MEM: bytes. V_FUNC: function. V_MAP: 1 if found in a map. V_BTF: type */
 	const struct bpf_map_desc *map;
 	struct bpf_scalar n;
 };
@@ -180,6 +183,8 @@ struct verifier {
 	u32 points, peak_points, total_points, most_points, facts;	/* statistics */
 	bool writes_packet;
 	bool may_goto;			/* is in the program */
+	const struct bpf_kernel_types *types;	/* NULL: not asked for yet */
+	char name[80];			/* type_name's */
 	struct bpf_source source;	/* the last line of source in the log */
 	struct {			/* the instruction that is being simulated, in the log */
 		u64 from, end;
@@ -195,9 +200,12 @@ void print_insn(struct verifier *v, u32 pc);
 void print_state(struct verifier *v, const struct vstate *s);
 void print_step(struct verifier *v, u32 pc);
 void print_effect(struct verifier *v);
-const char *type_name(const struct vreg *r);
+/* Stays until the next call. */
+const char *type_name(struct verifier *v, const struct vreg *r);
+/* The kernel's types; NULL: there are none. */
+const struct bpf_kernel_types *kernel_types(struct verifier *v);
 const char *helper_name(u32 id);
-void format_reg(char *buf, size_t size, const struct vreg *r);
+void format_reg(struct verifier *v, char *buf, size_t size, const struct vreg *r);
 
 /* --- states (state.c) --- */
 struct vstate *state_copy(struct verifier *v, const struct vstate *s);
@@ -322,7 +330,7 @@ enum arg_type { A_NONE, A_ANY, A_CTX, A_MAP, A_KEY, A_VALUE, A_VALUE_OUT, A_MEM,
 		A_MEM_OUT, A_SIZE, A_SIZE0, A_CONST, A_ALLOC_SIZE, A_RINGBUF, A_LOCK, A_TIMER,
 		A_CALLBACK, A_STACK_OR_NULL, A_LONG_OUT, A_STRING,
 		A_REST /* any, or never written: what the register happens to hold */ };
-enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL };
+enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL, R_TASK };
 enum {	H_RELEASES = 1, H_PACKET = 2 /* moves it */, H_PRIVILEGED = 4,
 	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32,	/* only for these */
 	H_SLEEPS = 64 };

@@ -39,6 +39,12 @@ void arch_exec_write(u64 va, const void *src, size_t n);
 /* This CPU fetches anew what it will execute. */
 void arch_exec_sync(void);
 
+/*
+ * text's: the kernel's instruction at pc, outside of its own text, has faulted at an address. True:
+ * it may; it goes on at *resume, and register *reg (0..30) becomes 0. Interrupts are off.
+ */
+bool exec_fault(u64 pc, u64 *resume, u32 *reg);
+
 /* --- for the checker: every leaf of the kernel half and of the windows ------------------------ */
 struct exec_leaf {
 	u64 va, size;

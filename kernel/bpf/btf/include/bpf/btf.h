@@ -76,4 +76,17 @@ i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size
  */
 int btf_describe_func(const struct btf_types *b, u32 id, u32 prog_type, struct bpf_func_desc *d,
 		      struct bpf_log *log);
+/* The struct or union that type id is a pointer to; 0: it is no such pointer. */
+u32 btf_pointed_struct(const struct btf_types *b, u32 id);
+/*
+ * What a program reads in `size` bytes (1, 2, 4 or 8) at byte `off`, below 4 GiB, of struct or union
+ * id: 0 and in *target 0, a number, or the struct or union that the pointer there points to. Behind
+ * an end without a length (an array of structs) there may be any number of elements. -EACCES, -EINVAL:
+ * nothing, or no whole member; the reason in the log.
+ */
+int btf_walk(const struct btf_types *b, u32 id, u64 off, u32 size, u32 *target, struct bpf_log *log);
+/* The same of the arguments of a function of prototype `proto`, 8 bytes each, with `value` what it
+ * returns behind them: what a traced function's program has as its context. */
+int btf_walk_args(const struct btf_types *b, u32 proto, bool value, u64 off, u32 size, u32 *target,
+		  struct bpf_log *log);
 #endif

@@ -11,6 +11,7 @@
 #include <hal/sync.h>
 #include <text/image.h>
 
+struct bpf_jit_fixup;
 struct bpf_prog {
 	struct text_retired retired;	/* first (text_retire) */
 	u64 entry;			/* where tail calls enter */
@@ -24,6 +25,8 @@ struct bpf_prog {
 	struct bpf_map **maps;		/* n_maps, referenced; NULL: none; control */
 	/* Where each function begins: instruction, byte of the image. NULL: there is one only. */
 	struct bpf_prog_func { u32 insn, at; } *funcs;
+	struct bpf_jit_fixup *fixups;	/* n_fixups, ascending: loads that may fault */
+	u32 n_fixups;
 	void *func_info, *line_info;	/* of insns, for BPF_OBJ_GET_INFO_BY_FD */
 	u64 loaded_at;			/* clock_ns */
 	u64 run_ns, run_cnt;		/* bpf_prog_count; relaxed */
@@ -41,6 +44,7 @@ struct bpf_prog_request {
 	/* Referenced; ERR_PTR. */
 	struct bpf_map *(*map)(void *ctx, bool by_index, u32 fd);
 	bool (*source)(void *ctx, u32 insn, struct bpf_source *s);	/* as bpf_verify_ops.source */
+	const struct bpf_kernel_types *(*types)(void);	/* as bpf_verify_ops.types */
 	/* Tells the program as it will be shown. NULL: nobody asks. */
 	void (*verified)(void *ctx, const struct bpf_verified *v);
 	void *ctx;

@@ -55,6 +55,19 @@ struct bpf_source {
 	u32 line;
 };
 
+/* The kernel's own types, of whose objects programs have pointers; it stays. */
+struct btf_types;
+struct bpf_kernel_types {
+	const struct btf_types *types;
+	u32 task;		/* the struct that bpf_get_current_task_btf gives a pointer to */
+	/* btf_walk, btf_walk_args (bpf/btf.h) and the name of a struct. */
+	int (*walk)(const struct btf_types *b, u32 id, u64 off, u32 size, u32 *target,
+		    struct bpf_log *log);
+	int (*walk_args)(const struct btf_types *b, u32 proto, bool value, u64 off, u32 size,
+			 u32 *target, struct bpf_log *log);
+	const char *(*name)(const struct btf_types *b, u32 id);
+};
+
 struct verifier;
 struct bpf_verify_ops {
 	/* At least 16-byte aligned; NULL: out of memory. Everything is freed before the end, but
@@ -73,6 +86,8 @@ struct bpf_verify_ops {
 	 * the call stays. May be NULL. */
 	u32 (*inlined)(void *ctx, const struct bpf_map_desc *map, const struct bpf_insn *call,
 		       struct bpf_insn *buf, u32 room);
+	/* Asked for once, and if something needs them. NULL: there are none. May be NULL. */
+	const struct bpf_kernel_types *(*types)(void *ctx);
 	/* For the log: the line of source that an instruction is from. False: unknown. May be NULL. */
 	bool (*source)(void *ctx, u32 insn, struct bpf_source *s);
 	/* Asked now and then: not 0 ends with that (a signal is pending). May be NULL. */
@@ -84,7 +99,11 @@ struct bpf_verify_ops {
 };
 
 struct bpf_prog_load_in {
-	u32 prog_type;			/* SOCKET_FILTER, XDP, SYSCALL; -EINVAL for others */
+	u32 prog_type;			/* SOCKET_FILTER, XDP, SYSCALL, TRACING; -EINVAL for others */
+	/* TRACING: the prototype, one of the kernel's types, of the function whose arguments are the
+	 * context, 8 bytes each; `ctx_value`: with what it returned behind them. */
+	u32 ctx_proto;
+	bool ctx_value;
 	u32 prog_flags;			/* BPF_F_STRICT_ALIGNMENT, ... */
 	bool unprivileged;		/* pointers may not leak, loops and calls are refused */
 	const struct bpf_insn *insns;	/* as user space gave them; not changed */
