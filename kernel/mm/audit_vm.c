@@ -70,9 +70,11 @@ static void tally_table(struct tally *t, pte_t *table, int level, u64 va, bool s
 {
 	struct page *node = pt_node(table);
 	bool first = first_time(node), gone = false, unseen = false;
+	struct vma *v = mm_first_vma_from(t->mm, va);
 	i32 used = 0;
 
 	t->tables++;
+	t->stray += level && (!v || v->start >= va + pt_span(level - 1));
 	spin_lock(&node->lock);
 	for (u32 i = 0; i < PT_ENTRIES; i++) {
 		pte_t e = pte_load(&table[i]);
@@ -145,7 +147,7 @@ static void audit_one(struct mm *mm, struct found *f, struct audit_report *r)
 			  "%lu VMAs (%u), %lu pages (%lu), %lu locked (%lu), %lu accounted (%lu), "
 			  "%lu tables (%lu), %lu "
 			  "tables with wrong counts or leaves, "
-			  "%lu stray leaves, %ld anonymous (%ld)",
+			  "%lu stray leaves or tables, %ld anonymous (%ld)",
 			  vmas, mm->nr_vmas, pages, mm->total_pages, locked, mm->locked_pages,
 			  account, mm->account_pages, t.tables, mm->pt.nr_tables, t.wrong, t.stray,
 			  t.rss[RSS_ANON], atomic_read(&mm->rss_anon));

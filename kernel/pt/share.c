@@ -37,22 +37,21 @@ static u32 leaves_from(const pte_t *table, u32 i, int level)
 
 static inline struct page *node_of(pte_t entry) { return phys_to_page(pte_table(entry)); }
 
-/* n blocks. Those in a marked table were the caller's to copy. Returns how many are set now. */
-static i32 share_blocks(pte_t *to, pte_t *from, u32 n, int level, const struct pt_leaf_ops *ops,
+/* n blocks. Those in a marked table were the caller's to copy. */
+static void share_blocks(pte_t *to, pte_t *from, u32 n, int level, const struct pt_leaf_ops *ops,
 			void *arg)
 {
-	i32 set;
+	struct page *node = pt_node(to), *old = pt_node(from);
 
-	if (pt_node(from)->pinned_below) {
+	if (old->pinned_below) {
 		ops->passed(from, n, level, arg);
-		return 0;
+		return;
 	}
-	spin_lock(&pt_node(from)->lock);
-	spin_lock(&pt_node(to)->lock);
-	set = ops->copy(from, to, n, level, arg);
-	spin_unlock(&pt_node(to)->lock);
-	spin_unlock(&pt_node(from)->lock);
-	return set;
+	spin_lock(&old->lock);
+	spin_lock(&node->lock);
+	pt_filled_like(node, old, ops->copy(from, to, n, level, arg));	/* the reverse map may come now */
+	spin_unlock(&node->lock);
+	spin_unlock(&old->lock);
 }
 
 static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_ops *ops, void *arg)
@@ -67,7 +66,7 @@ static void share_below(pte_t *to, pte_t *from, int level, const struct pt_leaf_
 		if (pte_kind(e, level) != PTE_TABLE) {
 			run = leaves_from(from, i, level) - i;
 			left -= (i32)run - 1;	/* next_used has counted one */
-			n += share_blocks(&to[i], &from[i], run, level, ops, arg);
+			share_blocks(&to[i], &from[i], run, level, ops, arg);
 		} else if (!pte_is_none(mine)) {
 			if (level < 2)
 				share_below(pt_table_of(mine), pt_table_of(e), level + 1, ops, arg);
@@ -489,7 +488,7 @@ void pt_count_tables(const struct pt_tree *pt, u64 *shared, u64 *own)
 u32 pt_owners(const struct pt_tree *pt, u64 va)
 {
 	const pte_t *t = pt->root;
-	u32 n = 1;
+	u64 n = 1;
 
 	for (int level = 0; level < 3; level++) {
 		pte_t e = pte_load((pte_t *)&t[pt_index(va, level)]);
@@ -497,9 +496,9 @@ u32 pt_owners(const struct pt_tree *pt, u64 va)
 		if (pte_kind(e, level) != PTE_TABLE)
 			break;
 		t = pt_table_of(e);
-		n *= (u32)max(ref_read(&pt_node((pte_t *)t)->owners), 1);
+		n = min(n * (u64)max(ref_read(&pt_node((pte_t *)t)->owners), 1), (u64)PT_MANY);
 	}
-	return n;
+	return (u32)n;
 }
 
 bool pt_range_own(const struct pt_tree *pt, u64 start, u64 end)

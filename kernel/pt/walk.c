@@ -261,7 +261,7 @@ static void free_below(struct pt_gather *g, pte_t *table, int level, u64 start, 
 			free_below(g, pt_table_of(*e), level + 1, va, min(end, hi), floor, ceiling);
 		if (lo < floor || hi > ceiling)
 			continue;
-		BUG_ON(child->mapcount.v != 0);
+		BUG_ON(child->mapcount.v != 0 || ref_read(&child->owners) != 1);
 		spin_lock(&pt_node(table)->lock);
 		pte_store(e, pte_none());
 		pt_emptied(pt_node(table), 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The checking MMU: contiguous blocks that are not whole. */
+/* The checking MMU: what it looks at when a table's lock is released. */
 #include "fake_mmu.h"
 
 /* --- contiguous blocks ----------------------------------------------------------------------- */
@@ -97,6 +97,24 @@ static void unlock_of_another_table(void)
 	set(VA, 3, pte_mkcont(dirty(PA, 3)));
 	spin_unlock(&node_of(VA, 3)->lock);
 }
+/* --- what a table counts, when its lock is released ------------------------------------------- */
+static void counted(i32 count, u64 groups)
+{
+	struct page *node = node_of(VA, 3);
+
+	fake_tables_by_hand = false;
+	spin_lock(&node->lock);
+	map(VA, PA);
+	map(VA + 9 * PAGE_SIZE, PA);
+	node->mapcount.v = count;
+	node->groups = groups;
+	spin_unlock(&node->lock);
+}
+static void count_of_leaves(void) { counted(2, 3); }
+static void count_of_fewer(void) { counted(1, 3); }
+static void count_of_more(void) { counted(3, 3); }
+static void leaf_in_empty_eight(void) { counted(2, 1); }
+static void none_in_used_eight(void) { counted(2, 7); }
 
 const struct test_case block_cases[] = {
 	STOP(block_of_15, 0, "contiguous block: entry 3"),
@@ -120,5 +138,10 @@ const struct test_case block_cases[] = {
 	OK(mix_of_tree_not_loaded, 0),
 	STOP(mix_of_tree_loaded_again, 0, "contiguous block: entry 0"),
 	OK(unlock_of_another_table, 0),
+	OK(count_of_leaves, 0),
+	STOP(count_of_fewer, 0, "2 leaves, and it counts 1"),
+	STOP(count_of_more, 0, "2 leaves, and it counts 3"),
+	STOP(leaf_in_empty_eight, 0, "entry 9 is in use"),
+	OK(none_in_used_eight, 0),
 	{ NULL }
 };

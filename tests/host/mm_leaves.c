@@ -40,13 +40,20 @@ static void check_node(const struct page *node)
 	BUG_ON(n != node->mapcount.v);
 }
 
-/* What was taken from shared tables, of all tables from this one on: a table that has no leaf left may
- * say so, too. */
-static void sum_gone(const pte_t *table, int level, bool shared, struct rss *gone)
+/*
+ * The tables from this one on, which maps from first on. What was taken from shared ones: a table that
+ * has no leaf left may say so, too. Each lies where a VMA is: what unmaps the last one takes the tables,
+ * and fork's child, which frees those that it is not to have, meets no others.
+ */
+static void sum_gone(struct mm *mm, const pte_t *table, int level, u64 first, bool shared,
+		     struct rss *gone)
 {
 	const struct page *node = pt_node((pte_t *)table);
+	struct vma *v = mm_first_vma_from(mm, first);
 	i64 pages = pt_pages(level);
 
+	if (level && (!v || v->start >= first + pt_span(level - 1)))
+		panic("a table of level %d for %lx, where nothing is mapped", level, first);
 	check_node(node);
 	gone->anon += node->gone[RSS_ANON] * pages;
 	gone->file += node->gone[RSS_FILE] * pages;
@@ -54,7 +61,8 @@ static void sum_gone(const pte_t *table, int level, bool shared, struct rss *gon
 	BUG_ON(!shared && (node->gone[RSS_ANON] | node->gone[RSS_FILE] | node->gone[RSS_SHMEM]));
 	for (u32 i = 0; level < 3 && i < PT_ENTRIES; i++)
 		if (pte_kind(table[i], level) == PTE_TABLE)
-			sum_gone(pt_table_of(table[i]), level + 1, shared || pte_table_ro(table[i]), gone);
+			sum_gone(mm, pt_table_of(table[i]), level + 1, first + i * pt_span(level),
+				 shared || pte_table_ro(table[i]), gone);
 }
 
 /* Leaves, counts of the nodes, and the RSS counters agree. */
@@ -63,7 +71,7 @@ static void check_counts(struct mm *mm, struct rss *gone)
 	struct rss rss;
 	struct pt_walk w;
 
-	sum_gone(mm->pt.root, 0, false, gone);
+	sum_gone(mm, mm->pt.root, 0, 0, false, gone);
 	rss = *gone;
 	pt_walk_init(&w, &mm->pt, 0, USER_VA_END);
 	while (pt_walk_next(&w))

@@ -639,8 +639,9 @@ static bool op_fork(struct proc *p)
 
 	if (!c)
 		return false;
+	p->mm->cow_tables = choose(4);	/* prctl: now and then leaves are copied, of shared tables, too */
 	mm = mm_fork(p->mm);
-	trace("%u: fork = %u\n", number(p), number(c));
+	trace("%u: fork = %u, %s\n", number(p), number(c), p->mm->cow_tables ? "shared" : "copied");
 	if (IS_ERR(mm)) {
 		BUG_ON(!failed(PTR_ERR(mm)));
 		return false;

@@ -30,6 +30,7 @@ void start(u64 ram)
 {
 	fake_init(ram, 1 + seed);
 	fake_set_asid_bits(8);
+	fake_tables_by_hand = true;
 	root = new_table(0, 0);
 	arch_load_user_root(virt_to_phys(root), ASID);
 }

@@ -18,6 +18,7 @@
  *    16 pages, and writes would go unnoticed. (Ours: this holds whenever the lock of the table is
  *    released and a CPU has its tree loaded. While it is held, some may be none, and those that
  *    are valid may differ in who may write, and in software's bits; a walk uses any of them.)
+ *  - Ours: a table counts its leaves, and knows where there are none, whenever its lock is released.
  *  - What is freed (pages, tables, roots) is in no TLB.
  *  - At quiet moments (ours: fake_check_tlbs), a cached translation or way is what the tables say
  *    now, of the same size, and allows no more than each page's entry does.
@@ -31,6 +32,8 @@
 
 static bool replaced;	/* a table has been, since the start */
 static u32 *changed;	/* by frame of a table: its aligned 16s with contiguous entries changed */
+static bool *stored;	/* the same: an entry has been, since its lock was released last */
+bool fake_tables_by_hand;
 
 /* --- looking --------------------------------------------------------------------------------- */
 /* The entry for va in the tree at root, of level stop or of a level above if the way ends there. */
@@ -136,6 +139,26 @@ static void note_block(pte_t *p, pte_t old, pte_t new, int level)
 		changed[(virt_to_phys(p) - FAKE_RAM_BASE) >> PAGE_SHIFT] |= (u32)bit;
 }
 
+/*
+ * Who copies or drops a table stops when it has met as many entries as the table counts, and passes
+ * over those that it says are none. fork links tables without the lock into one that nobody changes
+ * meanwhile, and counts them in the end: above leaf tables only leaves are certain to be counted.
+ */
+static void check_count(const pte_t *t, const struct page *node)
+{
+	i32 used = 0, count = node->mapcount.v;
+
+	for (u32 i = 0; i < 512; i++) {
+		if (pte_is_none(t[i]) || pte_kind(t[i], node->aux) == PTE_TABLE)
+			continue;
+		used++;
+		if (!(node->groups >> (i / 8) & 1))
+			panic("table of level %u: entry %u is in use, and it does not know", node->aux, i);
+	}
+	if (count < used || (node->aux == 3 && count > used))
+		panic("table of level %u: %d leaves, and it counts %d", node->aux, used, count);
+}
+
 /* A lock is about to be released: if it is a table's, its contiguous blocks are whole again. */
 static void unlocking(struct spinlock *l)
 {
@@ -143,13 +166,17 @@ static void unlocking(struct spinlock *l)
 	struct page *node;
 	pte_t *t;
 
-	if ((char *)l < fake_vmemmap || n >= fake_ram_size >> PAGE_SHIFT || !changed[n])
+	if ((char *)l < fake_vmemmap || n >= fake_ram_size >> PAGE_SHIFT ||
+	    !(stored[n] || changed[n]))
 		return;
 	node = pfn_to_page((FAKE_RAM_BASE >> PAGE_SHIFT) + n);
 	if (l != &node->lock || !page_test(node, PG_TABLE))
 		return;
 	t = page_address(node);
-	if (!in_use(t, node))
+	if (stored[n] && !fake_tables_by_hand)
+		check_count(t, node);
+	stored[n] = false;
+	if (!changed[n] || !in_use(t, node))
 		return;
 	for (u32 i = 0; i < BLOCKS; i++)
 		if (changed[n] & BIT(i))
@@ -161,6 +188,8 @@ void fake_rules_reset(void)
 {
 	free(changed);
 	changed = calloc(fake_ram_size >> PAGE_SHIFT, sizeof(*changed));
+	free(stored);
+	stored = calloc(fake_ram_size >> PAGE_SHIFT, sizeof(*stored));
 	fake_before_unlock = unlocking;
 	replaced = false;
 }
@@ -332,6 +361,7 @@ void fake_check_store(pte_t *p, pte_t old, pte_t new)
 	fake_mmu.stores++;
 	BUG_ON(!page_test(node, PG_TABLE));
 	note_block(p, old, new, level);
+	stored[(virt_to_phys(p) - FAKE_RAM_BASE) >> PAGE_SHIFT] = true;
 	if (!pte_valid(new))
 		return;
 	check_form(new, level);

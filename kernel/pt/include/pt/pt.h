@@ -266,9 +266,10 @@ void pt_count_tables(const struct pt_tree *pt, u64 *shared, u64 *own);
 /* The sum of that over the tree's shared tables, in pages. mm->lock held. */
 void pt_gone(const struct pt_tree *pt, i64 sum[NR_RSS]);
 /*
- * How many trees see what maps va by the table it is in: the product of the references on the way.
- * Of tables that were copied above it some owners may be missing. As pt_entry.
+ * How many trees see what maps va by the table it is in: the product of the references on the way,
+ * or PT_MANY. Of tables that were copied above it some owners may be missing. As pt_entry.
  */
+#define PT_MANY (1u << 31)
 u32 pt_owners(const struct pt_tree *pt, u64 va);
 /* No table that maps a part of [start, end) is shared, or was and has not been taken back. */
 bool pt_range_own(const struct pt_tree *pt, u64 start, u64 end);

@@ -52,6 +52,7 @@ void fake_check_free(pfn_t pfn, u64 n);
 /* Empty TLBs, counts of 0; the RAM is there. */
 void fake_mmu_reset(void);
 void fake_set_asid_bits(u32 n);
+extern bool fake_tables_by_hand;	/* the test makes its tables itself, and they count no entries */
 /* How many entries of that many bytes (4 KiB, 64 KiB, ...) all TLBs together have for va. */
 u32 fake_tlb_find(u16 asid, u64 va, u64 size);
 /* Since fake_init, over all CPUs; tests may clear it. */
