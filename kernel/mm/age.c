@@ -25,7 +25,8 @@ void folio_age(struct folio *f, struct lru_age *a)
 {
 	struct ageing g = { .a = a };
 
-	rmap_walk(f, RMAP_TRY, age_run, &g);
+	/* each owner's way to a shared table: any one of them may have locked what it maps */
+	rmap_walk(f, RMAP_TRY | RMAP_WAYS, age_run, &g);
 }
 
 bool folio_unmap(struct folio *f, bool clean)

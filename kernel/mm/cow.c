@@ -10,7 +10,7 @@
 #include <base/string.h>
 #include "internal.h"
 
-struct owner { struct mm *mm; u32 copied; struct zap z; };
+struct owner { struct mm *mm; u32 copied; struct zap z; };	/* copied: leaf tables */
 
 /* What is dropped is dropped with the last reference to its table: no TLB has it any more. */
 static void owner_init(struct owner *o, struct mm *mm)
@@ -27,7 +27,7 @@ static i32 copy_table(pte_t *from, pte_t *to, u32 n, int level, void *arg)
 	i32 set = 0;
 
 	copy_leaves(&c, from, to, n, level, &set);
-	o->copied++;
+	o->copied += level == 3;	/* not for blocks in a table of tables */
 	return set;
 }
 

@@ -35,7 +35,7 @@ enum rmap_flag {
 	RMAP_REMOVES = 4,	/* fn takes leaves away: done when none is left */
 	/* also leaves whose number others make up for that were found and have gone since */
 	RMAP_ALL = 8,
-	/* with RMAP_LOOK: leaves in a table that several have, once by the way of each */
+	/* leaves in a table that several have, once by the way of each (fn is told that it is again) */
 	RMAP_WAYS = 16,
 };
 /*

@@ -89,11 +89,33 @@ bool op_file_read(struct proc *p)
 }
 
 /* Clean pages are dropped, mapped or not; who wants them reads them in again. */
+/* Which pages are mapped and locked, by process. */
+struct held { u64 page[PROCS][(MAX_PAGES + 63) / 64]; };
+
+static bool is_held(struct proc *p, u32 i)
+{
+	return (p->page[i].flags & VM_LOCKED) && page_at(p, i);
+}
+
+static void note_held(struct held *h)
+{
+	memset(h, 0, sizeof(*h));
+	for (u32 k = 0; k < PROCS; k++)
+		for (u32 i = 0; procs[k].mm && i < window; i++)
+			h->page[k][i / 64] |= (u64)is_held(&procs[k], i) << (i % 64);
+}
+
 bool op_reclaim(struct proc *p)
 {
 	u32 priority = choose(4);	/* at 0 accesses protect nothing */
-	u64 n = lru_shrink(1 + choose(32), priority, false) + fake_shrink(choose(8));
+	static struct held before, after;
+	u64 n;
 
+	note_held(&before);
+	n = lru_shrink(1 + choose(32), priority, false) + fake_shrink(choose(8));
+	note_held(&after);
 	trace("reclaim(priority %u) = %lu\n", priority, n);
+	if (memcmp(&before, &after, sizeof(before)))
+		panic("reclaim has taken what mlock holds");
 	return n;
 }

@@ -115,6 +115,11 @@ static void block_unmapped_while_shared(void **state)
 /* Last: the runs before have tested what they are for. */
 static void every_event(void **state)
 {
+	u64 copied = mem_stat_read(STAT_COW_TABLE_COPIED + 2);
+
+	for (u32 i = 0; i < NR_OWN_CAUSE; i++)	/* each leaf table has one cause, nothing else has */
+		copied -= mem_stat_read(STAT_COW_CAUSE + i);
+	assert_int_equal(copied, 0);
 	for (u32 i = 0; i < ARRAY_SIZE(events); i++) {
 		u64 n = mem_stat_read(events[i].stat);
 
@@ -281,6 +286,39 @@ static void addresses_beyond(void **state)
 	assert_int_equal(fake_pages_used(), 0);
 }
 
+/* Each table on the way to va counts so many times as many owners. */
+static void times_owners(struct mm *mm, u64 va, i32 mul, i32 div)
+{
+	pte_t *t = mm->pt.root;
+
+	for (int level = 0; level < 3; level++) {
+		t = pt_table_of(t[pt_index(va, level)]);
+		pt_node(t)->owners.v = pt_node(t)->owners.v * mul / div;
+	}
+}
+
+/* Thousands of processes may have a table at each level: their product is no small number again. */
+static void many_owners(void **state)
+{
+	const u64 at = 5 * GIB;
+	struct vma_usage u;
+	struct mm *mm, *child;
+
+	fake_init(32 * MIB, 1);
+	mm = with_folio(at, 16);
+	child = mm_fork(mm);
+	times_owners(mm, at, 2048, 1);
+	assert_int_equal(pt_owners(&mm->pt, at), PT_MANY);
+	mm_vma_usage(mm_find_vma(mm, at), &u);
+	assert_int_equal(u.rss, 16 * PAGE_SIZE);
+	assert_int_equal(u.pss, 0);
+	assert_int_equal(u.private_clean + u.private_dirty, 0);
+	times_owners(mm, at, 1, 2048);
+	mm_put(child);
+	mm_put(mm);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 /* A process that is being killed forks after its pages have been taken: no child may see zeros. */
 static void no_fork_of_reaped(void **state)
 {
@@ -349,14 +387,67 @@ static void too_many_vmas(void **state)
 	assert_int_equal(fake_pages_used(), 0);
 }
 
+/* --- what mlock holds ------------------------------------------------------------------------- */
+static int read_zeros(struct mapping *m, struct folio *f)
+{
+	clear_page(folio_address(f));
+	return 0;
+}
+
+static bool is_mapped(struct mm *mm, u64 va)
+{
+	int level;
+
+	return pte_present(pte_load(pt_entry(&mm->pt, va, &level)));
+}
+
+/*
+ * A table that fork shares maps a file's page that the parent has locked and the child has not:
+ * reclaim leaves it, even where the child's way leads there first (the parent's mapping of it was
+ * cut off another one after the fork).
+ */
+static void locked_by_one_owner(void **state)
+{
+	static const struct backing_ops ops = { .get = file_got, .put = file_left };
+	static const struct mapping_ops reads = { .read_folio = read_zeros };
+	const u64 at = 5 * GIB, far = at + PMD_SIZE + 8 * PAGE_SIZE;
+	struct mapping m;
+	struct backing b = { .ops = &ops, .mapping = &m };
+	struct mm *mm, *child;
+
+	fake_init(16 * MIB, 1);
+	mapping_init(&m, &reads, NULL);
+	m.size = 2 * PMD_SIZE;
+	mm = mm_create();
+	assert_int_equal(map_file(mm, &b, at, 1024), at);
+	assert_int_equal(mm_mlock(mm, at, 2 * PMD_SIZE, true), 0);
+	at_outside(mm, far);
+	child = mm_fork(mm);
+	assert_int_equal(mm_munmap(mm, at + PAGE_SIZE, PAGE_SIZE), 0);
+	assert_false(pt_is_own(&mm->pt, far));
+	for (int round = 0; round < 4; round++)
+		lru_shrink(4096, 0, false);
+	assert_true(is_mapped(mm, far));
+	assert_int_equal(mm_munlock(mm, at + PMD_SIZE, PMD_SIZE), 0);
+	for (int round = 0; round < 4; round++)
+		lru_shrink(4096, 0, false);
+	assert_false(is_mapped(mm, far));
+	mm_put(child);
+	mm_put(mm);
+	mapping_destroy(&m);
+	assert_int_equal(fake_pages_used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_fork_of_reaped),
+		cmocka_unit_test(many_owners),
 		cmocka_unit_test(pin_moves_along),
 		cmocka_unit_test(pin_in_a_block),
 		cmocka_unit_test(free_of_a_part),
 		cmocka_unit_test(too_many_vmas),
+		cmocka_unit_test(locked_by_one_owner),
 		cmocka_unit_test(addresses_beyond),
 		cmocka_unit_test(sequences),
 		cmocka_unit_test(sequences_wide),
