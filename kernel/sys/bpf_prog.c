@@ -200,7 +200,7 @@ static int take_license(struct load *l)
 	text[sizeof(text) - 1] = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(open); i++)
 		if (!strcmp(text, open[i]))
-			l->r.gpl = true;
+			l->r.in.gpl = true;
 	return 0;
 }
 

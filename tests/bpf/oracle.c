@@ -58,7 +58,7 @@ static const char *explain(const struct machine *o)
 	static char text[1 << 18];
 	struct bpf_log log = { .level = 2, .buf = text, .size = sizeof(text) };
 	struct bpf_prog_load_in in = { .insns = o->p, .n = o->n, .log = &log, .ops = &test_ops,
-		.unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
+		.gpl = true, .unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
 		.prog_flags = o->how & 8 ? BPF_F_TEST_STATE_FREQ : 0 };
 	struct bpf_verified out;
 	u32 size;
@@ -664,7 +664,7 @@ static void verify_and_run(struct machine *o)
 	static const u32 types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP,
 				     BPF_PROG_TYPE_SYSCALL };
 	struct bpf_prog_load_in in = { .insns = o->p, .n = o->n, .ops = &test_ops,
-		.unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
+		.gpl = true, .unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
 		.prog_flags = o->how & 8 ? BPF_F_TEST_STATE_FREQ : 0 };
 
 	test_ops.observe = observe;

@@ -277,16 +277,16 @@ static const struct verify_case cases[] = {
 
 	/* --- spin locks --- */
 #define LOCKED	KEY "r1 = map lock; call map_lookup_elem; if r0 == 0 goto out; r6 = r0; "
-	{ "lock", SKB, LOCKED "r1 = r6; r1 += 4; call spin_lock; *(u32 *)(r6 + 0) = 1; r1 = r6; r1 += 4; call spin_unlock" OUT, 0, NULL },
-	{ "lock kept", SKB, LOCKED "r1 = r6; r1 += 4; call spin_lock" OUT, -EINVAL, "cannot be used inside bpf_spin_lock-ed region" },
-	{ "lock twice", SKB, LOCKED "r1 = r6; r1 += 4; call spin_lock; r1 = r6; r1 += 4; call spin_lock" OUT, -EINVAL, "Locking two bpf_spin_locks are not allowed" },
-	{ "unlock", SKB, LOCKED "r1 = r6; r1 += 4; call spin_unlock" OUT, -EINVAL, "bpf_spin_unlock without taking a lock" },
-	{ "unlock another", SKB, LOCKED "r2 = r10; r2 += -4; r1 = map lock; call map_lookup_elem; if r0 == 0 goto out; r7 = r0; r1 = r6; r1 += 4; call spin_lock; r1 = r7; r1 += 4; call spin_unlock" OUT, -EINVAL, "bpf_spin_unlock of different lock" },
-	{ "lock elsewhere", SKB, LOCKED "r1 = r6; call spin_lock" OUT, -EINVAL, "off 0 doesn't point to 'struct bpf_spin_lock' that is at 4" },
+	{ "lock", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; *(u32 *)(r6 + 0) = 1; r1 = r6; r1 += 4; call spin_unlock" OUT, 0, NULL },
+	{ "lock kept", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock" OUT, -EINVAL, "cannot be used inside bpf_spin_lock-ed region" },
+	{ "lock twice", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; r1 = r6; r1 += 4; call spin_lock" OUT, -EINVAL, "Locking two bpf_spin_locks are not allowed" },
+	{ "unlock", XDP, LOCKED "r1 = r6; r1 += 4; call spin_unlock" OUT, -EINVAL, "bpf_spin_unlock without taking a lock" },
+	{ "unlock another", XDP, LOCKED "r2 = r10; r2 += -4; r1 = map lock; call map_lookup_elem; if r0 == 0 goto out; r7 = r0; r1 = r6; r1 += 4; call spin_lock; r1 = r7; r1 += 4; call spin_unlock" OUT, -EINVAL, "bpf_spin_unlock of different lock" },
+	{ "lock elsewhere", XDP, LOCKED "r1 = r6; call spin_lock" OUT, -EINVAL, "off 0 doesn't point to 'struct bpf_spin_lock' that is at 4" },
 	{ "lock of a map without", SKB, LOOKUP "r1 = r0; call spin_lock" OUT, -EINVAL, "map has no valid bpf_spin_lock" },
-	{ "lock read", SKB, LOCKED "r0 = *(u32 *)(r6 + 4)" OUT, -EACCES, "bpf_spin_lock cannot be accessed directly by load/store" },
-	{ "lock written by half", SKB, LOCKED "*(u64 *)(r6 + 0) = 0" OUT, -EACCES, "bpf_spin_lock cannot be accessed directly" },
-	{ "call under lock", SKB, LOCKED "r1 = r6; r1 += 4; call spin_lock; call ktime_get_ns; r1 = r6; r1 += 4; call spin_unlock" OUT, -EINVAL, "function calls are not allowed while holding a lock" },
+	{ "lock read", XDP, LOCKED "r0 = *(u32 *)(r6 + 4)" OUT, -EACCES, "bpf_spin_lock cannot be accessed directly by load/store" },
+	{ "lock written by half", XDP, LOCKED "*(u64 *)(r6 + 0) = 0" OUT, -EACCES, "bpf_spin_lock cannot be accessed directly" },
+	{ "call under lock", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; call ktime_get_ns; r1 = r6; r1 += 4; call spin_unlock" OUT, -EINVAL, "function calls are not allowed while holding a lock" },
 
 	/* --- functions --- */
 	{ "call", SKB, "call F; exit; F: r0 = 3; exit", 0, NULL },
@@ -474,6 +474,12 @@ static const struct verify_case cases[] = {
 	{ "in a later round", SKB | OFTEN, "*(u64 *)(r10 - 8) = 0; r1 = 10; r2 = func F; r3 = r10; r3 += -8; r4 = 0; call loop; r0 = 0; exit;"
 	  "F: r6 = r2; call get_prandom_u32; if r0 == 6 goto C; if r0 == 5 goto B; goto L; B: *(u64 *)(r6 + 0) = 100; goto L;"
 	  "C: r7 = *(u64 *)(r6 + 0); r1 = value global + 0; r1 += r7; *(u8 *)(r1 + 0) = 1; L: r0 = 0; exit", -EACCES, NULL },
+
+	{ "lock in a filter", SKB, LOCKED "r0 = 0; exit" OUT, -EINVAL, "socket filter progs cannot use bpf_spin_lock yet" },
+	{ "lock in a traced function", TRACING, LOCKED "r0 = 0; exit" OUT, -EINVAL, "tracing progs cannot use bpf_spin_lock yet" },
+	{ "helper for GPL", SKB | CLOSED, "call get_current_task; exit", -EINVAL,
+	  "cannot call GPL-restricted function from non-GPL compatible program" },
+	{ "helper for all", SKB | CLOSED, "call get_current_pid_tgid; exit", 0, NULL },
 
 	/* --- the kernel's own objects --- */
 #define TASK	"call get_current_task_btf; "

@@ -18,7 +18,7 @@
 
 #define MAX	4096
 enum { SKB, XDP, SYSCALL, TRACING, UNPRIV = 16, STRICT = 32, OFTEN = 64, /* points wherever paths meet */
-       RETURNED = 128 /* TRACING: the function has returned */ };
+       RETURNED = 128 /* TRACING: the function has returned */, CLOSED = 256 /* not GPL */ };
 
 struct verify_case {
 	const char *name;
@@ -40,7 +40,7 @@ static int load(const struct bpf_insn *p, u32 n, u32 how, u32 level, struct bpf_
 				     BPF_PROG_TYPE_SYSCALL, BPF_PROG_TYPE_TRACING };
 	struct bpf_log log = { .level = level, .buf = text, .size = sizeof(text) };
 	struct bpf_prog_load_in in = { .prog_type = types[how & 3], .insns = p, .n = n,
-		.unprivileged = how & UNPRIV, .log = &log, .ops = &test_ops,
+		.unprivileged = how & UNPRIV, .gpl = !(how & CLOSED), .log = &log, .ops = &test_ops,
 		.ctx_proto = (how & 3) == TRACING ? TEST_PROTO : 0, .ctx_value = how & RETURNED,
 		.prog_flags = (how & STRICT ? BPF_F_STRICT_ALIGNMENT : 0) |
 			      (how & OFTEN ? BPF_F_TEST_STATE_FREQ : 0),

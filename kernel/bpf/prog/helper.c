@@ -470,7 +470,7 @@ u64 bpf_helper_address(u32 id)
 	return 0;
 }
 
-bool bpf_helper_exists(u32 prog_type, u32 id, bool gpl)
+bool bpf_helper_exists(u32 prog_type, u32 id)
 {
 	return bpf_helper_known(prog_type, id) &&
 	       (id == BPF_FUNC_tail_call || (id < BPF_FUNC_LOAD_8 && bpf_helper_address(id)));

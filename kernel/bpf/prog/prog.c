@@ -108,7 +108,7 @@ static bool verify_helper(void *ctx, u32 id)
 {
 	const struct loading *l = ctx;
 
-	return bpf_helper_exists(l->r->in.prog_type, id, l->r->gpl);
+	return bpf_helper_exists(l->r->in.prog_type, id);
 }
 
 static u32 verify_inlined(void *ctx, const struct bpf_map_desc *d, const struct bpf_insn *call,
@@ -281,7 +281,7 @@ static int fill_prog(const struct loading *l, const struct bpf_verified *v)
 	p->n = v->n;
 	p->verified_insns = v->processed;
 	p->max_ctx_offset = v->max_ctx_offset;
-	p->gpl = r->gpl;
+	p->gpl = r->in.gpl;
 	p->loaded_at = clock_ns();
 	memcpy(p->name, r->name, sizeof(p->name));
 	p->insns = kmemdup(v->insns, v->n * sizeof(*v->insns));

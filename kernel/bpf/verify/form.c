@@ -58,6 +58,12 @@ static int find_map(struct verifier *v, u32 pc)
 		return err;
 	}
 	v->aux[pc].map = map;
+	if (map->spin_lock >= 0 && (v->in->prog_type == BPF_PROG_TYPE_SOCKET_FILTER ||
+				    v->in->prog_type == BPF_PROG_TYPE_TRACING)) {
+		say(v, "%s progs cannot use bpf_spin_lock yet\n",
+		    v->in->prog_type == BPF_PROG_TYPE_TRACING ? "tracing" : "socket filter");
+		return -EINVAL;
+	}
 	if (i->src_reg == BPF_PSEUDO_MAP_FD || i->src_reg == BPF_PSEUDO_MAP_IDX) {
 		if (!i[1].imm)
 			return 0;

@@ -427,6 +427,10 @@ static int find_helper(struct verifier *v, u32 id, const struct proto **p)
 		say(v, "program of this type cannot use helper bpf_%s#%d\n", helper_name(id), (int)id);
 		return -EINVAL;
 	}
+	if ((*p)->flags & H_GPL && !v->in->gpl) {
+		say(v, "cannot call GPL-restricted function from non-GPL compatible program\n");
+		return -EINVAL;
+	}
 	return 0;
 }
 

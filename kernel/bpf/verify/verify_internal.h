@@ -333,7 +333,8 @@ enum arg_type { A_NONE, A_ANY, A_CTX, A_MAP, A_KEY, A_VALUE, A_VALUE_OUT, A_MEM,
 enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL, R_TASK };
 enum {	H_RELEASES = 1, H_PACKET = 2 /* moves it */, H_PRIVILEGED = 4,
 	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32,	/* only for these */
-	H_SLEEPS = 64 };
+	H_SLEEPS = 64,
+	H_GPL = 128 /* only for programs of its licence, as Linux has it */ };
 struct proto {
 	u32 id;
 	u8 ret;

@@ -340,7 +340,7 @@ P(socket, dispatch) int dispatch(struct __sk_buff *skb)
 	return 0;
 }
 
-P(socket, lockit) int lockit(struct __sk_buff *skb)
+P(xdp, lockit) int lockit(struct xdp_md *xdp)
 {
 	u32 key = 1;
 	struct locked *v = map_lookup_elem(&lock, &key);
@@ -349,7 +349,7 @@ P(socket, lockit) int lockit(struct __sk_buff *skb)
 	if (!v)
 		return 0;
 	spin_lock(&v->l);
-	v->sum += skb->len;
+	v->sum += xdp->ingress_ifindex;
 	sum = v->sum;
 	spin_unlock(&v->l);
 	return (int)sum;

@@ -48,7 +48,6 @@ struct bpf_prog_request {
 	/* Tells the program as it will be shown. NULL: nobody asks. */
 	void (*verified)(void *ctx, const struct bpf_verified *v);
 	void *ctx;
-	bool gpl;
 	bool unlimited;			/* bpf_jit_limit does not hold */
 	const char *name;		/* BPF_OBJ_NAME_LEN bytes */
 };
@@ -70,7 +69,7 @@ void bpf_prog_func_code(const struct bpf_prog *p, u32 k, u64 *start, u32 *size);
  */
 u32 bpf_move_records(void *records, u32 n, u32 size, const struct bpf_verified *v);
 /* Is there a helper of this number for programs of this type? */
-bool bpf_helper_exists(u32 prog_type, u32 id, bool gpl);
+bool bpf_helper_exists(u32 prog_type, u32 id);
 
 /*
  * Runs p, which the caller keeps, once on a context of its type's form (verify.h): r0. Preemption is

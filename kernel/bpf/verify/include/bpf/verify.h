@@ -105,6 +105,7 @@ struct bpf_prog_load_in {
 	u32 ctx_proto;
 	bool ctx_value;
 	u32 prog_flags;			/* BPF_F_STRICT_ALIGNMENT, ... */
+	bool gpl;			/* its licence is compatible; some helpers are for such only */
 	bool unprivileged;		/* pointers may not leak, loops and calls are refused */
 	const struct bpf_insn *insns;	/* as user space gave them; not changed */
 	u32 n;
