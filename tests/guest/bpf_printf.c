@@ -2,11 +2,15 @@
 /* Text from programs: bpf_snprintf, bpf_trace_printk, bpf_trace_vprintk, and where it is read. As root. */
 #include "bpf.h"
 
+#include "../bpf/btf_cases.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/vfs.h>
 
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
@@ -184,6 +188,19 @@ static void close_pipe(int fd)
 	OK(rmdir("/tmp/tracing"));
 }
 
+/* Linux begins to keep lines some time after the first program that may print was loaded. */
+static void wait_for_lines(int pipe, int prog)
+{
+	struct pollfd p = { .fd = pipe, .events = POLLIN };
+	char buf[512];
+
+	do
+		prog_run(prog);
+	while (!OK(poll(&p, 1, 100)));
+	while (read(pipe, buf, sizeof(buf)) > 0)
+		;
+}
+
 /* The next line has this text, and says who. */
 static void line_is(int fd, const char *text)
 {
@@ -231,6 +248,7 @@ TEST(programs_print_lines)
 
 	ERR(read(pipe, &one, 1), EAGAIN);
 	strcpy(data, "%d %u %x");
+	wait_for_lines(pipe, fd);
 	CHECK_EQ(prog_run(fd), strlen("-7 50 77"));
 	line_is(pipe, "-7 50 77");
 	strcpy(data, "hello");
@@ -265,6 +283,65 @@ TEST(programs_print_lines)
 	CHECK_EQ((int)prog_run(v), -EINVAL);
 	ERR(read(pipe, &one, 1), EAGAIN);
 	close_pipe(pipe);
+}
+
+static const struct btf_case two_functions = {
+	"", WORDS(INT32(NAME('i')), PROTO(1, 0), FUNC(NAME('m'), 0, 2), FUNC(NAME('f'), 0, 2)), 0, "" };
+
+static int load_types(void)
+{
+	static uint8_t blob[4096];
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.btf = U64(blob);
+	a.btf_size = btf_case_blob(&two_functions, blob, sizeof(blob));
+	return (int)OK(bpf(BPF_BTF_LOAD, &a));
+}
+
+/* At the bottom of all the stack that programs may have, below a system call that goes deep. */
+TEST(a_line_from_the_deepest_program)
+{
+	int progs = map_create(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1), pipe = open_pipe(), pair[2], fd;
+	uint32_t key = 0, lines = 0;
+	char text[600];
+	struct itimerval t = { { 0, 1000 }, { 0, 1000 } };
+	struct bpf_func_info f[] = { { 0, 3 }, { 12, 4 } };
+	union bpf_attr a;
+
+	need_data();
+	strcpy(data, "%s %pus");
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	n = 0;
+	EMIT(ST(BPF_DW, 10, -240, 0), MOV64_IMM(6, 6), MOV64_IMM(7, 7), MOV64_IMM(8, 8), MOV64_REG(9, 1),
+	     CALL_LOCAL(6), ALU64_REG(BPF_ADD, 0, 6), ALU64_REG(BPF_ADD, 0, 7), ALU64_REG(BPF_ADD, 0, 8),
+	     LDX(BPF_DW, 1, 10, -240), LDX(BPF_W, 1, 9, 0), EXIT(),
+	     ST(BPF_DW, 10, -248, 0), LD_MAP(2, progs), MOV64_IMM(3, 0), CALL(BPF_FUNC_tail_call),
+	     LD_MAP_VALUE(1, data_map, 0), MOV64_IMM(2, 20), LD_MAP_VALUE(3, data_map, TEXT_AT + 16),
+	     INSN(BPF_LD | BPF_IMM | BPF_DW, 4, 0, 0, (int)U64(text)), INSN(0, 0, 0, 0, (int)(U64(text) >> 32)),
+	     CALL(BPF_FUNC_trace_printk), MOV64_IMM(0, 1), EXIT());
+	a = prog_attr(FILTER, code, (size_t)n);
+	prog_attr_log(&a);
+	prog_attr_funcs(&a, load_types(), f, 2);
+	fd = (int)bpf(BPF_PROG_LOAD, &a);
+	if (fd < 0)
+		FAIL("%s", bpf_log_text);
+	OK(map_update(progs, &key, &fd, BPF_ANY));
+	signal(SIGALRM, SIG_IGN);
+	OK(setitimer(ITIMER_REAL, &t, NULL));
+	OK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
+	OK(setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_BPF, &fd, sizeof(fd)));
+	for (int i = 0; i < 2000; i++) {
+		OK(send(pair[1], text, 100, 0));
+		OK(recv(pair[0], text + 500, 100, MSG_DONTWAIT));
+		while (read(pipe, text, sizeof(text)) > 0)
+			lines++;
+		memset(text, 'x', sizeof(text) - 1);
+	}
+	CHECK_GE(lines, 1);
+	close_pipe(pipe);
+	OK(map_delete(progs, &key));
 }
 
 /* --- and back --------------------------------------------------------------------------------- */

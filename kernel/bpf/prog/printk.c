@@ -105,29 +105,34 @@ u32 bpf_trace_read(char *to, u32 n)
 
 bool bpf_trace_readable(void) { return READ_ONCE(head) != READ_ONCE(tail); }
 
-#define SMALL	256u
+/* Of the CPU's program, which has preemption off and little stack left. */
+struct work {
+	char line[1024];
+	char fmt[256];
+};
+static DEFINE_PER_CPU(struct work, works);
 
-/* A program's format, which others may be writing, as it is now: in small if it fits. NULL: no
+/* A program's format, which others may be writing, as it is now: in `room` if it fits. NULL: no
  * memory. */
-static char *keep_format(char *small, const char *fmt, u32 size)
+static char *keep_format(struct work *room, const char *fmt, u32 size)
 {
-	char *kept = size <= SMALL ? small : kmalloc_atomic(size);
+	char *kept = size <= sizeof(room->fmt) ? room->fmt : kmalloc_atomic(size);
 
 	return kept ? memcpy(kept, fmt, size) : NULL;
 }
 
 /* As Linux writes them: the task, its number, the CPU, whether interrupts were off and preemption
  * how often, the time. */
-static i64 print_kept(const char *fmt, const u64 *args, u32 n_args)
+static i64 print_kept(struct work *w, const char *fmt, const u64 *args, u32 n_args)
 {
 	u64 now = clock_ns() / 1000;
-	char line[1024];
+	char *line = w->line;
 	i64 len;
 	int n;
 
-	n = snprintf(line, sizeof(line), "%16s-%-7d [%03u] ....%x %5lu.%06lu: bpf_trace_printk: ",
+	n = snprintf(line, sizeof(w->line), "%16s-%-7d [%03u] ....%x %5lu.%06lu: bpf_trace_printk: ",
 		     current->comm, current->tid, cpu_id(), 1, now / 1000000, now % 1000000);
-	len = bpf_bprintf(line + n, sizeof(line) - 1 - (u32)n, fmt, args, n_args, &ops);
+	len = bpf_bprintf(line + n, sizeof(w->line) - 1 - (u32)n, fmt, args, n_args, &ops);
 	if (len < 0)
 		return len;
 	n = (int)strlen(line);
@@ -138,14 +143,15 @@ static i64 print_kept(const char *fmt, const u64 *args, u32 n_args)
 
 static i64 print(const char *fmt, u32 size, const u64 *args, u32 n_args)
 {
-	char small[SMALL], *kept = keep_format(small, fmt, size);
+	struct work *w = &this_cpu(works);
+	char *kept = keep_format(w, fmt, size);
 	i64 len = -EINVAL;
 
 	if (!kept)
 		return -ENOMEM;
 	if (strnlen(kept, size) < size)
-		len = print_kept(kept, args, n_args);
-	if (kept != small)
+		len = print_kept(w, kept, args, n_args);
+	if (kept != w->fmt)
 		kfree(kept);
 	return len;
 }
