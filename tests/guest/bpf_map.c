@@ -357,9 +357,9 @@ TEST(a_refused_program_decides_nothing)
 	};
 	uint32_t key = 0;
 
-	p[4] = MOV64_REG(0, 9);		/* which is nothing */
+	p[4].dst_reg = 9;	/* r0 is what the tail call leaves, nothing */
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, p, 6, 0), EACCES);
-	p[4] = MOV64_IMM(0, 0);
+	p[4].dst_reg = 0;
 	filter = prog_load(BPF_PROG_TYPE_SOCKET_FILTER, p);
 	OK(map_update(progs, &key, &filter, BPF_ANY));
 	ERR(prog_load_flags(BPF_PROG_TYPE_XDP, p, 6, 0), EINVAL);

@@ -261,6 +261,7 @@ static const struct verify_case cases[] = {
 	{ "strncmp", SKB, "*(u64 *)(r10 - 8) = 0x31; r1 = r10; r1 += -8; r2 = 8; r3 = value const + 0; call strncmp; exit", 0, NULL },
 	{ "strncmp with what changes", SKB, "*(u64 *)(r10 - 8) = 0x31; r1 = r10; r1 += -8; r2 = 8; r3 = value global + 0; call strncmp; exit", -EACCES, "R3 does not point to a readonly map" },
 	{ "tail call", SKB, "r2 = map progs; r3 = 1; call tail_call; r0 = 0; exit", 0, NULL },
+	{ "tail call, no answer", SKB, "r0 = 0; r2 = map progs; r3 = 1; call tail_call; exit", -EACCES, "R0 !read_ok" },
 	{ "tail call by what", SKB, "r2 = map array; r3 = 1; call tail_call; r0 = 0; exit", -EINVAL, "cannot pass map_type 2 into func bpf_tail_call#12" },
 
 	/* --- references --- */

@@ -11,7 +11,7 @@ static const struct proto protos[] = {
 	{ BPF_FUNC_trace_printk, R_INT, H_PRIVILEGED | H_GPL, { A_MEM, A_SIZE, A_REST, A_REST, A_REST } },
 	{ BPF_FUNC_get_prandom_u32, R_INT, 0, { A_NONE } },
 	{ BPF_FUNC_get_smp_processor_id, R_INT, 0, { A_NONE } },
-	{ BPF_FUNC_tail_call, R_INT, 0, { A_CTX, A_MAP, A_ANY } },
+	{ BPF_FUNC_tail_call, R_VOID, 0, { A_CTX, A_MAP, A_ANY } },
 	{ BPF_FUNC_get_current_pid_tgid, R_INT, H_PRIVILEGED, { A_NONE } },
 	{ BPF_FUNC_get_current_uid_gid, R_INT, H_PRIVILEGED, { A_NONE } },
 	{ BPF_FUNC_get_current_comm, R_INT, H_PRIVILEGED, { A_MEM_OUT, A_SIZE } },
