@@ -629,12 +629,237 @@ static void finish(struct gen *g, u32 func)
 	put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
+/* --- rounds: what is on the stack changes from one to the next ------------------------------------
+ *
+ * A few slots that hold a pointer, 0 or a small number; clauses that look at them and change them,
+ * done by callbacks, in loops, by functions called in loops. Whether a slot may be used as a
+ * pointer depends on which clauses were done before, so paths that meet differ in what matters,
+ * and what does may be found out late.
+ */
+enum { SLOTS_USED = 3 };
+
+struct rounds {
+	bool small;		/* clauses are of the small kind */
+	u8 base;		/* the slots are there */
+	i32 off;
+	u32 n_leave, leave[16];	/* branches to the end of the round */
+};
+
+static i32 slot_off(const struct rounds *r, u32 slot) { return r->off + 8 * (i32)slot; }
+
+static void load_slot(struct gen *g, const struct rounds *r, u32 slot)
+{
+	put(g, BPF_LDX | BPF_MEM | BPF_DW, 1, r->base, slot_off(r, slot), 0);
+}
+
+static void set_slot(struct gen *g, const struct rounds *r, u32 slot, u8 what)
+{
+	if (what % 3 == 0) {
+		wide(g, 1, BPF_PSEUDO_MAP_VALUE, M_GLOBAL);
+		put(g, BPF_STX | BPF_MEM | BPF_DW, r->base, 1, slot_off(r, slot), 0);
+	} else {
+		put(g, BPF_ST | BPF_MEM | BPF_DW, r->base, 0, slot_off(r, slot), what % 3 - 1);
+	}
+}
+
+static void act(struct gen *g, const struct rounds *r)
+{
+	u8 b = take(g);
+	u32 slot = (b >> 3) % SLOTS_USED;
+
+	switch (b & 7) {
+	case 0:
+	case 1:
+	case 2:
+		set_slot(g, r, slot, b >> 5);
+		break;
+	case 3:
+		load_slot(g, r, (b >> 5) % SLOTS_USED);
+		put(g, BPF_STX | BPF_MEM | BPF_DW, r->base, 1, slot_off(r, slot), 0);
+		break;
+	case 4:		/* a number below 64, or who knows */
+		load_slot(g, r, slot);
+		wide(g, 2, BPF_PSEUDO_MAP_VALUE, M_GLOBAL);
+		put(g, BPF_ALU64 | BPF_ADD | BPF_X, 2, 1, 0, 0);
+		put(g, BPF_LDX | BPF_MEM | BPF_B, 0, 2, 0, 0);
+		break;
+	default:
+		load_slot(g, r, slot);
+		put(g, BPF_LDX | BPF_MEM | BPF_DW, 0, 1, 0, 0);
+	}
+}
+
+static void leave_round(struct gen *g, struct rounds *r)
+{
+	if (r->n_leave == 16)
+		return;
+	r->leave[r->n_leave++] = g->n;
+	put(g, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+}
+
+/* Perhaps on a condition, something; then perhaps no other clause. */
+static void clause(struct gen *g, struct rounds *r)
+{
+	u8 b = take(g);
+	u32 from = g->n;
+
+	if (b & 1) {
+		call(g, BPF_FUNC_get_prandom_u32);
+		from = g->n;
+		put(g, BPF_JMP | BPF_JSET, 0, 0, 0, 1);
+	} else if (b & 2) {
+		load_slot(g, r, (b >> 5) % SLOTS_USED);
+		from = g->n;
+		put(g, BPF_JMP | (b & 4 ? BPF_JEQ : BPF_JNE), 1, 0, 0, 0);
+	}
+	act(g, r);
+	if (b & 8)
+		act(g, r);
+	if (b & 16)
+		leave_round(g, r);
+	if (b & 3)
+		g->p[from].off = (i16)(g->n - from - 1);
+}
+
+/* The same in one byte: by chance or by what slot 0 holds change both slots, or use slot 1. */
+static void small_clause(struct gen *g, struct rounds *r)
+{
+	u8 b = take(g), how = b & 3;
+	u32 from;
+
+	if (how == 1)
+		call(g, BPF_FUNC_get_prandom_u32);
+	else
+		load_slot(g, r, 0);
+	from = g->n;
+	put(g, BPF_JMP | (how == 1 ? BPF_JSET : how == 2 ? BPF_JEQ : BPF_JNE), how != 1, 0, 0, how == 1);
+	if (b & 4)
+		set_slot(g, r, 0, b >> 3 & 1);
+	if (b & 16)
+		set_slot(g, r, 1, b >> 5 & 1);
+	else if (b & 32) {
+		load_slot(g, r, 1);
+		put(g, BPF_LDX | BPF_MEM | BPF_DW, 0, 1, 0, 0);
+	}
+	if (b & 64)
+		leave_round(g, r);
+	g->p[from].off = (i16)(how ? g->n - from - 1 : 0);
+}
+
+static void one_round(struct gen *g, struct rounds *r)
+{
+	r->n_leave = 0;
+	for (u32 k = 2 + upto(g, 5); k--;)
+		(r->small ? small_clause : clause)(g, r);
+	for (u32 k = 0; k < r->n_leave; k++)
+		g->p[r->leave[k]].off = (i16)(g->n - r->leave[k] - 1);
+}
+
+/* A callback, or a function that is called: r2 has the slots. It may count rounds of its own. */
+static void round_function(struct gen *g, bool callback, bool small)
+{
+	struct rounds r = { .small = small, .base = 6 };
+	u8 b = take(g);
+
+	mov(g, 6, 2);
+	one_round(g, &r);
+	if (!callback && b & 1) {
+		movi(g, 0, b >> 1 & 1);
+		put(g, BPF_JMP | BPF_JCOND, 0, 0, 1, 0);
+		movi(g, 0, b >> 2 & 1);
+	} else {
+		movi(g, 0, b & 2 && callback);
+	}
+	put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+/* Perhaps no rounds are left from the first on. */
+static void no_rounds(struct gen *g)
+{
+	put(g, BPF_JMP | BPF_JCOND, 0, 0, 1, 0);
+	put(g, BPF_JMP | BPF_JA, 0, 0, -2, 0);
+}
+
+/* A loop: its rounds are here, or a function's. Where the function's address has to go, 0: nowhere. */
+static u32 round_loop(struct gen *g, u8 b, bool small)
+{
+	struct rounds r = { .small = small, .base = 10, .off = -8 * SLOTS_USED };
+	u32 start, top = 0, callee = 0;
+
+	if (b & 2)
+		no_rounds(g);
+	movi(g, 9, 0);
+	start = g->n;
+	if (b & 4) {
+		top = g->n;
+		put(g, BPF_JMP | BPF_JCOND, 0, 0, 0, 0);
+	}
+	if (b & 1) {
+		mov(g, 2, 10);
+		addi(g, 2, -8 * SLOTS_USED);
+		callee = g->n;
+		put(g, 0x85, 0, BPF_PSEUDO_CALL, 0, 0);
+		if (b & 128)	/* over the way back */
+			put(g, BPF_JMP | BPF_JNE, 0, 0, b & 8 ? 1 : 2, 0);
+	} else {
+		one_round(g, &r);
+	}
+	if (!(b & 8))
+		addi(g, 9, 1);
+	if (b & 16)
+		put(g, BPF_JMP | (b & 32 ? BPF_JCOND : BPF_JA), 0, 0, (i32)start - (i32)g->n - 1, 0);
+	else
+		put(g, BPF_JMP | BPF_JLT, 9, 0, (i32)start - (i32)g->n - 1, 6);
+	if (b & 4)
+		g->p[top].off = (i16)(g->n - top - 1);
+	return callee;
+}
+
+static u32 round_callbacks(struct gen *g)
+{
+	u32 at;
+
+	movi(g, 1, 10);
+	at = g->n;
+	wide(g, 2, BPF_PSEUDO_FUNC, 0);
+	mov(g, 3, 10);
+	addi(g, 3, -8 * SLOTS_USED);
+	movi(g, 4, 0);
+	call(g, BPF_FUNC_loop);
+	return at;
+}
+
+static void rounds(struct gen *g)
+{
+	struct rounds r = { .base = 10, .off = -8 * SLOTS_USED };
+	u8 b = take(g), init = take(g);
+	bool callback = b & 64, small = init & 64;
+	u32 from;
+
+	for (u32 slot = 0; slot < SLOTS_USED; slot++, init >>= 2)
+		set_slot(g, &r, slot, init & 3);
+	from = callback ? round_callbacks(g) : round_loop(g, b, small);
+	if (take(g) & 1)
+		act(g, &r);
+	movi(g, 0, 0);
+	put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	if (!from)
+		return;
+	g->p[from].imm = (i32)(g->n - from - 1);
+	round_function(g, callback, small);
+}
+
 u32 oracle_generate(const u8 *data, size_t size, struct bpf_insn *p, u32 space, u32 *how)
 {
 	struct gen g = { .data = data, .end = data + size, .p = p, .room = space };
 	u8 b = take(&g);
 	u32 start[4] = { 0 };
 
+	if (b >= 200 && b < 230) {
+		g.how = *how = b & 8;
+		rounds(&g);
+		return g.n;
+	}
 	g.how = *how = b % 3 + (b >= 230 ? 4 : 0) + (b & 64 ? 8 : 0);
 	begin(&g, F_MAIN);
 	while (g.data + size / 4 + 8 < g.end && room(&g, 200))

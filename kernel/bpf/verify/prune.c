@@ -9,6 +9,8 @@
 struct match {
 	struct verifier *v;
 	bool all;		/* everything matters */
+	u32 alone;		/* identities of numbers that have none, from the last down: there are
+				 * more comparisons than v->ids can count */
 	u32 n;
 	struct {
 		u32 old, cur;
@@ -51,7 +53,7 @@ static bool reg_covers(struct match *m, const struct vreg *old, const struct vre
 		/* Equal to others in old, so in cur; if cur's is equal to none, a number of its
 		 * own stands for that. */
 		return number_covers(&old->n, &cur->n) &&
-		       (!old->id || same_id(m, old->id, cur->id ? cur->id : ++m->v->ids));
+		       (!old->id || same_id(m, old->id, cur->id ? cur->id : --m->alone));
 	}
 	return old->maybe_null == cur->maybe_null && old->rdonly == cur->rdonly &&
 	       old->frame == cur->frame && old->off == cur->off && old->size == cur->size &&
