@@ -227,6 +227,34 @@ static void too_large(void **unused)
 	assert_non_null(strstr(text, "BPF program is too large. Processed 1000001 insn"));
 }
 
+/* Functions in one another with all of their stacks in use, then branches both ways of which are
+ * possible: the states that are put aside, 80 KiB each, do not take all memory there is. */
+static void large_states(void **unused)
+{
+	enum { DEPTH = 8, BRANCHES = 4000, N = 4 * BRANCHES };
+	struct bpf_insn *p = calloc(N, sizeof(*p));
+	struct bpf_verified out;
+	u32 n = 0;
+
+	for (u32 f = 0; f < DEPTH; f++) {
+		p[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32 };
+		for (i16 off = -512; off; off += 8)
+			p[n++] = (struct bpf_insn){ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = 10, .off = off };
+		for (u32 k = 0; f == DEPTH - 1 && k < BRANCHES; k++) {
+			p[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_JEQ, .off = 1, .imm = (i32)k };
+			p[n++] = (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV, .dst_reg = 7 };
+		}
+		if (f < DEPTH - 1)
+			p[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = 1 };
+		p[n++] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
+	}
+	test_alloc.peak = 0;
+	assert_int_equal(load(p, n, XDP, 1, &out), -E2BIG);
+	assert_non_null(strstr(text, "too complex: more than 128 MiB of states"));
+	assert_in_range(test_alloc.peak, 100 << 20, 140 << 20);
+	free(p);
+}
+
 /* Which registers are read later is found out in a time that goes with the program's length, also
  * where every way leads backwards: 100,000 blocks, each to the one before. */
 static void ways_back(void **unused)
@@ -395,7 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table), cmocka_unit_test(global_functions), cmocka_unit_test(uncalled_functions),
 		cmocka_unit_test(rewriting),
-		cmocka_unit_test(too_large), cmocka_unit_test(ways_back),
+		cmocka_unit_test(too_large), cmocka_unit_test(large_states), cmocka_unit_test(ways_back),
 		cmocka_unit_test(out_of_memory), cmocka_unit_test(logs), cmocka_unit_test(log_forgets),
 		cmocka_unit_test(wide_formats),
 	};

@@ -16,6 +16,8 @@
 #include <base/string.h>
 #include "jit_internal.h"
 
+_Static_assert(16 + sizeof(((struct func *)0)->saved) * 8 <= BPF_FRAME_EXTRA, "what is saved");
+
 #define PAIR_MAX	496	/* what one STP or LDP can move sp by, in steps of 16 */
 
 /* What the function's instructions use: a mask of registers, and how deep they reach into the

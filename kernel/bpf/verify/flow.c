@@ -218,9 +218,6 @@ static void add_goto_slots(struct verifier *v)
 	}
 }
 
-/* What a frame takes of the kernel's stack beside its own bytes, at most: x29, x30 and five
- * registers (jit/frame.c). */
-enum { FRAME_EXTRA = 64 };
 /* Frames above a tail call stay on the stack while the other program runs, BPF_TAIL_CALLS times: of
  * the 16 KiB that a kernel stack has this leaves a third to all others. */
 enum { MAX_ABOVE_TAIL = 320 };
@@ -228,7 +225,7 @@ enum { MAX_ABOVE_TAIL = 320 };
 /* A tail call from a function: what is above it stays. */
 static bool tail_call_fits(const struct vfunc *f)
 {
-	return f->above < BPF_STACK / 2 && f->above + f->frames_above * FRAME_EXTRA <= MAX_ABOVE_TAIL;
+	return f->above < BPF_STACK / 2 && f->above + f->frames_above * BPF_FRAME_EXTRA <= MAX_ABOVE_TAIL;
 }
 
 /* The deepest chain of calls: how many frames, how many bytes. What has not settled when chains

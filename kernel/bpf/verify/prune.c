@@ -266,10 +266,11 @@ void free_points(struct verifier *v)
 static int keep(struct verifier *v)
 {
 	struct vinsn *at = &v->aux[v->cur->pc];
-	struct point *p = point_new(v);
+	int err = check_memory(v);
+	struct point *p = err ? NULL : point_new(v);
 
 	if (!p)
-		return -ENOMEM;
+		return err ?: -ENOMEM;
 	p->state = state_copy(v, v->cur);
 	if (!p->state) {
 		point_free(v, p);

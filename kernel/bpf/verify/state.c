@@ -44,6 +44,7 @@ struct vframe *frame_new(struct verifier *v, u32 func, u32 callsite)
 		f = v->in->ops->alloc(v->in->ops->ctx, sizeof(*f));
 		if (!f)
 			return NULL;
+		v->memory += sizeof(*f);
 		f->slots = NULL;
 		f->room = 0;
 	}
@@ -79,6 +80,7 @@ static bool make_room(struct verifier *v, struct vframe *f, u32 slots)
 			memcpy(new, f->slots, f->n_slots * sizeof(*new));
 		if (f->slots)
 			ops->free(ops->ctx, f->slots);
+		v->memory += (room - f->room) * sizeof(*new);
 		f->slots = new;
 		f->room = (u16)room;
 	}
@@ -113,12 +115,21 @@ static struct vframe *frame_copy(struct verifier *v, const struct vframe *f)
 	return new;
 }
 
+int check_memory(struct verifier *v)
+{
+	if (v->memory <= MAX_MEMORY)
+		return 0;
+	say(v, "BPF program is too complex: more than %u MiB of states\n", MAX_MEMORY >> 20);
+	return -E2BIG;
+}
+
 struct vstate *state_copy(struct verifier *v, const struct vstate *s)
 {
 	struct vstate *new = v->in->ops->alloc(v->in->ops->ctx, sizeof(*new));
 
 	if (!new)
 		return NULL;
+	v->memory += sizeof(*new);
 	*new = *s;
 	for (u32 k = 0; k <= s->top; k++) {
 		new->frame[k] = frame_copy(v, s->frame[k]);
@@ -126,6 +137,7 @@ struct vstate *state_copy(struct verifier *v, const struct vstate *s)
 			continue;
 		while (k--)
 			frame_free(v, new->frame[k]);
+		v->memory -= sizeof(*new);
 		v->in->ops->free(v->in->ops->ctx, new);
 		return NULL;
 	}
@@ -136,6 +148,7 @@ void state_free(struct verifier *v, struct vstate *s)
 {
 	for (u32 k = 0; k <= s->top; k++)
 		frame_free(v, s->frame[k]);
+	v->memory -= sizeof(*s);
 	v->in->ops->free(v->in->ops->ctx, s);
 }
 
@@ -146,6 +159,10 @@ struct vstate *put_aside(struct verifier *v, u32 pc, u32 from, int *err)
 	*err = -ENOMEM;
 	if (v->n_later >= MAX_LATER) {
 		say(v, "The sequence of %d jumps is too complex.\n", v->n_later);
+		*err = -E2BIG;
+		return NULL;
+	}
+	if (check_memory(v)) {
 		*err = -E2BIG;
 		return NULL;
 	}

@@ -126,9 +126,11 @@ static int check_func(struct verifier *v, u32 func)
 
 	if (!s)
 		return -ENOMEM;
+	v->memory += sizeof(*s);
 	memset(s, 0, sizeof(*s));
 	s->frame[0] = frame_new(v, func, 0);
 	if (!s->frame[0]) {
+		v->memory -= sizeof(*s);
 		ops->free(ops->ctx, s);
 		return -ENOMEM;
 	}

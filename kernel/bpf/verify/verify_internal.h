@@ -28,7 +28,8 @@
 
 enum {	MAX_FRAMES = 8, MAX_REFS = 16, SLOTS = BPF_STACK / 8,
 	MAX_LATER = 8192,		/* states put aside at once */
-	MAX_KEPT = 32u << 20,		/* bytes of states kept for pruning */
+	MAX_KEPT = 32u << 20,		/* bytes of states kept for pruning, where there is a choice */
+	MAX_MEMORY = 128u << 20,	/* bytes of all states that there are */
 	MAX_OFFSET = 1 << 29		/* of pointers, either way */
 };
 
@@ -177,6 +178,7 @@ struct verifier {
 	struct point *spare_points;
 	u32 ids, processed, since_point, jumps_since;
 	size_t kept;
+	size_t memory;			/* of states, and of frames, which stay until the end */
 	bool want_all_slots;
 	bool loops;			/* some branch leads backwards */
 	u32 max_ctx_offset;
@@ -208,6 +210,8 @@ const char *helper_name(u32 id);
 void format_reg(struct verifier *v, char *buf, size_t size, const struct vreg *r);
 
 /* --- states (state.c) --- */
+/* May there be one more? */
+int check_memory(struct verifier *v);
 struct vstate *state_copy(struct verifier *v, const struct vstate *s);
 void state_free(struct verifier *v, struct vstate *s);
 struct vframe *frame_new(struct verifier *v, u32 func, u32 callsite);

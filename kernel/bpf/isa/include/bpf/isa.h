@@ -22,6 +22,9 @@
 #define BPF_PROBE_SX	0x40
 
 #define BPF_STACK	512	/* bytes of stack per function */
+/* What a function's frame takes of the kernel's stack beside that, at most: the verifier counts on it,
+ * the JIT keeps to it. */
+#define BPF_FRAME_EXTRA	64
 #define BPF_FP		10	/* the register that points behind it; read only */
 #define BPF_TAIL_CALL	12	/* the helper that never returns if it succeeds */
 
