@@ -173,7 +173,7 @@ static struct vma *copy_vma(const struct vma *v, void *arg)
 	return n;
 }
 
-/* The child's VMAs: all of the parent's in a tree like its, then without those it is not to have. */
+/* The child's VMAs: all of the parent's in a tree like its, those that it is not to have among them. */
 static int copy_vmas(struct fork *k)
 {
 	struct mm *c = k->child;
@@ -183,8 +183,17 @@ static int copy_vmas(struct fork *k)
 		return err;
 	c->nr_vmas = k->parent->nr_vmas;
 	c->total_pages = c->peak_pages = k->parent->total_pages;
+	return 0;
+}
+
+/*
+ * The child's VMAs that it is not to have go. It maps none of their pages any more: until then truncation
+ * and others who come for a page find it by them.
+ */
+static void drop_vmas(struct fork *k)
+{
 	if (likely(!(k->flags & VM_DONTFORK)))
-		return 0;
+		return;
 	for (struct vma *v = mm_first_vma_from(k->child, 0), *next; v; v = next) {
 		next = mm_next_vma(v);
 		if (!(v->vm_flags & VM_DONTFORK))
@@ -193,7 +202,6 @@ static int copy_vmas(struct fork *k)
 		vma_free(v);
 	}
 	k->child->peak_pages = k->child->total_pages;
-	return 0;
 }
 
 /* What of v's pages the child is to have, eagerly or where pages are pinned. */
@@ -206,6 +214,7 @@ static int copy_eagerly(struct fork *k)
 {
 	int err = 0;
 
+	drop_vmas(k);
 	for (k->v = mm_first_vma_from(k->parent, 0); k->v && !err; k->v = mm_next_vma(k->v))
 		if (copies(k->v))
 			err = copy_range(k, k->v->start, k->v->end);
@@ -319,9 +328,12 @@ static int give_up_all(struct fork *k)
 	for (struct vma *v = first; v && !err; v = mm_next_vma(v))
 		if (v->vm_flags & (VM_DONTFORK | VM_WIPEONFORK))
 			err = give_up(k->child, v);
-	if (!err && (k->flags & VM_DONTFORK))
+	if (err)
+		return err;
+	drop_vmas(k);
+	if (k->flags & VM_DONTFORK)
 		free_tables(k->child, first);
-	return err;
+	return 0;
 }
 
 static int share_tables(struct fork *k)

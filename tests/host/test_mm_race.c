@@ -622,6 +622,68 @@ static void fork_of_lazy(void **state)
 	}
 }
 
+/* --- a file that the child is not to have is cut while fork gives it up ------------------------- */
+static void cutter(void *arg)
+{
+	for (u32 n = 0; n < 40; n++) {
+		BUG_ON(mapping_truncate(&file.m, 0));
+		BUG_ON(mapping_truncate(&file.m, 4 * PAGE_SIZE));
+		for (u32 i = fake_random(60); i; i--)
+			fake_switch_point();
+	}
+}
+
+static void cut_forker(void *arg)
+{
+	enum fault_result r;
+	bool major;
+
+	mm_switch(NULL, mm);
+	for (u32 n = 0; n < 20; n++) {
+		struct mm *child;
+
+		for (u32 i = 0; i < 4; i++) {
+			struct fault f = { .addr = BASE + i * PAGE_SIZE, .user_mode = true };
+
+			r = mm_fault(mm, &f, &major);
+			BUG_ON(r != FAULT_OK && r != FAULT_BUS);
+		}
+		child = mm_fork(mm);
+		BUG_ON(IS_ERR(child));
+		if (atomic_read(&child->rss_shmem) || atomic_read(&child->rss_file))
+			panic("the child counts %ld pages of shared memory and %ld of files",
+			      atomic_read(&child->rss_shmem), atomic_read(&child->rss_file));
+		mm_put(child);
+	}
+	mm_switch(mm, NULL);
+}
+
+static void fork_beside_cut(void **state)
+{
+	struct mmap_req r = { .addr = BASE, .len = 4 * PAGE_SIZE, .prot = PROT_READ,
+			      .flags = MAP_SHARED | MAP_FIXED, .backing = &file.b };
+	void *args[] = { cut_forker, cutter };
+	u64 w = 1;
+
+	for_each_seed(seed, 60) {
+		fake_init(8 * MIB, seed);
+		fake_switch_rate = 5 + fake_random(40);	/* the other one gets far */
+		file = (struct file){ .b = { .ops = &ops, .mapping = &file.m } };
+		mapping_init(&file.m, &memory_ops, NULL);
+		file.m.size = 4 * PAGE_SIZE;
+		mm = mm_create();
+		BUG_ON(mm_mmap(mm, &r) != BASE || mm_madvise(mm, BASE, r.len, MADV_DONTFORK));
+		map_one(BASE + 8 * PAGE_SIZE);
+		BUG_ON(mm_access(mm, BASE + 8 * PAGE_SIZE, &w, sizeof(w), true) != sizeof(w));
+		mm->data_end = seed & 1 ? BASE + 9 * PAGE_SIZE : 0;	/* fork copies the table, or gives it up */
+		fake_run(2, run_one_of, args);
+		mm_put(mm);
+		BUG_ON(file.refs);
+		mapping_destroy(&file.m);
+		BUG_ON(fake_pages_used() || fake_objects_used());
+	}
+}
+
 /* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's
  * page --- */
 #define SPACES 24u
@@ -687,8 +749,10 @@ int main(void)
 		cmocka_unit_test(threads_software_bits),
 		cmocka_unit_test(lazy),
 		cmocka_unit_test(fork_of_lazy),
+		cmocka_unit_test(fork_beside_cut),
 		cmocka_unit_test(asids),
 	};
 
+	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
