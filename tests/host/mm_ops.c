@@ -674,6 +674,8 @@ static bool op_exit(struct proc *p)
 		return false;
 	trace("%u: exit\n", number(p));
 	leave(p);
+	if (!choose(4))
+		BUG_ON(mm_reap(p->mm));		/* what others share stays */
 	mm_put(p->mm);
 	memset(p, 0, sizeof(*p));
 	return true;

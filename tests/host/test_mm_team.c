@@ -528,8 +528,10 @@ static void cpu(void *arg)
 		mm_switch(NULL, r.p->mm);
 		for (u32 k = 1 + fake_random(10); k; k--)
 			step(&r);
-		if (!fake_random(3))
+		if (!fake_random(3)) {
+			WRITE_ONCE(r.p->mm->cow_tables, !!fake_random(8));	/* prctl: now and then copied */
 			fork_one(&r);
+		}
 		if (!fake_random(4))
 			fake_speculate(va_of(fake_random(pages)));
 		if (!fake_random(3))
