@@ -499,7 +499,9 @@ static void set_up(const struct mm_model_config *c)
 	wide = c->wide;
 	window = wide ? MAX_PAGES : 48;
 	file_pages = wide ? 2 * 512 + 8 : 64;
-	base = 5 * GIB - size_of(window / 2);	/* across tables of all levels but the first */
+	/* across tables of all levels, of all but the first, or at the very end */
+	base = (c->seed % 4 == 1 ? USER_VA_END - size_of(window) :
+		(c->seed % 4 == 2 ? 512 * GIB : 5 * GIB) - size_of(window / 2));
 	arch_hw_af = arch_hw_dbm = !c->software_bits;
 	arch_lse = c->seed & 1;
 	cow_tables_off = c->copied;
