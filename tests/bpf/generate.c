@@ -309,32 +309,54 @@ static void to_function(struct gen *g, u8 callee)
 	g->need[callee] = true;
 }
 
+/* F_PLAIN, with a number, 16 bytes of stack and the context. */
+static void plain_call(struct gen *g, u8 b)
+{
+	if (b & 8) {	/* there may be a pointer on the stack that the function reads */
+		put(g, BPF_STX | BPF_MEM | BPF_DW, 10, number(g), -16, 0);
+		if (b & 16 && g->value)
+			put(g, BPF_JMP | BPF_JEQ, number(g), 0, 1, 0);
+		if (g->value)
+			put(g, BPF_STX | BPF_MEM | BPF_DW, 10, 7, -16, 0);
+	}
+	mov(g, 3, 6);
+	mov(g, 1, number(g));
+	mov(g, 2, 10);
+	addi(g, 2, g->how & ORACLE_GLOBAL && b >= 192 ? b & 4 ? -20 : -23 : -16);
+	to_function(g, F_PLAIN);
+	put(g, 0x85, 0, BPF_PSEUDO_CALL, 0, 0);
+	g->ready = (g->ready & ~0x3fu) | 1;
+	if (g->value && b & 32) {	/* by what it has returned, unchecked */
+		mov(g, 2, 7);
+		put(g, BPF_ALU64 | BPF_ADD | BPF_X, 2, 0, 0, 0);
+		access(g, 2, 0);
+	}
+}
+
+/* The packet again behind a call, which may have moved it. */
+static void packet_call(struct gen *g, u8 b)
+{
+	g->value = false;
+	put(g, BPF_LDX | BPF_MEM | BPF_W, 7, 6, 0, 0);
+	put(g, BPF_LDX | BPF_MEM | BPF_W, 3, 6, 4, 0);
+	mov(g, 4, 7);
+	addi(g, 4, 8);
+	g->ready &= ~0x18u;
+	skip_from(g, g->n, 0);
+	put(g, BPF_JMP | BPF_JGT | BPF_X, 4, 3, 0, 0);
+	plain_call(g, b);
+	put(g, BPF_LDX | BPF_MEM | BPF_B, 0, 7, (i32)upto(g, 9), 0);
+	g->ready &= ~0x3fu;
+}
+
 static void functions(struct gen *g, bool nested)
 {
 	u8 b = take(g);
 
-	if (b % 3 == 0 || nested) {
-		if (nested)
-			return;
-		if (b & 8) {	/* there may be a pointer on the stack that the function reads */
-			put(g, BPF_STX | BPF_MEM | BPF_DW, 10, number(g), -16, 0);
-			if (b & 16 && g->value)
-				put(g, BPF_JMP | BPF_JEQ, number(g), 0, 1, 0);
-			if (g->value)
-				put(g, BPF_STX | BPF_MEM | BPF_DW, 10, 7, -16, 0);
-		}
-		mov(g, 3, 6);
-		mov(g, 1, number(g));
-		mov(g, 2, 10);
-		addi(g, 2, -16);
-		to_function(g, F_PLAIN);
-		put(g, 0x85, 0, BPF_PSEUDO_CALL, 0, 0);
-		g->ready = (g->ready & ~0x3fu) | 1;
-		if (g->value && b & 32) {	/* by what it has returned, unchecked */
-			mov(g, 2, 7);
-			put(g, BPF_ALU64 | BPF_ADD | BPF_X, 2, 0, 0, 0);
-			access(g, 2, 0);
-		}
+	if (nested)
+		return;
+	if (b % 3 == 0) {
+		(g->how % 4 == 1 && g->how & ORACLE_GLOBAL ? packet_call : plain_call)(g, b);
 		return;
 	}
 	if (b % 3 == 1)
@@ -566,7 +588,7 @@ static void begin(struct gen *g, u32 func)
 	g->ready = 0;
 	g->value = false;
 	g->n_jumps = 0;
-	g->slot = func == F_PLAIN && !(b & 128);
+	g->slot = func == F_PLAIN && !(b & 128) && !(g->how & ORACLE_GLOBAL);
 	g->context = func == F_MAIN || func == F_PLAIN;
 	if (func == F_MAIN) {
 		mov(g, 6, 1);
@@ -575,12 +597,17 @@ static void begin(struct gen *g, u32 func)
 	} else if (func == F_PLAIN) {
 		mov(g, 8, 1);
 		mov(g, 6, 3);
-		if (b & 128)	/* a pointer that the caller has left there, if so */
+		if (g->how & ORACLE_GLOBAL) {
+			put(g, BPF_JMP | BPF_JNE, 2, 0, 2, 0);
+			movi(g, 0, 0);
+			put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+			mov(g, 7, 2);
+		} else if (b & 128)	/* a pointer that the caller has left there, if so */
 			put(g, BPF_LDX | BPF_MEM | BPF_DW, 7, 2, 0, 0);
 		else
 			mov(g, 7, 2);
 		g->ready = 1u << 8 | 2;
-		g->value = b & 1 && !g->slot;
+		g->value = (b & 1 && !g->slot) || g->how & ORACLE_GLOBAL;
 	} else if (func == F_LOOP) {
 		mov(g, 8, 1);
 		mov(g, 7, 2);
@@ -860,8 +887,11 @@ u32 oracle_generate(const u8 *data, size_t size, struct bpf_insn *p, u32 space, 
 		rounds(&g);
 		return g.n;
 	}
-	g.how = *how = b % 3 + (b >= 230 ? 4 : 0) + (b & 64 ? 8 : 0);
+	g.how = *how = b % 3 + (b >= 230 ? 4 : 0) + (b & 64 ? 8 : 0) +
+		       ((b & 48) == 48 && b < 200 ? ORACLE_GLOBAL : 0);
 	begin(&g, F_MAIN);
+	if (g.how & ORACLE_GLOBAL)
+		(*how % 4 == 1 && take(&g) & 1 ? packet_call : plain_call)(&g, take(&g));
 	while (g.data + size / 4 + 8 < g.end && room(&g, 200))
 		item(&g, F_MAIN);
 	finish(&g, F_MAIN);

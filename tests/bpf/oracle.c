@@ -17,6 +17,7 @@ enum { MAX_SEEN = 6000, REGIONS = 64, VALUES = 4, BUDGET = 300000, ROUNDS = 6 };
 struct seen {
 	struct seen *next, *open;	/* open: before it, not followed to all its ends yet */
 	u32 pc, n_later;		/* paths put aside before it */
+	bool apart;			/* of a global function, which is verified by itself */
 	u16 live, want;
 	u64 want_slots, read_slots;
 	u32 top;
@@ -44,28 +45,50 @@ struct machine {
 	u32 n_reserved;
 	u64 reserved[REGIONS];
 	u64 locked;
-	u32 depth;
+	u32 callbacks;			/* that are running */
+	u32 depth, shift;		/* shift: what is frame 0 to the verifier */
 	struct oracle_result result;
 };
 static struct machine *now;
 u32 oracle_limit = 20000;
 
-/* The verifier's log of the program, all of it. */
-static const char *explain(const struct machine *o)
+/* What the first call leads to, if that is to be global: (number, 16 bytes, context). */
+static void describe(const struct machine *o, struct bpf_func_desc *d)
+{
+	u32 pc = 0;
+
+	while (pc < o->n && !bpf_is_local_call(&o->p[pc]))
+		pc += 1 + bpf_is_wide(&o->p[pc]);
+	*d = (struct bpf_func_desc){ .insn = pc < o->n ? pc + 1 + (u32)o->p[pc].imm : 0,
+				     .global = true, .n_args = 3, .arg = { { BPF_FARG_SCALAR, 0 },
+				     { BPF_FARG_MEM, 16 }, { BPF_FARG_CTX, 0 } } };
+}
+
+static int verify(const struct machine *o, struct bpf_log *log, struct bpf_verified *out)
 {
 	static const u32 types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP,
 				     BPF_PROG_TYPE_SYSCALL };
+	struct bpf_func_desc d;
+	struct bpf_prog_load_in in = { .insns = o->p, .n = o->n, .log = log, .ops = &test_ops,
+		.gpl = true, .unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
+		.prog_flags = o->how & 8 ? BPF_F_TEST_STATE_FREQ : 0, .funcs = &d };
+
+	describe(o, &d);
+	in.n_funcs = o->how & ORACLE_GLOBAL && d.insn;
+	return bpf_verify(&in, out);
+}
+
+/* The verifier's log of the program, all of it. */
+static const char *explain(const struct machine *o)
+{
 	static char text[1 << 18];
 	struct bpf_log log = { .level = 2, .buf = text, .size = sizeof(text) };
-	struct bpf_prog_load_in in = { .insns = o->p, .n = o->n, .log = &log, .ops = &test_ops,
-		.gpl = true, .unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
-		.prog_flags = o->how & 8 ? BPF_F_TEST_STATE_FREQ : 0 };
 	struct bpf_verified out;
 	u32 size;
 
 	test_ops.observe = NULL;
 	test_ops.interrupted = NULL;
-	if (!bpf_verify(&in, &out))
+	if (!verify(o, &log, &out))
 		bpf_verified_free(&test_ops, &out);
 	bpf_log_end(&log, &size);
 	return text;
@@ -138,6 +161,7 @@ static void observe(void *ctx, const struct verifier *v)
 	s->open = o->open;
 	o->open = s;
 	s->top = v->cur->top;
+	s->apart = v->main;
 	memcpy(s->r, f->r, sizeof(s->r));
 	s->n_slots = f->n_slots;
 	if (f->n_slots)
@@ -154,7 +178,7 @@ static bool is_base(const struct machine *o, const struct vreg *r, u64 base)
 	case V_CTX:
 		return base == (u64)o->ctx;
 	case V_STACK:
-		return base == (u64)o->m.stack + (r->frame + 1) * BPF_STACK;
+		return base == (u64)o->m.stack + (o->shift + r->frame + 1) * BPF_STACK;
 	case V_PACKET:
 		return base == (u64)o->packet + 8;
 	case V_META:
@@ -183,7 +207,7 @@ static bool is_pointer_to(const struct machine *o, const struct vreg *r, u64 v)
 		bases[n++] = (u64)o->ctx;
 		break;
 	case V_STACK:
-		bases[n++] = (u64)o->m.stack + (r->frame + 1) * BPF_STACK;
+		bases[n++] = (u64)o->m.stack + (o->shift + r->frame + 1) * BPF_STACK;
 		break;
 	case V_PACKET:
 		bases[n++] = (u64)o->packet + 8;
@@ -227,6 +251,8 @@ static bool reg_right(const struct machine *o, const struct vreg *r, u64 v, bool
 	case V_KEY:
 	case V_BTF:	/* may be anything */
 		return true;
+	case V_MEM:	/* an argument: whatever the caller gave */
+		return !r->ref || is_pointer_to(o, r, v);
 	case V_PACKET:
 	case V_META:	/* v - off: where its range begins */
 		return is_pointer_to(o, r, v) &&
@@ -256,8 +282,9 @@ static bool slots_right(const struct machine *o, const struct seen *s, u64 fp)
 	return true;
 }
 
-static bool state_right(const struct machine *o, const struct seen *s, const u64 *r)
+static bool state_right(struct machine *o, const struct seen *s, const u64 *r)
 {
+	o->shift = o->depth - s->top;
 	for (u32 k = 0; k < 10; k++)
 		if (s->live & 1u << k && !reg_right(o, &s->r[k], r[k], s->want & 1u << k))
 			return false;
@@ -282,7 +309,7 @@ static void trace(void *ctx, u32 pc, u32 depth, const u64 *r)
 	if (o->n_seen >= MAX_SEEN || (pc && o->out.origin[pc - 1] == from))
 		return;
 	for (s = o->at[from]; s; s = s->next)
-		if (s->top == depth && state_right(o, s, r))
+		if ((s->apart ? s->top <= depth : s->top == depth) && state_right(o, s, r))
 			break;
 	if (!s) {
 		for (u32 k = 0; k < 11; k++)
@@ -373,8 +400,11 @@ static int answer(struct machine *o, u64 func, const u64 *arg)
 {
 	u32 depth = o->depth;
 	u64 r0;
-	int err = bpf_call_back(&o->m, func, arg, &r0);
+	int err;
 
+	o->callbacks++;
+	err = bpf_call_back(&o->m, func, arg, &r0);
+	o->callbacks--;
 	o->depth = depth;
 	if (err)
 		return err;
@@ -543,6 +573,8 @@ static int tail(void *ctx, const u64 *arg, const struct bpf_insn **insns, u32 *n
 	u64 r0 = rnd(o);
 
 	must_be_ctx(o, arg[0]);
+	if (o->callbacks)
+		wrong("a tail call within a callback", o->callbacks, 0);
 	if (arg[1] != (u64)test_maps[M_PROGS].object)
 		wrong("no array of programs", arg[1], 0);
 	if (rnd(o) % 3)
@@ -661,15 +693,9 @@ static void few_rounds(struct machine *o)
 
 static void verify_and_run(struct machine *o)
 {
-	static const u32 types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP,
-				     BPF_PROG_TYPE_SYSCALL };
-	struct bpf_prog_load_in in = { .insns = o->p, .n = o->n, .ops = &test_ops,
-		.gpl = true, .unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
-		.prog_flags = o->how & 8 ? BPF_F_TEST_STATE_FREQ : 0 };
-
 	test_ops.observe = observe;
 	test_ops.interrupted = too_long;
-	o->result.err = bpf_verify(&in, &o->out);
+	o->result.err = verify(o, NULL, &o->out);
 	test_ops.observe = NULL;
 	if (!o->result.err) {
 		o->result.processed = o->out.processed;
