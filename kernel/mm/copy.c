@@ -171,10 +171,9 @@ static __noinline u32 copy_conts(pte_t *from, pte_t *to, u32 n, bool *any_write)
 	mem_stat_add(STAT_CONT_MADE, i / CONT_PTES);
 	return i;
 }
-/* Leaves of one file's single pages. Entries done, perhaps 0. */
+/* Leaves of single pages of files of one kind. Entries done, perhaps 0. */
 static __noinline u32 copy_files(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n)
 {
-	const struct mapping *m = NULL;
 	enum rss_kind kind = RSS_FILE;
 	u32 i;
 
@@ -182,12 +181,9 @@ static __noinline u32 copy_files(struct leaf_copy *c, pte_t *from, pte_t *to, u3
 		pte_t e = pte_load(&from[i]);
 		struct folio *f = pte_is_none(e) ? NULL : small_file_folio(e);
 
-		if (!f || (i && READ_ONCE(f->page.mapping) != m))
+		if (!f || (i && rss_kind(f) != kind))
 			break;
-		if (!i) {
-			m = READ_ONCE(f->page.mapping);
-			kind = rss_kind(f);
-		}
+		kind = rss_kind(f);
 		folio_map(f, 1);
 		pte_store(&to[i], pte_mkclean(e));
 	}

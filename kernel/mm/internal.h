@@ -248,14 +248,12 @@ bool overcommits(const struct mm *mm, u64 pages);
 enum fault_result fault_vma(struct vma *v, u64 addr, bool write, bool *major);
 /* Grows a stack VMA down to addr; lock held for writing. 0, -ENOMEM. */
 int vma_grow_down(struct vma *v, u64 addr);
+/* The same for as long as a leaf maps it: truncation may have taken it out of its file before. */
 static inline enum rss_kind rss_kind(const struct folio *f)
 {
-	const struct mapping *m;
+	u32 flags = READ_ONCE(f->page.flags);
 
-	if (page_test(&f->page, PG_ANON))
-		return RSS_ANON;
-	m = READ_ONCE(f->page.mapping);
-	return m && m->ops && m->ops->keep ? RSS_SHMEM : RSS_FILE;
+	return flags & (1u << PG_ANON) ? RSS_ANON : flags & (1u << PG_SHMEM) ? RSS_SHMEM : RSS_FILE;
 }
 static inline atomic64_t *rss_counter(struct mm *mm, const struct folio *f)
 {

@@ -5,7 +5,6 @@
  * may be held by somebody who comes by the number: a reference, which fails at a count of 0, and then
  * another look.
  */
-#include <hal/rcu.h>
 #include <linux/kernel-page-flags.h>
 #include <mm/kpage.h>
 #include <mm/mapping.h>
@@ -65,18 +64,14 @@ static u64 user_flags(const struct folio *f, bool tail)
 		{ PG_ANON, KPF_ANON },
 	};
 	bool anon = page_test(&f->page, PG_ANON);
-	struct mapping *m;
 	u64 w = 0;
 
 	for (u32 i = 0; i < ARRAY_SIZE(same); i++)
 		w |= (u64)page_test(&f->page, same[i].ours) << same[i].theirs;
 	if (atomic_read(&f->page.mapcount))
 		w |= BIT(KPF_MMAP);
-	rcu_read_lock();	/* a mapping is freed after a grace period */
-	m = anon ? NULL : READ_ONCE(f->page.mapping);
-	if (anon ? !page_test(&f->page, PG_LAZYFREE) : m && m->ops && m->ops->keep)
+	if (anon ? !page_test(&f->page, PG_LAZYFREE) : page_test(&f->page, PG_SHMEM))
 		w |= BIT(KPF_SWAPBACKED);
-	rcu_read_unlock();
 	if (folio_order(f))
 		w |= BIT(KPF_THP) | BIT(tail ? KPF_COMPOUND_TAIL : KPF_COMPOUND_HEAD);
 	return w;

@@ -54,11 +54,10 @@ void mapping_count(const struct mapping *m, u32 order, i64 n)
 void file_block_mapped(struct folio *f, i32 n)
 {
 	i32 now = __atomic_add_fetch(&folio_page(f, 1)->mapcount.v, n, __ATOMIC_RELAXED);
-	const struct mapping *m = f->page.mapping;
 
 	if (!now == !(now - n))
 		return;
-	mem_stat_add(m && is_kept(m) ? STAT_SHMEM_BLOCKS : STAT_CACHE_BLOCKS,
+	mem_stat_add(page_test(&f->page, PG_SHMEM) ? STAT_SHMEM_BLOCKS : STAT_CACHE_BLOCKS,
 		     now ? 1ll << THP_PMD_ORDER : -(1ll << THP_PMD_ORDER));
 }
 
@@ -158,6 +157,8 @@ struct folio *mapping_add(struct mapping *m, struct folio *f, u64 index)
 		return ERR_PTR(err);
 	f->page.mapping = m;
 	f->page.index = index;
+	if (m->ops && m->ops->keep)
+		page_set(&f->page, PG_SHMEM);
 	if (n > 1)
 		atomic_set(&folio_page(f, 1)->mapcount, 0);
 	for (;;) {

@@ -35,7 +35,7 @@ static void make_page_folio(struct folio *f, u32 i, u32 flags, i32 refs)
 static bool split_file_folio(struct mapping *m, struct folio *f)
 {
 	const u32 stay = 1u << PG_UPTODATE | 1u << PG_DIRTY | 1u << PG_REFERENCED | 1u << PG_ICACHE |
-			 1u << PG_ACTIVE | 1u << PG_WORKINGSET;
+			 1u << PG_ACTIVE | 1u << PG_WORKINGSET | 1u << PG_SHMEM;
 	u32 n = folio_nr_pages(f), flags;
 	bool listed = lru_del(f);
 	bool ok;

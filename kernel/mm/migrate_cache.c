@@ -27,7 +27,7 @@
 static bool take_place(struct mapping *m, struct folio *f, struct folio *to)
 {
 	const u32 same = 1u << PG_UPTODATE | 1u << PG_DIRTY | 1u << PG_REFERENCED | 1u << PG_ACTIVE |
-			 1u << PG_WORKINGSET;
+			 1u << PG_WORKINGSET | 1u << PG_SHMEM;
 	u32 n = folio_nr_pages(f);
 	i32 refs = 2;
 

@@ -622,7 +622,7 @@ static void fork_of_lazy(void **state)
 	}
 }
 
-/* --- a file that the child is not to have is cut while fork gives it up ------------------------- */
+/* --- a file is cut while its pages are given up: they are counted as what they were -------------- */
 static void cutter(void *arg)
 {
 	for (u32 n = 0; n < 40; n++) {
@@ -633,36 +633,65 @@ static void cutter(void *arg)
 	}
 }
 
-static void cut_forker(void *arg)
+static void map_cut(void)
 {
-	enum fault_result r;
+	struct mmap_req r = { .addr = BASE, .len = 4 * PAGE_SIZE, .prot = PROT_READ,
+			      .flags = MAP_SHARED | MAP_FIXED, .backing = &file.b };
+
+	BUG_ON(mm_mmap(mm, &r) != BASE || mm_madvise(mm, BASE, r.len, MADV_DONTFORK));
+}
+
+/* As many of them as there are. */
+static void fault_cut(void)
+{
 	bool major;
 
+	for (u32 i = 0; i < 4; i++) {
+		struct fault f = { .addr = BASE + i * PAGE_SIZE, .user_mode = true };
+		enum fault_result r = mm_fault(mm, &f, &major);
+
+		BUG_ON(r != FAULT_OK && r != FAULT_BUS);
+	}
+}
+
+static void counts_no_file(const struct mm *space)
+{
+	if (atomic_read(&space->rss_shmem) || atomic_read(&space->rss_file))
+		panic("%ld pages of shared memory are counted, and %ld of files",
+		      atomic_read(&space->rss_shmem), atomic_read(&space->rss_file));
+}
+
+/* The child is not to have them. */
+static void cut_forker(void *arg)
+{
 	mm_switch(NULL, mm);
 	for (u32 n = 0; n < 20; n++) {
 		struct mm *child;
 
-		for (u32 i = 0; i < 4; i++) {
-			struct fault f = { .addr = BASE + i * PAGE_SIZE, .user_mode = true };
-
-			r = mm_fault(mm, &f, &major);
-			BUG_ON(r != FAULT_OK && r != FAULT_BUS);
-		}
+		fault_cut();
 		child = mm_fork(mm);
 		BUG_ON(IS_ERR(child));
-		if (atomic_read(&child->rss_shmem) || atomic_read(&child->rss_file))
-			panic("the child counts %ld pages of shared memory and %ld of files",
-			      atomic_read(&child->rss_shmem), atomic_read(&child->rss_file));
+		counts_no_file(child);
 		mm_put(child);
 	}
 	mm_switch(mm, NULL);
 }
 
-static void fork_beside_cut(void **state)
+static void cut_unmapper(void *arg)
 {
-	struct mmap_req r = { .addr = BASE, .len = 4 * PAGE_SIZE, .prot = PROT_READ,
-			      .flags = MAP_SHARED | MAP_FIXED, .backing = &file.b };
-	void *args[] = { cut_forker, cutter };
+	mm_switch(NULL, mm);
+	for (u32 n = 0; n < 20; n++) {
+		fault_cut();
+		BUG_ON(mm_munmap(mm, BASE, 4 * PAGE_SIZE));
+		counts_no_file(mm);
+		map_cut();
+	}
+	mm_switch(mm, NULL);
+}
+
+static void beside_cut(void (*fn)(void *))
+{
+	void *args[] = { fn, cutter };
 	u64 w = 1;
 
 	for_each_seed(seed, 60) {
@@ -672,10 +701,10 @@ static void fork_beside_cut(void **state)
 		mapping_init(&file.m, &memory_ops, NULL);
 		file.m.size = 4 * PAGE_SIZE;
 		mm = mm_create();
-		BUG_ON(mm_mmap(mm, &r) != BASE || mm_madvise(mm, BASE, r.len, MADV_DONTFORK));
+		map_cut();
 		map_one(BASE + 8 * PAGE_SIZE);
 		BUG_ON(mm_access(mm, BASE + 8 * PAGE_SIZE, &w, sizeof(w), true) != sizeof(w));
-		mm->data_end = seed & 1 ? BASE + 9 * PAGE_SIZE : 0;	/* fork copies the table, or gives it up */
+		mm->data_end = seed & 1 ? BASE + 9 * PAGE_SIZE : 0;	/* fork copies the table, or shares it */
 		fake_run(2, run_one_of, args);
 		mm_put(mm);
 		BUG_ON(file.refs);
@@ -683,6 +712,9 @@ static void fork_beside_cut(void **state)
 		BUG_ON(fake_pages_used() || fake_objects_used());
 	}
 }
+
+static void fork_beside_cut(void **state) { beside_cut(cut_forker); }
+static void unmap_beside_cut(void **state) { beside_cut(cut_unmapper); }
 
 /* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's
  * page --- */
@@ -750,6 +782,7 @@ int main(void)
 		cmocka_unit_test(lazy),
 		cmocka_unit_test(fork_of_lazy),
 		cmocka_unit_test(fork_beside_cut),
+		cmocka_unit_test(unmap_beside_cut),
 		cmocka_unit_test(asids),
 	};
 

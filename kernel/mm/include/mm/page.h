@@ -39,6 +39,7 @@ enum page_flag { /* bit numbers in page.flags, changed atomically */
 		 PG_ACTIVE, /* belongs on the active list */
 		 PG_WORKINGSET, /* has been active: for the count of such pages that come back */
 		 PG_DEFERRED, /* waits to be split (mm/split.c) */
+		 PG_SHMEM, /* of a file whose pages are memory (mapping_ops.keep), in it or cut off */
 };
 
 /* Set by the owner after folio_alloc, which clears it. Page cache and anonymous folios: mapping and
