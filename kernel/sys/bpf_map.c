@@ -291,6 +291,19 @@ static bool type_for_all(u32 type)
 	}
 }
 
+/* There is one node; what belongs to CPUs is made where these are. */
+static bool node_fits(const union bpf_attr *a)
+{
+	switch (a->map_type) {
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+		return false;
+	default:
+		return !a->numa_node && !(a->map_flags & BPF_F_NO_COMMON_LRU);
+	}
+}
+
 static int check_create(const union bpf_args *x)
 {
 	const union bpf_attr *a = &x->a;
@@ -301,7 +314,7 @@ static int check_create(const union bpf_args *x)
 		return -EINVAL;
 	if ((a->btf_key_type_id && !a->btf_value_type_id))
 		return -EINVAL;
-	if ((a->map_flags & BPF_F_NUMA_NODE) && a->numa_node)
+	if ((a->map_flags & BPF_F_NUMA_NODE) && a->numa_node != ~0u && !node_fits(a))
 		return -EINVAL;
 	if (bpf_check_name(a->map_name))
 		return -EINVAL;

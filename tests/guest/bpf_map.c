@@ -59,6 +59,45 @@ TEST(names_and_attributes_are_checked)
 	ERR(map_create_flags(12345, 4, 4, 1, 0), EINVAL);
 }
 
+/* What maps of each type may be asked for, beside what one test above or below says of them. */
+TEST(flags_and_sizes)
+{
+	enum { NODE = BPF_F_NUMA_NODE, READ = BPF_F_RDONLY_PROG, WRITE = BPF_F_WRONLY_PROG };
+	static const struct { uint32_t type, key, value, max, flags; int err; } cases[] = {
+		{ BPF_MAP_TYPE_ARRAY, 4, 4, 1, NODE, 0 }, { BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 1, NODE, EINVAL },
+		{ BPF_MAP_TYPE_HASH, 4, 4, 1, NODE, 0 }, { BPF_MAP_TYPE_PERCPU_HASH, 4, 4, 1, NODE, EINVAL },
+		{ BPF_MAP_TYPE_LRU_HASH, 4, 4, 1, NODE, 0 },
+		{ BPF_MAP_TYPE_LRU_HASH, 4, 4, 1, NODE | BPF_F_NO_COMMON_LRU, EINVAL },
+		{ BPF_MAP_TYPE_LRU_PERCPU_HASH, 4, 4, 1, NODE, EINVAL },
+		{ BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, READ, EINVAL }, { BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, WRITE, EINVAL },
+		{ BPF_MAP_TYPE_QUEUE, 0, 4, 1, READ, 0 }, { BPF_MAP_TYPE_STACK, 0, 4, 1, WRITE, 0 },
+		{ BPF_MAP_TYPE_QUEUE, 0, 4, 1, READ | WRITE, EINVAL },
+		{ BPF_MAP_TYPE_HASH, 4, 4, 1, READ | WRITE, EINVAL },
+		{ BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_RDONLY | BPF_F_WRONLY, EINVAL },
+		{ BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, READ, EINVAL },
+		{ BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_ZERO_SEED, EINVAL }, { BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_ZERO_SEED, 0 },
+		{ BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_MMAPABLE, EINVAL },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 1, BPF_F_MMAPABLE, EINVAL },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 32768, 1, 0, 0 }, { BPF_MAP_TYPE_PERCPU_ARRAY, 4, 32769, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_PERCPU_HASH, 4, 32768, 1, 0, 0 }, { BPF_MAP_TYPE_PERCPU_HASH, 4, 32769, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_HASH, 4, 1 << 22, 1, 0, E2BIG }, { BPF_MAP_TYPE_HASH, 2 << 20, 8, 1, 0, 0 },
+		{ BPF_MAP_TYPE_HASH, 4, 8, 1u << 31, 0, E2BIG }, { BPF_MAP_TYPE_QUEUE, 0, 1 << 23, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_ARRAY, 4, 0xffffffff, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_LPM_TRIE, 260, 8, 1, BPF_F_NO_PREALLOC, 0 },
+		{ BPF_MAP_TYPE_LPM_TRIE, 261, 8, 1, BPF_F_NO_PREALLOC, EINVAL },
+		{ BPF_MAP_TYPE_LPM_TRIE, 8, 1 << 22, 1, BPF_F_NO_PREALLOC, EINVAL },
+		{ BPF_MAP_TYPE_LRU_HASH, 0, 4, 1, BPF_F_NO_PREALLOC, ENOTSUPP },
+	};
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+		int fd = map_create_flags(cases[k].type, cases[k].key, cases[k].value, cases[k].max, cases[k].flags);
+
+		if ((fd < 0 ? errno : 0) != cases[k].err)
+			FAIL("case %zu: %s", k, fd < 0 ? strerror(errno) : "accepted");
+		close(fd);
+	}
+}
+
 TEST(without_capabilities_nothing_is_made)
 {
 	CHILD_OK(

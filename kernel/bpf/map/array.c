@@ -33,7 +33,7 @@ static i64 check_array(const struct bpf_map_attr *a)
 		return -EINVAL;
 	if (a->value_size > 1u << 30)
 		return -E2BIG;
-	if (is_percpu(a->type) && step * nr_cpus > 1u << 30)
+	if (is_percpu(a->type) && step > PERCPU_VALUE_MAX)
 		return -E2BIG;
 	return sizeof(struct array);
 }
@@ -328,5 +328,6 @@ static int slots_init(struct bpf_map *m)
 	return 0;
 }
 
-const struct bpf_map_kind bpf_prog_array_type = { COMMON_FLAGS, check_slots, slots_init };
-const struct bpf_map_kind bpf_array_of_maps_type = { COMMON_FLAGS, check_slots, slots_init };
+#define SLOTS_FLAGS (BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY)
+const struct bpf_map_kind bpf_prog_array_type = { SLOTS_FLAGS, check_slots, slots_init };
+const struct bpf_map_kind bpf_array_of_maps_type = { SLOTS_FLAGS, check_slots, slots_init };

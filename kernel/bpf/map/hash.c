@@ -655,17 +655,19 @@ static i64 check_hash(const struct bpf_map_attr *a)
 	bool lru = a->type == BPF_MAP_TYPE_LRU_HASH || a->type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 	u64 value = (u64)align_up((u64)a->value_size, 8ul) * (is_percpu(a->type) ? nr_cpus : 1);
 
+	if (lru && (a->flags & BPF_F_NO_PREALLOC))
+		return -ENOTSUPP;
 	if (!a->key_size || !a->value_size || !a->max_entries)
 		return -EINVAL;
 	if (a->type == BPF_MAP_TYPE_HASH_OF_MAPS && a->value_size != 4)
 		return -EINVAL;
 	if (!lru && (a->flags & BPF_F_NO_COMMON_LRU))
 		return -EINVAL;
-	if (lru && (a->flags & BPF_F_NO_PREALLOC))
-		return -ENOTSUPP;
-	if (a->key_size > 1 * MIB || sizeof(struct elem) + a->key_size + 8 + value > 4 * MIB)
+	if (is_percpu(a->type) && a->value_size > PERCPU_VALUE_MAX)
 		return -E2BIG;
-	if (a->max_entries > 1u << 31)
+	if (sizeof(struct elem) + a->key_size + 8 + value > 4 * MIB)
+		return -E2BIG;
+	if (a->max_entries > 1u << 27)
 		return -E2BIG;
 	return sizeof(struct htab);
 }

@@ -313,9 +313,9 @@ static const struct bpf_map_ops lpm_ops = {
 static i64 check_lpm(const struct bpf_map_attr *a)
 {
 	if (!a->max_entries || !(a->flags & BPF_F_NO_PREALLOC) || a->key_size <= 4 ||
-	    a->key_size > 4 + LPM_DATA_MAX || !a->value_size)
+	    a->key_size > 4 + LPM_DATA_MAX || !a->value_size || a->value_size > 4 * MIB - 1024)
 		return -EINVAL;
-	return a->value_size > 4 * MIB - 1024 ? -E2BIG : (i64)sizeof(struct trie);
+	return sizeof(struct trie);
 }
 
 static int lpm_init(struct bpf_map *m)

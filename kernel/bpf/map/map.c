@@ -163,8 +163,10 @@ static int describe_inner(struct bpf_map_desc *d, const struct bpf_map *inner)
 {
 	struct bpf_map_desc *copy;
 
-	if (!inner || holds_maps(inner->desc.type) || inner->desc.type == BPF_MAP_TYPE_PROG_ARRAY)
+	if (!inner || holds_maps(inner->desc.type))
 		return -EINVAL;
+	if (inner->desc.type == BPF_MAP_TYPE_PROG_ARRAY)
+		return -ENOTSUPP;
 	copy = kmemdup(&inner->desc, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;

@@ -22,6 +22,7 @@ extern const struct bpf_map_kind bpf_array_type, bpf_percpu_array_type, bpf_prog
 
 #define COMMON_FLAGS (BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | \
 		      BPF_F_WRONLY_PROG)
+#define PERCPU_VALUE_MAX (32u * 1024)	/* bytes of one CPU's value, as on Linux */
 
 static inline u32 round8(u32 n) { return align_up(n, 8u); }
 static inline bool is_percpu(u32 type)

@@ -112,6 +112,5 @@ static int queue_init(struct bpf_map *m)
 	return 0;
 }
 
-#define QUEUE_FLAGS (BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY)
-const struct bpf_map_kind bpf_queue_type = { QUEUE_FLAGS, check_queue, queue_init };
-const struct bpf_map_kind bpf_stack_type = { QUEUE_FLAGS, check_queue, queue_init };
+const struct bpf_map_kind bpf_queue_type = { COMMON_FLAGS, check_queue, queue_init };
+const struct bpf_map_kind bpf_stack_type = { COMMON_FLAGS, check_queue, queue_init };
