@@ -715,7 +715,7 @@ static i64 lookup_batch(struct batch *b, bool take)
 	else if (b->m->ops->bucket)
 		err = buckets_out(b, (u32 *)at, take);
 	else
-		err = take ? -ENOTSUPP : keys_out(b, at, !a->batch.in_batch);
+		err = keys_out(b, at, !a->batch.in_batch);
 	if ((!err || err == -ENOENT) && bpf_copy_out(a->batch.out_batch, at, size))
 		err = -EFAULT;
 	kfree(at);
@@ -756,9 +756,21 @@ static bool has_batch(const struct bpf_map *m, u32 cmd)
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 		return cmd == BPF_MAP_LOOKUP_BATCH || cmd == BPF_MAP_UPDATE_BATCH;
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return cmd != BPF_MAP_LOOKUP_AND_DELETE_BATCH;
 	default:
 		return m->desc.key_size;
 	}
+}
+
+/* 0; -ENOTSUPP, -EINVAL: nothing is done and nothing told. */
+static int check_batch(const struct batch *b, u32 cmd)
+{
+	u64 flags = b->a->batch.elem_flags;
+
+	if (!has_batch(b->m, cmd))
+		return -ENOTSUPP;
+	return (flags & ~(u64)BPF_F_LOCK) || ((flags & BPF_F_LOCK) && b->m->desc.spin_lock < 0) ? -EINVAL : 0;
 }
 
 static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
@@ -770,8 +782,7 @@ static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
 	struct file *f;
 	i64 err;
 
-	if (!bpf_args_end(x, CMD_LAST(batch.flags)) || a->batch.flags ||
-	    (a->batch.elem_flags & ~(u64)BPF_F_LOCK))
+	if (!bpf_args_end(x, CMD_LAST(batch.flags)) || a->batch.flags)
 		return -EINVAL;
 	f = map_file(a->batch.map_fd, read, write);
 	if (IS_ERR(f))
@@ -779,21 +790,17 @@ static i64 batch_command(u32 cmd, const union bpf_args *x, u64 user_attr)
 	b.m = f->private;
 	b.key_size = b.m->desc.key_size;
 	b.value_size = bpf_map_user_value_size(b.m);
-	if (!has_batch(b.m, cmd))
-		err = -ENOTSUPP;
-	else if ((a->batch.elem_flags & BPF_F_LOCK) && b.m->desc.spin_lock < 0)
-		err = -EINVAL;
-	else if (!b.max)
-		err = 0;
-	else if (read)
-		err = lookup_batch(&b, write);
-	else
-		err = change_batch(&b, cmd == BPF_MAP_DELETE_BATCH);
+	err = check_batch(&b, cmd);
+	if (err) {
+		map_file_put(f, write);
+		return err;
+	}
+	if (b.max)
+		err = read ? lookup_batch(&b, write) : change_batch(&b, cmd == BPF_MAP_DELETE_BATCH);
 	map_file_put(f, write);
 	/* How far it came is told also when it ended with an error, but not where nothing is sure.
 	 */
-	if (err != -EFAULT && err != -ENOTSUPP &&
-	    bpf_copy_out(user_attr + offsetof(union bpf_attr, batch.count), &b.done, 4))
+	if (err != -EFAULT && bpf_copy_out(user_attr + offsetof(union bpf_attr, batch.count), &b.done, 4))
 		err = -EFAULT;
 	return err;
 }

@@ -64,24 +64,30 @@ TEST(flags_and_sizes)
 {
 	enum { NODE = BPF_F_NUMA_NODE, READ = BPF_F_RDONLY_PROG, WRITE = BPF_F_WRONLY_PROG };
 	static const struct { uint32_t type, key, value, max, flags; int err; } cases[] = {
-		{ BPF_MAP_TYPE_ARRAY, 4, 4, 1, NODE, 0 }, { BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 1, NODE, EINVAL },
+		{ BPF_MAP_TYPE_ARRAY, 4, 4, 1, NODE, 0 },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 1, NODE, EINVAL },
 		{ BPF_MAP_TYPE_HASH, 4, 4, 1, NODE, 0 }, { BPF_MAP_TYPE_PERCPU_HASH, 4, 4, 1, NODE, EINVAL },
 		{ BPF_MAP_TYPE_LRU_HASH, 4, 4, 1, NODE, 0 },
 		{ BPF_MAP_TYPE_LRU_HASH, 4, 4, 1, NODE | BPF_F_NO_COMMON_LRU, EINVAL },
 		{ BPF_MAP_TYPE_LRU_PERCPU_HASH, 4, 4, 1, NODE, EINVAL },
-		{ BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, READ, EINVAL }, { BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, WRITE, EINVAL },
+		{ BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, READ, EINVAL },
+		{ BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, WRITE, EINVAL },
 		{ BPF_MAP_TYPE_QUEUE, 0, 4, 1, READ, 0 }, { BPF_MAP_TYPE_STACK, 0, 4, 1, WRITE, 0 },
 		{ BPF_MAP_TYPE_QUEUE, 0, 4, 1, READ | WRITE, EINVAL },
 		{ BPF_MAP_TYPE_HASH, 4, 4, 1, READ | WRITE, EINVAL },
 		{ BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_RDONLY | BPF_F_WRONLY, EINVAL },
 		{ BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, READ, EINVAL },
-		{ BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_ZERO_SEED, EINVAL }, { BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_ZERO_SEED, 0 },
+		{ BPF_MAP_TYPE_ARRAY, 4, 4, 1, BPF_F_ZERO_SEED, EINVAL },
+		{ BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_ZERO_SEED, 0 },
 		{ BPF_MAP_TYPE_HASH, 4, 4, 1, BPF_F_MMAPABLE, EINVAL },
 		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 4, 1, BPF_F_MMAPABLE, EINVAL },
-		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 32768, 1, 0, 0 }, { BPF_MAP_TYPE_PERCPU_ARRAY, 4, 32769, 1, 0, E2BIG },
-		{ BPF_MAP_TYPE_PERCPU_HASH, 4, 32768, 1, 0, 0 }, { BPF_MAP_TYPE_PERCPU_HASH, 4, 32769, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 32768, 1, 0, 0 },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 4, 32769, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_PERCPU_HASH, 4, 32768, 1, 0, 0 },
+		{ BPF_MAP_TYPE_PERCPU_HASH, 4, 32769, 1, 0, E2BIG },
 		{ BPF_MAP_TYPE_HASH, 4, 1 << 22, 1, 0, E2BIG }, { BPF_MAP_TYPE_HASH, 2 << 20, 8, 1, 0, 0 },
-		{ BPF_MAP_TYPE_HASH, 4, 8, 1u << 31, 0, E2BIG }, { BPF_MAP_TYPE_QUEUE, 0, 1 << 23, 1, 0, E2BIG },
+		{ BPF_MAP_TYPE_HASH, 4, 8, 1u << 31, 0, E2BIG },
+		{ BPF_MAP_TYPE_QUEUE, 0, 1 << 23, 1, 0, E2BIG },
 		{ BPF_MAP_TYPE_ARRAY, 4, 0xffffffff, 1, 0, E2BIG },
 		{ BPF_MAP_TYPE_LPM_TRIE, 260, 8, 1, BPF_F_NO_PREALLOC, 0 },
 		{ BPF_MAP_TYPE_LPM_TRIE, 261, 8, 1, BPF_F_NO_PREALLOC, EINVAL },
@@ -215,6 +221,19 @@ TEST(an_lru_makes_room)
 	CHECK_LE(n, 64 * cpus());
 }
 
+/* What is there is not pushed out by its own update. */
+TEST(a_full_lru_of_each_cpu_keeps_what_is_updated)
+{
+	int n = cpus(), fd = map_create(BPF_MAP_TYPE_LRU_PERCPU_HASH, 4, 8, 4);
+	uint64_t values[n];
+
+	memset(values, 0, sizeof(values));
+	for (uint32_t key = 0; key < 4; key++)
+		OK(map_update(fd, &key, values, BPF_ANY));
+	for (uint32_t key = 0; key < 4; key++)
+		OK(map_update(fd, &key, values, BPF_EXIST));
+}
+
 static void per_cpu(uint32_t type)
 {
 	int n = cpus(), fd = map_create(type, 4, 8, 4);
@@ -339,6 +358,35 @@ TEST(batches)
 	OK(bpf(BPF_MAP_DELETE_BATCH, &a));
 	ERR(map_lookup(fd, &keys[0], &next), ENOENT);
 	OK(map_lookup(fd, &keys[N - 1], &next));
+}
+
+TEST(batches_that_cannot_be)
+{
+	static const struct { uint32_t type, key; int cmd; uint64_t flags; int err; } cases[] = {
+		{ BPF_MAP_TYPE_HASH, 4, BPF_MAP_UPDATE_BATCH, BPF_F_LOCK, EINVAL },
+		{ BPF_MAP_TYPE_HASH, 4, BPF_MAP_LOOKUP_BATCH, BPF_EXIST, EINVAL },
+		{ BPF_MAP_TYPE_ARRAY, 4, BPF_MAP_DELETE_BATCH, BPF_EXIST, ENOTSUPP },
+		{ BPF_MAP_TYPE_LPM_TRIE, 8, BPF_MAP_LOOKUP_AND_DELETE_BATCH, 0, ENOTSUPP },
+		{ BPF_MAP_TYPE_QUEUE, 0, BPF_MAP_UPDATE_BATCH, 0, ENOTSUPP } };
+	uint32_t keys[8] = { 8 }, values[8] = { 0 }, next[4];
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++)
+		for (uint32_t count = 0; count < 3; count += 2) {
+			uint32_t lpm = cases[k].type == BPF_MAP_TYPE_LPM_TRIE ? BPF_F_NO_PREALLOC : 0;
+			int fd = (int)OK(map_create_flags(cases[k].type, cases[k].key, 4, 4, lpm));
+			union bpf_attr a;
+
+			memset(&a, 0, sizeof(a));
+			a.batch.map_fd = (uint32_t)fd;
+			a.batch.keys = U64(keys);
+			a.batch.values = U64(values);
+			a.batch.out_batch = U64(next);
+			a.batch.count = count;
+			a.batch.elem_flags = cases[k].flags;
+			ERR(bpf(cases[k].cmd, &a), cases[k].err);
+			CHECK_EQ(a.batch.count, count);
+			close(fd);
+		}
 }
 
 /* --- maps of maps ----------------------------------------------------------------------------- */

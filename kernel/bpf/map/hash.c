@@ -445,8 +445,8 @@ static long update(struct htab *h, const void *key, const void *value, u64 flags
 
 	if (err)
 		return err;
-	/* Making room locks another bucket. */
-	if (is_lru(h)) {
+	/* Making room locks another bucket. What belongs to CPUs and is there needs none. */
+	if (is_lru(h) && !(is_percpu(h->map.desc.type) && (flags & BPF_EXIST))) {
 		e = get_elem(h);
 		if (!e)
 			return -ENOMEM;
