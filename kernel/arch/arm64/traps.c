@@ -22,6 +22,7 @@
 
 struct extable_entry { i32 insn, fixup; };
 extern const struct extable_entry _extable_start[], _extable_end[];
+extern char _text_end[];
 
 /* A linear look: the table is short and only failing accesses come here. */
 static bool fixup(struct regs *r)
@@ -33,7 +34,8 @@ static bool fixup(struct regs *r)
 			r->pc = (u64)&e->fixup + (u64)(i64)e->fixup;
 			return true;
 		}
-	if (!exec_fault(r->pc, &r->pc, &reg))
+	/* Not of our own text: who asks takes a lock, and a bug that held it could not be told. */
+	if (r->pc < (u64)_text_end || r->pc >= EXEC_END || !exec_fault(r->pc, &r->pc, &reg))
 		return false;
 	r->x[reg] = 0;
 	return true;
