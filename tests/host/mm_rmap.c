@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The reverse map against the counts of the folios, and operations through it that change nothing
  * that a program can see. */
+#include <string.h>
 #include <fake/fake.h>
 #include "mm_model.h"
 #include "rmap.h"
@@ -19,19 +20,42 @@ static struct folio *mapped_folio(u64 n)
 	return (struct folio *)p;
 }
 
+static bool tally_run(const struct rmap_run *r, void *arg)
+{
+	for (u32 i = 0; i < r->pages; i++)
+		((u32 *)arg)[r->page + i]++;
+	return true;
+}
+
+/* What is said of single pages: of all of a small folio's, of some of a large one's, as that takes a
+ * walk each. */
+static void check_pages(struct folio *f, u32 found)
+{
+	static u32 leaves[1u << MAX_ORDER];
+	u32 n = folio_nr_pages(f), step = max(n / 16, 1u), sum = 0;
+
+	memset(leaves, 0, n * sizeof(*leaves));
+	rmap_walk(f, RMAP_LOOK, tally_run, leaves);
+	for (u32 i = 0; i < n; i++)
+		sum += leaves[i];
+	BUG_ON(sum != found);
+	for (u32 i = 0; i < n; i += step)
+		BUG_ON(rmap_count_page(folio_page(f, i)) != leaves[i]);
+	BUG_ON(rmap_count_page(folio_page(f, n - 1)) != leaves[n - 1]);
+}
+
 void mm_check_rmap(void)
 {
 	for (u64 n = 0; n < fake_ram_size >> PAGE_SHIFT; n++) {
 		struct folio *f = mapped_folio(n);
-		u32 found = f ? rmap_count(f) : 0, pages = 0;
+		u32 found = f ? rmap_count(f) : 0;
 
 		if (f && (i32)found != atomic_read(&f->page.mapcount))
 			panic("%s folio %lx at %lx: %u leaves found, counts %d",
 			      page_test(&f->page, PG_ANON) ? "anonymous" : "file", folio_pfn(f),
 			      f->page.index, found, atomic_read(&f->page.mapcount));
-		for (u32 i = 0; f && i < folio_nr_pages(f); i++)
-			pages += rmap_count_page(folio_page(f, i));
-		BUG_ON(pages != found);
+		if (f)
+			check_pages(f, found);
 	}
 }
 
