@@ -11,6 +11,10 @@
  * another key's by then; programs that cannot live with that use BPF_F_NO_PREALLOC, where elements
  * are freed after a grace period.
  *
+ * A new value's element is the bucket's first, before the old one goes. A lookup that was past the
+ * first place and finds the old one gone has missed both: who replaces counts (`moved`) in between,
+ * and a lookup that finds nothing looks again if somebody did. So what is there is found.
+ *
  * LRU maps make room by taking the element that was not used for longest, as far as one bit per
  * element tells: lookups set it, the search for a victim clears it and gives another round. A
  * victim is `taken` under lru.lock before its bucket is locked; whoever removes it from its bucket
@@ -35,6 +39,7 @@ struct elem {
 struct bucket {
 	u64 first;
 	struct spinlock lock;	/* irq */
+	u32 moved;		/* elements that were replaced; read without the lock */
 };
 
 struct htab {
@@ -126,10 +131,13 @@ static __always_inline u32 hash_key(const struct htab *h, const void *key, u32 s
 static __always_inline struct elem *find(const struct htab *h, const void *key, u32 size)
 {
 	u32 n = size ? size : h->map.desc.key_size, i = bucket_of(h, hash_key(h, key, n));
+	const struct bucket *b = &h->buckets[i];
+	u32 moved;
 	u64 at;
 
 	do {
-		at = load_acquire(&h->buckets[i].first);
+		moved = load_acquire(&b->moved);
+		at = load_acquire(&b->first);
 		while (likely(!(at & 1))) {
 			struct elem *e = (struct elem *)at;
 
@@ -137,7 +145,7 @@ static __always_inline struct elem *find(const struct htab *h, const void *key, 
 				return e;
 			at = load_acquire(&e->next);
 		}
-	} while (unlikely(at != END_MARK(i)));
+	} while (unlikely(at != END_MARK(i) || READ_ONCE(b->moved) != moved));
 	return NULL;
 }
 
@@ -429,6 +437,7 @@ static int change(struct htab *h, struct bucket *b, struct elem **e, const void 
 	fill(h, *e, true, value, from);
 	insert(h, b, *e, hash, key);
 	if (old) {
+		store_release(&b->moved, b->moved + 1);
 		unlink(h, b, old);
 		give_back(h, old);
 	}
