@@ -101,7 +101,7 @@ TEST(other_cpus_values_stay)
 
 /* --- what is taken out ------------------------------------------------------------------------ */
 
-enum { TAKES = 20000 };
+enum { TAKES = 20000, ENDED = TAKES + 1 };
 static int taken_from;
 static volatile uint32_t round_nr, written;
 
@@ -112,7 +112,8 @@ static void *writer(void *arg)
 
 	for (uint32_t i = 1; i <= TAKES; i++) {
 		while (round_nr != i)
-			;
+			if (round_nr == ENDED)
+				return arg;
 		for (uint64_t v = 2 * i; v < 2 * i + 2; v++)
 			OK(map_update(taken_from, &key, &v, BPF_ANY));
 		written = i;
@@ -123,6 +124,7 @@ static void *writer(void *arg)
 /* What is taken is what goes: the last value is got, or still there. */
 static void take_beside_updates(uint32_t type, uint32_t flags)
 {
+	long long end = check_now() + 3 * SEC;
 	uint32_t key = 5;
 	uint64_t v;
 	pthread_t t;
@@ -130,7 +132,7 @@ static void take_beside_updates(uint32_t type, uint32_t flags)
 	taken_from = (int)OK(map_create_flags(type, 4, 8, 16, flags));
 	round_nr = written = 0;
 	CHECK(!pthread_create(&t, NULL, writer, NULL));
-	for (uint32_t i = 1; i <= TAKES; i++) {
+	for (uint32_t i = 1; i <= TAKES && check_now() < end; i++) {
 		uint64_t last = 0;
 
 		round_nr = i;
@@ -143,6 +145,7 @@ static void take_beside_updates(uint32_t type, uint32_t flags)
 		}
 		ERR(map_take(taken_from, &key, &v), ENOENT);
 	}
+	round_nr = ENDED;
 	CHECK(!pthread_join(t, NULL));
 	close(taken_from);
 }
