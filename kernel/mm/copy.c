@@ -171,23 +171,27 @@ static __noinline u32 copy_conts(pte_t *from, pte_t *to, u32 n, bool *any_write)
 	mem_stat_add(STAT_CONT_MADE, i / CONT_PTES);
 	return i;
 }
-/* Leaves of single pages of files of one kind. Entries done, perhaps 0. */
+/* Leaves of single pages of files, all of memory or none. Entries done, perhaps 0. */
 static __noinline u32 copy_files(struct leaf_copy *c, pte_t *from, pte_t *to, u32 n)
 {
-	enum rss_kind kind = RSS_FILE;
+	u64 kind = 0;
 	u32 i;
 
 	for (i = 0; i < n; i++) {
 		pte_t e = pte_load(&from[i]);
-		struct folio *f = pte_is_none(e) ? NULL : small_file_folio(e);
+		struct page *page = pfn_to_page(pte_pfn(e));
+		u64 now;
 
-		if (!f || (i && rss_kind(f) != kind))
+		if (pte_is_none(e) || pte_special(e) || pte_cont(e))
 			break;
-		kind = rss_kind(f);
-		folio_map(f, 1);
+		now = page_small_kind(page);
+		if (i ? now != kind : !is_file_kind(now))
+			break;
+		kind = now;
+		folio_map((struct folio *)page, 1);
 		pte_store(&to[i], pte_mkclean(e));
 	}
-	c->n[kind] += i;
+	c->n[kind ? RSS_SHMEM : RSS_FILE] += i;
 	return i;
 }
 

@@ -161,6 +161,12 @@ static inline bool page_is_small_file(const struct page *p)
 {
 	return !(READ_ONCE(*(const u64 *)p) & (PAGE_NOT_SMALL | 1ull << PG_ANON));
 }
+/* What a page is, in one word, for loops: is_file_kind: a folio of one page of a file, 0 if not of memory. */
+static inline u64 page_small_kind(const struct page *p)
+{
+	return READ_ONCE(*(const u64 *)p) & (PAGE_NOT_SMALL | 1ull << PG_ANON | 1ull << PG_SHMEM);
+}
+static inline bool is_file_kind(u64 kind) { return !(kind & ~(1ull << PG_SHMEM)); }
 /* The folio a page belongs to. */
 static inline struct folio *page_folio(struct page *p)
 {
