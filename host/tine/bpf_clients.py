@@ -51,7 +51,7 @@ def skeleton(tools, out):
 def build(tree, tools, out):
     """The objects and the clients, in OUT; headers and libraries are unpacked below TREE."""
     lib, include = tree + "/usr/lib/aarch64-linux-gnu", tree + "/usr/include"
-    for name in ("objects", "bad"):
+    for name in ("objects", "bad", "typed"):
         base.run(["clang", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-I", include, "-idirafter", "/usr/aarch64-linux-gnu/include",
                   "-fdebug-compilation-dir=.", "-c", "%s/%s.bpf.c" % (SOURCES, name), "-o", "%s/%s.o" % (out, name)],
                  "building the objects of BPF clients")
@@ -73,11 +73,11 @@ def run(debs, tree, *options):
     build(tree + "/sys", tree + "/tools", tree)
     bundle = io.BytesIO()
     with tarfile.open(fileobj=bundle, mode="w") as tar:
-        for name in ("objects.o", "bad.o", "client", "light"):
+        for name in ("objects.o", "bad.o", "typed.o", "client", "light"):
             tar.add(os.path.join(tree, name), name)
         tar.add(SOURCES + "/bpftool.sh", "bpftool.sh")
     done = subprocess.run([os.path.join(TOP, "tine"), "run", "--quiet", "--smp", "1", *options, "--include", "bpftool", "--",
-                           "sh", "-c", "tar x && sh bpftool.sh && ./client objects.o bad.o && ./light"], input=bundle.getvalue(),
+                           "sh", "-c", "tar x && sh bpftool.sh && ./client objects.o bad.o typed.o && ./light"], input=bundle.getvalue(),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=900,
                           env=dict(os.environ, TINE_CACHE=base.CACHE))
     if done.returncode:

@@ -3,12 +3,13 @@
  * A program of libbpf's, static, for a guest of either kernel: loads objects.o (objects.bpf.c) and
  * uses what is in it. Prints sections `== NAME` whose lines have to be the same on both kernels;
  * the section "probes" holds what libbpf believes the kernel has.
- *	client OBJECTS BAD
+ *	client OBJECTS BAD TYPED
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,6 +372,32 @@ static void types(void)
 	btf__free(b);
 }
 
+/* r0 of a run. */
+static uint32_t result(struct bpf_object *o, const char *prog, bool filter)
+{
+	static char packet[64];
+	LIBBPF_OPTS(bpf_test_run_opts, r, .data_in = filter ? packet : NULL,
+		    .data_size_in = filter ? sizeof(packet) : 0);
+
+	say(prog, bpf_prog_test_run_opts(fd_of(o, prog), &r));
+	return r.retval;
+}
+
+/* typed.bpf.c: what it reads of this task. */
+static void kernel_objects(const char *path)
+{
+	struct bpf_object *o = bpf_object__open_file(path, NULL);
+
+	section("kernel-objects");
+	say("load", o ? bpf_object__load(o) : -errno);
+	if (!o)
+		return;
+	printf("%d\n", result(o, "thread_id", true) == (uint32_t)gettid());
+	printf("%d\n", result(o, "process_id", true) == (uint32_t)getpid());
+	printf("%c\n", result(o, "letter", false));
+	bpf_object__close(o);
+}
+
 /* --- what libbpf believes ---------------------------------------------------------------------- */
 
 #define NAME(name) #name
@@ -398,7 +425,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	libbpf_set_print(quiet);
-	if (argc != 3 || !(o = load(argv[1])))
+	if (argc != 4 || !(o = load(argv[1])))
 		return 1;
 	use_filter(o);
 	show_maps(o);
@@ -408,6 +435,7 @@ int main(int argc, char **argv)
 	information(o);
 	refusals(argv[2]);
 	types();
+	kernel_objects(argv[3]);
 	probes();
 	bpf_object__close(o);
 	printf("== client-end\n");
