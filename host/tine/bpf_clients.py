@@ -36,6 +36,10 @@ NUMBERS = (	# what each kernel chooses
 )
 
 
+# The objects, whose text is shown, are the same wherever this tree lies.
+PLACE = ["-fdebug-compilation-dir=.", "-ffile-prefix-map=%s/=" % TOP]
+
+
 # --- building -------------------------------------------------------------------------------------
 def skeleton(tools, out):
     """light.skel.h in OUT, by the bpftool that is unpacked below TOOLS."""
@@ -53,7 +57,7 @@ def build(tree, tools, out):
     lib, include = tree + "/usr/lib/aarch64-linux-gnu", tree + "/usr/include"
     for name in ("objects", "bad", "typed"):
         base.run(["clang", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-I", include, "-idirafter", "/usr/aarch64-linux-gnu/include",
-                  "-fdebug-compilation-dir=.", "-c", "%s/%s.bpf.c" % (SOURCES, name), "-o", "%s/%s.o" % (out, name)],
+                  *PLACE, "-c", "%s/%s.bpf.c" % (SOURCES, name), "-o", "%s/%s.o" % (out, name)],
                  "building the objects of BPF clients")
     base.run(["aarch64-linux-gnu-gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", "-static", "-B", lib, "-L", lib,
               "-isystem", include + "/aarch64-linux-gnu", "-isystem", include, "-o", out + "/client", SOURCES + "/client.c",
@@ -100,7 +104,7 @@ def linux(debs):
     fetch.linux()
     sources = [open(os.path.join(SOURCES, name)).read() for name in sorted(os.listdir(SOURCES))]
     bpftool = Apt(rootfs.SUITE, "arm64").download(["bpftool"], no_depends=True)
-    key = hashlib.sha256(repr((sorted(map(os.path.basename, debs + bpftool)), fetch.linux_version(), sources)).encode())
+    key = hashlib.sha256(repr((sorted(map(os.path.basename, debs + bpftool)), fetch.linux_version(), sources, "places")).encode())
 
     def ask(path):
         with base.Progress("asking BPF's clients on Linux"), base.scratch(path) as tmp:
