@@ -281,6 +281,28 @@ static void ways_back(void **unused)
 	free(p);
 }
 
+static u32 asked;
+static int at_last(void *ctx) { return ++asked == 20 ? -EINTR : 0; }
+
+/* A callback that never does the same twice: no more of its states are kept, and looked through, than
+ * are of use. */
+static void rounds_that_differ(void **unused)
+{
+	struct bpf_insn p[32];
+	struct bpf_verified out;
+	u32 n = assemble("r7 = value global + 0; *(u64 *)(r10 - 8) = r7; r1 = 10; r2 = func F; r3 = r10;"
+			 "r3 += -8; r4 = 0; call loop; r0 = 0; exit;"
+			 "F: r3 = *(u64 *)(r2 + 0); r3 += 1; *(u64 *)(r2 + 0) = r3; r0 = 0; exit",
+			 p, 32, test_map_named);
+
+	asked = 0;
+	test_ops.interrupted = at_last;
+	assert_int_equal(load(p, n, SKB, 4, &out), -EINTR);
+	test_ops.interrupted = NULL;
+	if (!strstr(text, "processed 20480 insns") || !strstr(text, "max_states_per_insn 1024"))
+		fail_msg("%s", text);
+}
+
 /* What is loaded is what the program was, without what never runs, and with the context's fields
  * where the kernel has them. */
 static const struct {
@@ -424,6 +446,7 @@ int main(void)
 		cmocka_unit_test(table), cmocka_unit_test(global_functions), cmocka_unit_test(uncalled_functions),
 		cmocka_unit_test(rewriting),
 		cmocka_unit_test(too_large), cmocka_unit_test(large_states), cmocka_unit_test(ways_back),
+		cmocka_unit_test(rounds_that_differ),
 		cmocka_unit_test(out_of_memory), cmocka_unit_test(logs), cmocka_unit_test(log_forgets),
 		cmocka_unit_test(wide_formats),
 	};

@@ -393,12 +393,12 @@ static int compare(struct verifier *v, const struct point *p)
 enum { NEAR = 8, FAR = 512 };
 
 /* Compares with the points on the current path. Returns what the first one that matters says. */
-static int compare_path(struct verifier *v, const struct vinsn *at, bool all)
+static int compare_path(struct verifier *v, const struct vinsn *at, u32 most)
 {
 	u32 seen = 0;
 	int err;
 
-	for (const struct point *p = at->path; p && (all || seen < NEAR); p = p->next, seen++) {
+	for (const struct point *p = at->path; p && seen < most; p = p->next, seen++) {
 		err = compare(v, p);
 		if (err)
 			return err;
@@ -406,7 +406,8 @@ static int compare_path(struct verifier *v, const struct vinsn *at, bool all)
 	return 0;
 }
 
-static int compare_done(struct verifier *v, struct vinsn *at, bool keep_all)
+/* And with those of which all is done. One that has missed often is of no more use. */
+static int compare_done(struct verifier *v, struct vinsn *at, u32 patience)
 {
 	int err;
 
@@ -416,7 +417,7 @@ static int compare_done(struct verifier *v, struct vinsn *at, bool keep_all)
 			(*p)->hits++;
 			return err;
 		}
-		if (!keep_all && ++(*p)->misses > 3 * (*p)->hits + 3)
+		if (++(*p)->misses > patience * ((*p)->hits + 1))
 			give_up(v, p, &at->nr_done);
 		else
 			p = &(*p)->next;
@@ -447,9 +448,9 @@ int arrive(struct verifier *v)
 		top(v)->invocation = ++v->ids;
 	if (bpf_is_may_goto(&v->insns[v->cur->pc]))
 		widen_loop(v);
-	err = compare_path(v, at, callback);
+	err = compare_path(v, at, callback ? FAR : NEAR);
 	if (!err)
-		err = compare_done(v, at, callback);
+		err = compare_done(v, at, callback ? 64 : 3);
 	if (err)
 		return err;
 	if (!callback && !bpf_is_may_goto(&v->insns[v->cur->pc]) &&
@@ -458,8 +459,7 @@ int arrive(struct verifier *v)
 			return 0;
 		v->since_point = v->jumps_since = 0;
 	}
-	if (!callback)
-		shorten_path(v, at);
+	shorten_path(v, at);
 	return keep(v);
 }
 
