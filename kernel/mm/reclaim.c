@@ -159,9 +159,7 @@ void drain_free_lists(void)
 		nap();
 		return;
 	}
-	if (online_cpus & (online_cpus - 1))
-		smp_call(online_cpus, drain_this_cpu, NULL);
-	drain_this_cpu(NULL);
+	smp_call(online_cpus, drain_this_cpu, NULL);
 	slab_trim();
 	kstack_trim();
 	drain_this_cpu(NULL);

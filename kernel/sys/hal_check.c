@@ -37,15 +37,6 @@ static void holds(bool yes, const char *header, const char *what)
 }
 #define HOLDS(header, cond) holds(cond, header, #cond)
 
-/* fn on every CPU, this one too. */
-static void on_all(void (*fn)(void *), void *arg)
-{
-	smp_call(~0ull, fn, arg);
-	preempt_disable();
-	fn(arg);
-	preempt_enable();
-}
-
 /* --- memory: boot.h, page.h, tlb.h, mmio.h, uaccess.h ----------------------------------------- */
 
 static void check_pages(void)
@@ -103,16 +94,16 @@ static void check_kernel_map(void)
 	pa = arch_kernel_lookup((u64)va);
 	*va = 1;
 	*other = 2;
-	on_all(look, &l);
+	smp_call(~0ull, look, &l);
 	arch_kunmap((u64)va, PAGE_SIZE);
 	HOLDS("boot.h", arch_kernel_lookup((u64)va) == 0);
 	HOLDS("boot.h", !arch_kmap((u64)va, virt_to_phys(other), PAGE_SIZE, MEM_NORMAL, false, 0));
 	l.want = 2;
-	on_all(look, &l);
+	smp_call(~0ull, look, &l);
 	arch_kunmap((u64)va, PAGE_SIZE);
 	HOLDS("boot.h", !arch_kmap((u64)va, pa, PAGE_SIZE, MEM_NORMAL, true, NULL));
 	l.want = 1;
-	on_all(look, &l);
+	smp_call(~0ull, look, &l);
 	HOLDS("tlb.h", l.wrong == 0);
 	HOLDS("tlb.h", arch_asid_bits() == 8 || arch_asid_bits() == 16);
 	vfree(va);
@@ -176,7 +167,7 @@ static void check_cpus(void)
 	u64 me, n = 0, right = 0;
 
 	spin_init(&shared.lock);
-	on_all(visit, NULL);
+	smp_call(~0ull, visit, NULL);
 	preempt_disable();
 	me = BIT(cpu_id());
 	for_each_cpu(c) {

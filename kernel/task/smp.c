@@ -76,12 +76,19 @@ void smp_call(u64 mask, void (*fn)(void *), void *arg)
 
 	mutex_lock(&smp_mutex);
 	preempt_disable();
-	r.left = targets = mask & online_cpus & ~BIT(cpu_id());
+	mask &= online_cpus;
+	r.left = targets = mask & ~BIT(cpu_id());
 	store_release(&smp_slot, &r);
 	__atomic_store_n(&smp_wanted, targets, __ATOMIC_SEQ_CST);
 	for_each_cpu(n)
 		if (targets & BIT(n))
 			arch_send_ipi(n);
+	if (mask != targets) {
+		u64 flags = irq_save();
+
+		fn(arg);
+		irq_restore(flags);
+	}
 	while (__atomic_load_n(&r.left, __ATOMIC_ACQUIRE))
 		cpu_relax();
 	preempt_enable();

@@ -168,7 +168,6 @@ static void sync_here(void *arg) { arch_exec_sync(); }
 
 void text_sync(void)
 {
-	arch_exec_sync();
 	smp_call(READ_ONCE(online_cpus), sync_here, NULL);
 }
 

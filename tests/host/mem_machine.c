@@ -124,7 +124,7 @@ paddr_t arch_kernel_lookup(u64 va)
  */
 
 /* The others' lists stay: their threads may be in the middle of changing them. */
-void smp_call(u64 mask, void (*fn)(void *), void *arg) { }
+void smp_call(u64 mask, void (*fn)(void *), void *arg) { fn(arg); }
 u64 clock_ns(void) { static u64 t; return t += 1000; }
 size_t copy_to_user(void *dst, const void *src, size_t n) { return n; }
 size_t copy_from_user(void *dst, const void *src, size_t n) { return n; }

@@ -132,7 +132,7 @@ void exit_to_user(struct regs *r, u64 work);
 /* After an interrupt in kernel mode when preemption is due and allowed; interrupts off. */
 void preempt_from_irq(void);
 
-/* Runs fn(arg) on every CPU in mask but this one, from interrupt context, and waits (task/smp.c).
- * Interrupts on. */
+/* Runs fn(arg) on every CPU in mask, this one too, with interrupts off, and waits (task/smp.c). Which one
+ * this is does not change meanwhile. Called with interrupts on; sleeps. */
 void smp_call(u64 mask, void (*fn)(void *), void *arg);
 #endif
