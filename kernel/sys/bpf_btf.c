@@ -214,11 +214,14 @@ static int index_own(void)
 {
 	int n = own.kernel ? btf_count(own.kernel, own.size, NULL) : -ENOENT;
 
+	own.index = NULL;
 	if (n < 0)
 		return n;
 	own.index = kmalloc(btf_index_size((u32)n));
 	return own.index ? btf_check(&own.types, own.kernel, own.size, own.index, NULL) : -ENOMEM;
 }
+
+static struct bpf_kernel_types own_types = { &own.types, 0, btf_walk, btf_walk_args, btf_type_name };
 
 /* Makes them ready to be asked; they stay so. The first who asks pays for that. */
 static int open_own(void)
@@ -228,13 +231,14 @@ static int open_own(void)
 	int err = 0;
 
 	mutex_lock(&asking);
-	if (!open)
+	if (!open) {
 		err = index_own();
-	if (err) {
-		kfree(own.index);
-		own.index = NULL;
+		open = !err;
+		if (open)
+			own_types.task = btf_find(&own.types, BTF_KIND_STRUCT, "task");
+		else
+			kfree(own.index);
 	}
-	open = !err;
 	mutex_unlock(&asking);
 	return err;
 }
@@ -249,13 +253,7 @@ i64 bpf_kernel_btf_find(const char *name, u32 kind)
 
 const struct bpf_kernel_types *bpf_kernel_types(void)
 {
-	static struct bpf_kernel_types types = { &own.types, 0, btf_walk, btf_walk_args, btf_type_name };
-
-	if (open_own())
-		return NULL;
-	if (!READ_ONCE(types.task))	/* whoever finds it finds the same */
-		WRITE_ONCE(types.task, btf_find(&own.types, BTF_KIND_STRUCT, "task"));
-	return &types;
+	return open_own() ? NULL : &own_types;
 }
 
 /* As number 1, the first. */

@@ -5,6 +5,7 @@
 #include <hal/exec.h>
 #include <hal/uaccess.h>
 #include <hal/page.h>
+#include <base/assert.h>
 #include <base/bits.h>
 #include <base/string.h>
 #include <asm/signal.h>
@@ -37,6 +38,7 @@ static bool fixup(struct regs *r)
 	/* Not of our own text: who asks takes a lock, and a bug that held it could not be told. */
 	if (r->pc < (u64)_text_end || r->pc >= EXEC_END || !exec_fault(r->pc, &r->pc, &reg))
 		return false;
+	BUG_ON(!current_core()->preempt_count);	/* or it might be tried again, with the register gone */
 	r->x[reg] = 0;
 	return true;
 }

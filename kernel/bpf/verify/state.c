@@ -156,16 +156,15 @@ struct vstate *put_aside(struct verifier *v, u32 pc, u32 from, int *err)
 {
 	struct later *l;
 
-	*err = -ENOMEM;
 	if (v->n_later >= MAX_LATER) {
 		say(v, "The sequence of %d jumps is too complex.\n", v->n_later);
 		*err = -E2BIG;
 		return NULL;
 	}
-	if (check_memory(v)) {
-		*err = -E2BIG;
+	*err = check_memory(v);
+	if (*err)
 		return NULL;
-	}
+	*err = -ENOMEM;
 	l = v->in->ops->alloc(v->in->ops->ctx, sizeof(*l));
 	if (!l)
 		return NULL;

@@ -210,7 +210,7 @@ const char *helper_name(u32 id);
 void format_reg(struct verifier *v, char *buf, size_t size, const struct vreg *r);
 
 /* --- states (state.c) --- */
-/* May there be one more? */
+/* 0: there may be one more; -E2BIG, which is told. */
 int check_memory(struct verifier *v);
 struct vstate *state_copy(struct verifier *v, const struct vstate *s);
 void state_free(struct verifier *v, struct vstate *s);

@@ -41,7 +41,8 @@ void arch_exec_sync(void);
 
 /*
  * text's: the kernel's instruction at pc, outside of its own text, has faulted at an address. True:
- * it may; it goes on at *resume, and register *reg (0..30) becomes 0. Interrupts are off.
+ * it may; it goes on at *resume, and register *reg (0..30) becomes 0. Interrupts are off, and such code
+ * runs with preemption off: an access of its is never tried again.
  */
 bool exec_fault(u64 pc, u64 *resume, u32 *reg);
 

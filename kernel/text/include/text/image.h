@@ -18,7 +18,7 @@ struct text_tenant {
 	/*
 	 * The instruction at byte `at` of the image's code has faulted by an access that may: where the
 	 * code goes on (*resume, a byte), and which register becomes 0. False: it may not. Any
-	 * context. NULL: no image has such.
+	 * context; takes no lock. NULL: no image has such.
 	 */
 	bool (*fault)(const struct text_image *im, u32 at, u32 *resume, u32 *reg);
 	u64 limit;		/* bytes at most; 0: none. Read at each allocation */
