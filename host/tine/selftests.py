@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The memory selftests of the Linux kernel: their sources from Debian's linux-source package,
-of the version of the Linux that is compared with, built as static arm64 programs in the cache."""
+"""The selftests of the Linux kernel: their sources from Debian's linux-source package, of the version of
+the Linux that is compared with; those of memory are built here, as static arm64 programs in the cache."""
 import glob
 import os
 import subprocess
@@ -15,28 +15,40 @@ COMMON = ("vm_util.c", "hugepage_settings.c", "thp_settings.c")	# linked into ea
 FLAGS = ("-O2", "-s", "-static", "-w", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE")
 
 
-def unpack_source(deb, where):
+def unpack_source(deb, where, parts):
     """The PARTS of the tar archive inside DEB; the whole is 1.5 GB and not wanted."""
     member = "./usr/src/linux-source-*.tar.xz"
     line = "set -o pipefail; dpkg-deb --fsys-tarfile \"$0\" | tar -xO --wildcards '%s' | tar -xJ -C \"$1\" " \
-        "--strip-components=1 --wildcards %s" % (member, " ".join("'%s'" % p for p in PARTS))
+        "--strip-components=1 --wildcards %s" % (member, " ".join("'%s'" % p for p in parts))
     base.run(["bash", "-c", line, deb, where], "unpacking " + os.path.basename(deb))
 
 
-def sources():
-    """The folder with linux/ (the parts) and usr/include (kernel headers, libcap); fetched when missing."""
-    return base.made(base.cache("src", "selftests"), "src-selftests", fetch_sources)
+# Those of BPF, with libbpf, and what their programs include.
+BPF_PARTS = ("*/tools/testing/selftests/*.h", "*/tools/testing/selftests/bpf", "*/tools/lib", "*/tools/include",
+             "*/tools/arch/arm64/include", "*/include/uapi", "*/kernel/bpf/disasm.*")
+# What a static program with libbpf is linked with; all of one suite, as libc has to be the one they were built with.
+BPF_NEEDS = ("libelf-dev", "zlib1g-dev", "libzstd-dev", "libcap-dev", "libc6-dev", "linux-libc-dev")
 
 
-def fetch_sources(where):
+def sources(name="selftests", parts=PARTS, needs=("linux-libc-dev", "libcap-dev")):
+    """The folder NAME with linux/ (PARTS of its source) and usr/ (of the packages NEEDS); fetched when missing."""
+    return base.made(base.cache("src", name), "src-" + name, lambda where: fetch_sources(where, parts, needs))
+
+
+def bpf_sources():
+    return sources("selftests-bpf", BPF_PARTS, BPF_NEEDS)
+
+
+def fetch_sources(where, parts, needs):
     apt = Apt(fetch.LINUX_SUITE, "arm64")
     source = fetch.named_by(apt, "linux-source", "linux-source-")
-    debs = apt.download([source, "linux-libc-dev", "libcap-dev"], no_depends=True)
+    debs = apt.download([source, *needs], no_depends=True)
     with base.Progress("unpacking Linux's selftests"), base.scratch(where) as tmp:
         os.makedirs(tmp + "/x/linux")
-        unpack_source(debs_of(debs, "linux-source")[0], tmp + "/x/linux")
-        for deb in debs_of(debs, "linux-libc-dev") + debs_of(debs, "libcap-dev"):
-            unpack_deb(deb, tmp + "/x")
+        unpack_source(debs_of(debs, "linux-source")[0], tmp + "/x/linux", parts)
+        for deb in debs:
+            if not os.path.basename(deb).startswith("linux-source"):
+                unpack_deb(deb, tmp + "/x")
         base.replace_tree(tmp + "/x", where)
 
 
