@@ -43,8 +43,10 @@ $(eval $(call host_test,test_bpf_verify,tests/host/test_bpf_verify.c $(BPF_VERIF
 BPF_ORACLE := tests/bpf/oracle.c tests/bpf/generate.c tests/host/bpf_maps.c $(BPF_VERIFY) kernel/bpf/run/interp.c
 $(HB)/o/tests/host/test_bpf_oracle.o $(HB)/o/tests/bpf/oracle.o $(HB)/o/tests/bpf/generate.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
 $(eval $(call host_test,test_bpf_oracle,tests/host/test_bpf_oracle.c $(BPF_ORACLE)))
-$(patsubst %.c,$(HB)/f/%.o,tests/fuzz/fuzz_verify.c $(BPF_ORACLE)): HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
-$(eval $(call fuzz_target,fuzz_verify,tests/fuzz/fuzz_verify.c $(BPF_ORACLE)))
+FUZZ_VERIFY := tests/fuzz/fuzz_verify.c $(BPF_ORACLE)
+$(patsubst %.c,$(HB)/f/%.o,$(FUZZ_VERIFY)): HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
+$(patsubst %.c,$(HB)/f/%.o,$(FUZZ_VERIFY)): FUZZ_CFLAGS += $(FUZZ_CHOICES)
+$(eval $(call fuzz_target,fuzz_verify,$(FUZZ_VERIFY)))
 
 # Programs that clang compiles; run by ./tine test bpf.
 BPF_CLANG_OBJ := $(foreach m,v1 v2 v3,$(HB)/bpf/$(m).o)
