@@ -131,3 +131,29 @@ def fetch_qemu(wrapper):
         os.chmod(tmp + "/x/qemu-system-aarch64", 0o755)
         base.run([tmp + "/x/qemu-system-aarch64", "--version"], "QEMU 10 on this machine")
         base.replace_tree(tmp + "/x", os.path.dirname(wrapper))
+
+
+CLANG = "19"	# of the machine's own suite; what it needs beside these is on the machine (package clang)
+CLANG_PACKAGES = ["clang-", "libclang-cpp", "libllvm", "libclang-common-%s-dev"]
+
+
+def newer_clang():
+    """A wrapper around clang CLANG, unpacked beside the machine's own: Linux's selftests need one that knows
+    BPF of today."""
+    return base.made(base.cache("clang" + CLANG, "clang"), "clang" + CLANG, fetch_clang)
+
+
+def fetch_clang(wrapper):
+    names = [n % CLANG if "%" in n else n + CLANG for n in CLANG_PACKAGES]
+    debs = Apt(QEMU_SUITE[0], host_arch()).download(names, no_depends=True)
+    with base.Progress("unpacking clang " + CLANG), base.scratch(os.path.dirname(wrapper)) as tmp:
+        for deb in debs:
+            unpack_deb(deb, tmp + "/x")
+        libs = glob.glob(tmp + "/x/usr/lib/*-linux-gnu*") + [tmp + "/x/usr/lib/llvm-%s/lib" % CLANG]
+        with open(tmp + "/x/clang", "w") as f:
+            f.write("#!/bin/sh\nhere=$(dirname \"$(readlink -f \"$0\")\")\nexport LD_LIBRARY_PATH=\"%s\"\n"
+                    "exec \"$here/usr/lib/llvm-%s/bin/clang\" \"$@\"\n"
+                    % (":".join("$here" + p[len(tmp + "/x"):] for p in libs), CLANG))
+        os.chmod(tmp + "/x/clang", 0o755)
+        base.run([tmp + "/x/clang", "--version"], "clang %s on this machine" % CLANG)
+        base.replace_tree(tmp + "/x", os.path.dirname(wrapper))
