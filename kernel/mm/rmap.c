@@ -278,13 +278,37 @@ bool rmap_wrprotect(struct folio *f, u32 max_pages)
 }
 
 /* --- unmapping ------------------------------------------------------------------------------- */
-struct unmap { u32 flags; bool refused; };
+struct unmap { u32 flags; bool refused, asked, locked; };
 
 /* Written through the linear map, or about to be: whoever does so marks it under the node lock. */
 static bool in_use(const struct folio *f)
 {
 	return page_test(&f->page, PG_DIRTY) ||
 	       ref_read(&f->page.refcount) > atomic_read(&f->page.mapcount) + 1;
+}
+
+/*
+ * Does mlock hold what the run maps? Of a shared table each owner may, and the walk has come by one's
+ * way. So before the first leaf of a file is taken from such a table, all that map the file are asked,
+ * whatever their tables: who has locked it, and shares the table, has forked since, and who forks is
+ * on the file's list (whose lock the walk holds) before it shares. Private memory is come to by the
+ * way of who forked first (lineage.c).
+ */
+static bool is_locked(struct unmap *u, const struct rmap_run *r)
+{
+	const u64 first = r->f->page.index, end = first + folio_nr_pages(r->f);
+	struct vma *v;
+
+	if (r->v->vm_flags & VM_LOCKED)
+		return true;
+	if (likely(!r->shared) || page_test(&r->f->page, PG_ANON))
+		return false;
+	if (!u->asked)
+		list_for_each(v, &vma_mapping(r->v)->vmas, share)
+			u->locked |= (v->vm_flags & VM_LOCKED) && v->pgoff < end &&
+				     v->pgoff + vma_pages(v) > first;
+	u->asked = true;
+	return u->locked;
 }
 
 static bool unmap_run(const struct rmap_run *r, void *arg)
@@ -296,7 +320,7 @@ static bool unmap_run(const struct rmap_run *r, void *arg)
 	struct pt_run was;
 	struct zap z;
 
-	u->refused = ((r->v->vm_flags & VM_LOCKED) && !(u->flags & UNMAP_LOCKED)) ||
+	u->refused = (!(u->flags & UNMAP_LOCKED) && is_locked(u, r)) ||
 		     (clean && ((r->any_dirty && !droppable) || in_use(r->f)));
 	if (u->refused)
 		return false;

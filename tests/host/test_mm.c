@@ -414,6 +414,7 @@ static void locked_by_one_owner(void **state)
 	struct mapping m;
 	struct backing b = { .ops = &ops, .mapping = &m };
 	struct mm *mm, *child;
+	struct folio *f;
 
 	fake_init(16 * MIB, 1);
 	mapping_init(&m, &reads, NULL);
@@ -427,6 +428,11 @@ static void locked_by_one_owner(void **state)
 	assert_false(pt_is_own(&mm->pt, far));
 	for (int round = 0; round < 4; round++)
 		lru_shrink(4096, 0, false);
+	assert_true(is_mapped(mm, far));
+	/* as if it had been locked, and shared, after reclaim had asked */
+	f = mapping_find(&m, (far - at) >> PAGE_SHIFT);
+	assert_false(folio_unmap(f, false));
+	folio_put(f);
 	assert_true(is_mapped(mm, far));
 	assert_int_equal(mm_munlock(mm, at + PMD_SIZE, PMD_SIZE), 0);
 	for (int round = 0; round < 4; round++)
