@@ -202,6 +202,25 @@ TEST(hash_tables)
 	hash_of(BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC);
 }
 
+TEST(maps_without_a_seed_have_one_order)
+{
+	int maps[] = { (int)OK(map_create_flags(BPF_MAP_TYPE_HASH, 8, 8, 100, BPF_F_ZERO_SEED)),
+		       (int)OK(map_create_flags(BPF_MAP_TYPE_HASH, 8, 8, 100, BPF_F_ZERO_SEED)) };
+	uint64_t at[2], next[2];
+
+	for (uint64_t key = 0; key < 100; key++)
+		for (int k = 0; k < 2; k++)
+			OK(elem(BPF_MAP_UPDATE_ELEM, maps[k], &key, &key, BPF_ANY));
+	for (int n = 0; n < 100; n++) {
+		for (int k = 0; k < 2; k++)
+			OK(elem(BPF_MAP_GET_NEXT_KEY, maps[k], n ? &at[k] : NULL, &next[k], 0));
+		CHECK_EQ(next[0], next[1]);
+		memcpy(at, next, sizeof(at));
+	}
+	close(maps[0]);
+	close(maps[1]);
+}
+
 TEST(an_lru_makes_room)
 {
 	int fd = map_create(BPF_MAP_TYPE_LRU_HASH, 4, 4, 64);

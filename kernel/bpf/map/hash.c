@@ -58,6 +58,8 @@ struct htab {
 	} lru;
 };
 
+#define KNOWN_FACTOR 0x9e3779b97f4a7c15ul	/* 2^64 by the golden ratio */
+
 static struct htab *htab_of(struct bpf_map *m) { return container_of(m, struct htab, map); }
 static bool is_lru(const struct htab *h)
 {
@@ -791,9 +793,13 @@ static int hash_init(struct bpf_map *m)
 	const struct bpf_map_desc *d = &m->desc;
 	u32 value = d->type == BPF_MAP_TYPE_HASH_OF_MAPS ? 8 : round8(d->value_size);
 
-	if (!(d->flags & BPF_F_ZERO_SEED))
+	/* BPF_F_ZERO_SEED promises that the order of keys is that of each other such map. */
+	if (d->flags & BPF_F_ZERO_SEED) {
+		h->factor = KNOWN_FACTOR;
+	} else {
 		h->seed = bpf_map_secret();
-	h->factor = bpf_map_secret() | 1;
+		h->factor = bpf_map_secret() | 1;
+	}
 	h->mask = power_from(d->max_entries) - 1;
 	h->shift = h->mask ? 31 - (u32)ilog2(h->mask) : 32;
 	h->value_at = round8(d->key_size);
