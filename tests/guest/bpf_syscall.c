@@ -3,6 +3,7 @@
 #include "bpf.h"
 
 #include <linux/btf.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -215,6 +216,16 @@ static int named(int helper, int size)
 	return helper == BPF_FUNC_kallsyms_lookup_name ? LOAD(finds) : LOAD(p);
 }
 
+static volatile int changing = 1;
+static void *change_last_byte(void *at)
+{
+	while (changing) {
+		*(volatile char *)at = 'a';
+		*(volatile char *)at = 0;
+	}
+	return NULL;
+}
+
 TEST(names_of_the_kernels_symbols)
 {
 	unsigned long long addr = 0;
@@ -263,6 +274,42 @@ TEST(names_of_the_kernels_types)
 	name_it("no_such_type");
 	CHECK_EQ(run(named(BPF_FUNC_btf_find_by_name_kind, 13), BTF_KIND_INT), -ENOENT);
 	CHECK_EQ(run(named(BPF_FUNC_btf_find_by_name_kind, 12), BTF_KIND_INT), -EINVAL);
+}
+
+/* A name at the very end of its map, whose last byte others change: nothing is read behind it. (Linux
+ * does read there.) */
+TEST(a_name_that_changes_while_it_is_looked_for)
+{
+	int map, fds[2];
+	pthread_t t;
+	char *end;
+
+	if (!check_on_tine())
+		SKIP("not asked of other kernels");
+	map = (int)OK(map_create_flags(BPF_MAP_TYPE_ARRAY, 4, PAGE, 1, BPF_F_MMAPABLE));
+	end = (char *)OK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0)) + PAGE;
+	for (int k = 0; k < 2; k++) {
+		struct bpf_insn p[] = {
+			MOV64_REG(6, 1), LD_MAP_VALUE(1, map, PAGE - 2), MOV64_IMM(2, 2),
+			MOV64_IMM(3, k ? 0 : BTF_KIND_STRUCT), MOV64_IMM(4, 0), LD_MAP_VALUE(4, map, 0),
+			CALL(k ? BPF_FUNC_kallsyms_lookup_name : BPF_FUNC_btf_find_by_name_kind),
+			DONE(),
+		};
+
+		if (!k)	/* it has no address to write to */
+			p[6] = p[7] = (struct bpf_insn)MOV64_IMM(4, 0);
+		fds[k] = LOAD(p);
+	}
+	end[-2] = 't';		/* "task...": there are such structs and functions */
+	CHECK(!pthread_create(&t, NULL, change_last_byte, end - 1));
+	for (int n = 0; n < 400; n++) {
+		int64_t r = run(fds[n & 1], 0);
+
+		if (r != -ENOENT)
+			CHECK_EQ(r, -EINVAL);
+	}
+	changing = 0;
+	CHECK(!pthread_join(t, NULL));
 }
 
 /* probe_read*: nothing sleeps, nothing faults, a text always ends. */

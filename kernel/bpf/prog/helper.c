@@ -369,31 +369,48 @@ HELPER(copy_from_user_)
 	return (u64)-EFAULT;
 }
 
-/* A text of n bytes with its NUL. */
-static bool is_name(const char *name, u32 n) { return n > 1 && !name[n - 1]; }
+#define NAME_MOST 128u	/* bytes; none of the kernel's names is longer */
+
+/*
+ * A copy of the text of n bytes, as others may be writing what it lies in while it is looked for.
+ * -EINVAL: its last byte is no NUL; -ENOENT: nothing has so long a name.
+ */
+static int take_name(char *to, u64 name, u32 n)
+{
+	if (n <= 1 || ((const char *)name)[n - 1])
+		return -EINVAL;
+	memcpy(to, (const char *)name, min(n, NAME_MOST));
+	if (n <= NAME_MOST)
+		to[n - 1] = 0;
+	return memchr(to, 0, min(n, NAME_MOST)) ? 0 : -ENOENT;
+}
 
 HELPER(btf_find_by_name_kind)
 {
-	i64 ret;
+	char name[NAME_MOST];
+	i64 ret = r4 ? -EINVAL : take_name(name, r1, (u32)r2);
 
-	if (r4 || !is_name((char *)r1, (u32)r2))
-		return (u64)-EINVAL;
+	if (ret)
+		return (u64)ret;
 	preempt_enable();
-	ret = bpf_sys_ops->find_type((char *)r1, (u32)r3);
+	ret = bpf_sys_ops->find_type(name, (u32)r3);
 	preempt_disable();
 	return (u64)ret;
 }
 
 HELPER(kallsyms_lookup_name)
 {
+	char wanted[NAME_MOST];
 	const char *name;
 	u64 addr = 0;
+	int err;
 
 	*(u64 *)r4 = 0;
-	if (r3 || !is_name((char *)r1, (u32)r2))
-		return (u64)-EINVAL;
+	err = r3 ? -EINVAL : take_name(wanted, r1, (u32)r2);
+	if (err)
+		return (u64)err;
 	for (u32 n = 0; (name = arch_symbol_nth(n, &addr)); n++)
-		if (!strcmp(name, (char *)r1)) {
+		if (!strcmp(name, wanted)) {
 			*(u64 *)r4 = addr;
 			return 0;
 		}
