@@ -40,6 +40,13 @@ static struct folio *page_of(struct vma *v, u64 addr, bool write, pfn_t *pfn)
 	return ERR_PTR(-EFAULT);
 }
 
+static void copy_in(const struct vma *v, char *to, const void *from, size_t n)
+{
+	memcpy(to, from, n);
+	if (v->vm_flags & VM_EXEC)	/* instructions, perhaps: fetches must see them (sync_icache) */
+		__builtin___clear_cache(to, to + n);
+}
+
 /* need: what the VMA must have one of. */
 static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool write, u32 need)
 {
@@ -76,7 +83,7 @@ static ssize_t access_as(struct mm *mm, u64 addr, void *buf, size_t len, bool wr
 		}
 		k = (char *)phys_to_virt(pfn << PAGE_SHIFT) + off;
 		if (write)
-			memcpy(k, (char *)buf + done, n);
+			copy_in(v, k, (char *)buf + done, n);
 		else
 			memcpy((char *)buf + done, k, n);
 		folio_put(f);

@@ -702,25 +702,26 @@ static bool op_access(struct proc *p)
 	return true;
 }
 
-/* As /proc/PID/mem and ptrace do. A stack does not grow by it. */
+/* As process_vm_writev and (not as_user) /proc/PID/mem do. A stack does not grow by it. */
 static bool op_outside(struct proc *p)
 {
 	static u64 page[PAGE_SIZE / sizeof(u64)];
 	u32 i = choose(window);
-	struct mpage *m = &p->page[i], readable = *m;
-	bool write = choose(2);
+	struct mpage *m = &p->page[i], mine = *m;
+	bool write = choose(2), as_user = choose(2);
 	ssize_t r, want;
 
-	readable.prot |= write ? 0 : PROT_READ;	/* what may be read is not asked */
-	want = expected(&readable, write ? FAKE_WRITE : FAKE_READ) ? 0 : (ssize_t)sizeof(page);
+	if (!write)	/* /proc/PID/mem does not ask what may be read */
+		mine.prot = as_user ? mine.prot & PROT_READ : PROT_READ;
+	want = expected(&mine, write ? FAKE_WRITE : FAKE_READ) ? -EFAULT : (ssize_t)sizeof(page);
 	if (write)
 		fill_page(page, stamp + 1);
-	r = mm_access(p->mm, va_of(i), page, sizeof(page), write);
-	trace("%u: access from outside(%u, %u) = %ld\n", number(p), i, write, r);
+	r = mm_access_held(p->mm, va_of(i), page, sizeof(page), write, as_user);
+	trace("%u: access from outside(%u, %u, %u) = %ld\n", number(p), i, write, as_user, r);
 	if (r == -ENOMEM && may_fail)
 		return false;
 	BUG_ON(r != want);
-	if (!r)
+	if (r < 0)
 		return false;
 	if (!write) {
 		BUG_ON(!may_hold(m, word_of(page)));
