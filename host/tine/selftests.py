@@ -25,7 +25,8 @@ def unpack_source(deb, where, parts):
 
 # Those of BPF, with libbpf, and what their programs include.
 BPF_PARTS = ("*/tools/testing/selftests/*.h", "*/tools/testing/selftests/bpf", "*/tools/lib", "*/tools/include",
-             "*/tools/arch/arm64/include", "*/include/uapi", "*/kernel/bpf/disasm.*", "*/scripts/bpf_doc.py")
+             "*/tools/arch/arm64/include", "*/include/uapi", "*/kernel/bpf/disasm.*", "*/scripts/bpf_doc.py",
+             "*/tools/bpf/bpftool/json_writer.*", "*/tools/testing/selftests/kselftest")
 # What a static program with libbpf is linked with; all of one suite, as libc has to be the one they were built with.
 BPF_NEEDS = ("libelf-dev", "zlib1g-dev", "libzstd-dev", "libcap-dev", "libc6-dev", "linux-libc-dev")
 
