@@ -78,6 +78,31 @@ TEST(the_log_has_room_or_says_so)
 	ERR(bpf(BPF_PROG_LOAD, &a), EFAULT);
 }
 
+/* What is kept of each while they are looked at is more than one piece of the kernel's memory has. */
+TEST(a_program_may_have_very_many_instructions)
+{
+	enum { MANY = 60000 };
+	struct bpf_insn first[] = {
+		LD_MAP(1, map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1)),
+		MOV64_REG(2, 10),
+		ALU64_IMM(BPF_ADD, 2, -4),
+		ST(BPF_W, 10, -4, 0),
+		CALL(BPF_FUNC_map_lookup_elem),
+		JMP_IMM(BPF_JNE, 0, 0, 1),
+		EXIT(),
+		LDX(BPF_DW, 0, 0, 0),
+	}, *p = calloc(MANY, sizeof(*p));
+	size_t n = sizeof(first) / sizeof(*first);
+	union bpf_attr a = prog_attr(FILTER, p, MANY);
+
+	memcpy(p, first, sizeof(first));
+	for (size_t k = n; k < MANY - 1; k++)
+		p[k] = (struct bpf_insn)ALU64_IMM(BPF_ADD, 0, 1);
+	p[MANY - 1] = (struct bpf_insn)EXIT();
+	CHECK_EQ(prog_run((int)OK(bpf(BPF_PROG_LOAD, &a))), MANY - 1 - n);
+	free(p);
+}
+
 /* --- packets ---------------------------------------------------------------------------------- */
 
 TEST(a_filter_reads_the_packet)

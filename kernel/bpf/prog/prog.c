@@ -10,6 +10,7 @@
 #include <hal/exec.h>
 #include <lib/format.h>
 #include <lib/sha256.h>
+#include <mm/page.h>
 #include "prog_internal.h"
 
 #define HWCAP_ATOMICS_BIT 8	/* asm/hwcap.h */
@@ -50,15 +51,30 @@ static bool load_faulted(const struct text_image *im, u32 at, u32 *resume, u32 *
 struct text_tenant bpf_tenant = {
 	.name = "bpf", .symbol = symbol, .fault = load_faulted, .limit = (EXEC_END - EXEC_BASE) / 2 };
 
+/* Memory while a program is being made; with many instructions, more than kmalloc has in one piece. */
+static void *work_alloc(size_t size)
+{
+	return size > 64 * KIB ? bpf_area_alloc(size, true) : kmalloc(size);
+}
+
+static void work_free(void *p)
+{
+	if ((u64)p - VMALLOC_BASE < VMALLOC_END - VMALLOC_BASE)
+		vfree(p);
+	else
+		kfree(p);
+}
+
 /* Of the instructions as given, without what names maps (libbpf's documentation of prog_tag). */
 static int make_tag(const struct bpf_prog_load_in *in, u8 *tag)
 {
 	size_t size = in->n * sizeof(struct bpf_insn);
-	struct bpf_insn *copy = kmemdup(in->insns, size);
+	struct bpf_insn *copy = work_alloc(size);
 	u8 hash[32];
 
 	if (!copy)
 		return -ENOMEM;
+	memcpy(copy, in->insns, size);
 	for (u32 i = 0; i + 1 < in->n; i++)
 		if (bpf_is_wide(&copy[i]) && (copy[i].src_reg == BPF_PSEUDO_MAP_FD ||
 					      copy[i].src_reg == BPF_PSEUDO_MAP_VALUE ||
@@ -67,7 +83,7 @@ static int make_tag(const struct bpf_prog_load_in *in, u8 *tag)
 			copy[i].imm = copy[i + 1].imm = 0;
 	sha256(copy, size, hash);
 	memcpy(tag, hash, BPF_TAG_SIZE);
-	kfree(copy);
+	work_free(copy);
 	return 0;
 }
 
@@ -80,8 +96,8 @@ struct loading {
 	struct bpf_map *maps[BPF_VERIFY_MAPS];
 };
 
-static void *verify_alloc(void *ctx, size_t size) { return kmalloc(size); }
-static void verify_free(void *ctx, void *p) { kfree(p); }
+static void *verify_alloc(void *ctx, size_t size) { return work_alloc(size); }
+static void verify_free(void *ctx, void *p) { work_free(p); }
 
 static int verify_map(void *ctx, bool by_index, u32 fd, const struct bpf_map_desc **d)
 {
@@ -164,7 +180,7 @@ static const struct bpf_jit_tail tail = { .max_entries = BPF_PROG_ARRAY_ENTRIES,
 
 static int emit(struct bpf_prog *p, struct bpf_jit *jit, struct bpf_jit_opts *opts, bool unlimited)
 {
-	u32 *code = kmalloc(jit->size);
+	u32 *code = work_alloc(jit->size);
 	int err;
 
 	if (!code)
@@ -182,7 +198,7 @@ static int emit(struct bpf_prog *p, struct bpf_jit *jit, struct bpf_jit_opts *op
 	p->entry = opts->base + jit->tail_entry;
 	text_image_fill(&p->image, code);
 out:
-	kfree(code);
+	work_free(code);
 	return err;
 }
 
@@ -193,11 +209,11 @@ static int simplify(struct bpf_verified *v, u32 n_maps)
 
 	if (!n_maps)
 		return 0;
-	work = kmalloc((v->n + 1) * sizeof(*work));
+	work = work_alloc((v->n + 1) * sizeof(*work));
 	if (!work)
 		return -ENOMEM;
 	v->n = bpf_simplify(v->insns, v->n, v->mark, work);
-	kfree(work);
+	work_free(work);
 	return 0;
 }
 
@@ -218,7 +234,7 @@ static int compile(struct bpf_prog *p, const struct bpf_verified *v,
 			       .opts = &opts };
 	int err;
 
-	jit.place = kmalloc((v->n + 1) * sizeof(*jit.place));
+	jit.place = work_alloc((v->n + 1) * sizeof(*jit.place));
 	if (!jit.place)
 		return -ENOMEM;
 	err = bpf_jit_layout(&jit);
@@ -231,7 +247,7 @@ static int compile(struct bpf_prog *p, const struct bpf_verified *v,
 		err = emit(p, &jit, &opts, r->unlimited);
 	if (!err)
 		bpf_prog_place_funcs(p, &jit);
-	kfree(jit.place);
+	work_free(jit.place);
 	return err;
 }
 
