@@ -308,10 +308,10 @@ static void cut(struct verifier *v, const struct point *p)
 		q->cut = true;
 }
 
-/* Is p earlier on this path, with other rounds of may_goto of the function that cur is in? */
+/* Of two points at one instruction of this path: is p in another round of may_goto of this call? */
 static bool earlier_round(const struct point *p, const struct vstate *cur)
 {
-	return p->state && p->state->pc == cur->pc && same_frames(p->state, cur) &&
+	return same_frames(p->state, cur) &&
 	       p->state->frame[cur->top]->rounds != cur->frame[cur->top]->rounds;
 }
 
@@ -509,15 +509,29 @@ static void widen_frame(struct vframe *cur, const struct vframe *old, u32 want, 
 			widen_slot(&cur->slots[s], &old->slots[s]);
 }
 
+/* The latest point of an earlier round of this loop, or NULL. */
+static const struct point *round_before(const struct verifier *v)
+{
+	const struct vstate *cur = v->cur;
+
+	for (const struct point *p = v->aux[cur->pc].path; p; p = p->next) {
+		/* There was no such frame yet, nor at any point before. */
+		if (p->state->top < cur->top ||
+		    p->state->frame[cur->top]->serial != cur->frame[cur->top]->serial)
+			return NULL;
+		if (earlier_round(p, cur))
+			return p;
+	}
+	return NULL;
+}
+
 /* Numbers on which nothing has depended so far, and that a round changes, may be any. What something
  * depends on is followed round by round. */
 void widen_loop(struct verifier *v)
 {
 	struct vstate *cur = v->cur;
-	const struct point *p = cur->parent;
+	const struct point *p = round_before(v);
 
-	while (p && !earlier_round(p, cur))
-		p = p->parent;
 	for (u32 k = 0; p && k <= cur->top; k++) {
 		u32 at = k == cur->top ? cur->pc : cur->frame[k + 1]->callsite;
 
