@@ -55,7 +55,8 @@ TEST(load)
 }
 
 /* --- types of maps ---------------------------------------------------------------------------- */
-enum { T_INT = 1, T_LOCK, T_LOCKED, T_CONST, T_DEEP, T_ONE, T_TWO, T_UNION, T_LONG, T_PAIR, T_IN_ONE, T_CONST_IN };
+enum { T_INT = 1, T_LOCK, T_LOCKED, T_CONST, T_DEEP, T_ONE, T_TWO, T_UNION, T_LONG, T_PAIR, T_IN_ONE, T_CONST_IN,
+       T_TIMER, T_IN_TIMER, T_PLAIN_TIMER, T_OVER };
 static const struct btf_case values = { "", WORDS(
 	INT32(NAME('i')),							/* 1 */
 	STRUCT(NAME_LOCK, 1, 4), MEMBER(NAME('v'), 1, 0),			/* 2 */
@@ -68,7 +69,11 @@ static const struct btf_case values = { "", WORDS(
 	INT_OF(NAME('l'), 8, 64),						/* 9 */
 	STRUCT(NAME('f'), 2, 8), MEMBER(NAME('a'), 1, 0), MEMBER(NAME('b'), 1, 32), /* 10 */
 	STRUCT(NAME('g'), 2, 8), MEMBER(NAME('a'), 6, 0), MEMBER(NAME('b'), 1, 32), /* 11 */
-	STRUCT(NAME('h'), 2, 8), MEMBER(NAME('a'), 4, 0), MEMBER(NAME('b'), 1, 32)), /* 12 */
+	STRUCT(NAME('h'), 2, 8), MEMBER(NAME('a'), 4, 0), MEMBER(NAME('b'), 1, 32), /* 12 */
+	STRUCT(NAME_TIMER, 1, 16), MEMBER(NAME('v'), 2, 64),			/* 13: with a lock */
+	STRUCT(NAME('j'), 2, 24), MEMBER(NAME('a'), 13, 0), MEMBER(NAME('b'), 9, 128), /* 14 */
+	STRUCT(NAME_TIMER, 0, 16),						/* 15 */
+	STRUCT(NAME('k'), 2, 16), MEMBER(NAME('a'), 15, 0), MEMBER(NAME('b'), 2, 32)), /* 16: one in the other */
 	0, "" };
 
 static int map(int btf, uint32_t type, uint32_t key, uint32_t key_size, uint32_t value, uint32_t value_size)
@@ -89,8 +94,7 @@ static int map(int btf, uint32_t type, uint32_t key, uint32_t key_size, uint32_t
 	return fd < 0 ? -errno : fd;
 }
 
-/* Has the map a lock, as far as BPF_F_LOCK tells? */
-static bool has_lock(int fd)
+static bool set(int fd, uint64_t flags)
 {
 	char value[64] = { 0 };
 	uint32_t key = 0;
@@ -100,9 +104,12 @@ static bool has_lock(int fd)
 	a.map_fd = (uint32_t)fd;
 	a.key = (uintptr_t)&key;
 	a.value = (uintptr_t)value;
-	a.flags = BPF_F_LOCK;
+	a.flags = flags;
 	return !syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &a, sizeof(a));
 }
+
+/* Has the map a lock, as far as BPF_F_LOCK tells? */
+static bool has_lock(int fd) { return set(fd, BPF_F_LOCK); }
 
 TEST(map_types)
 {
@@ -135,6 +142,10 @@ TEST(map_types)
 		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_UNION, 8, 0, false },
 		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_IN_ONE, 8, 0, true },
 		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_CONST_IN, 8, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_TIMER, 16, 0, true },	/* it is none, as a value */
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_IN_TIMER, 24, 0, false },
+		{ BPF_MAP_TYPE_HASH, T_INT, 4, T_IN_TIMER, 24, 0, false },
+		{ BPF_MAP_TYPE_ARRAY, T_INT, 4, T_OVER, 16, 0, false },
 	};
 	uint8_t blob[4096];
 	int btf = load(blob, btf_case_blob(&values, blob, sizeof(blob)), 0), wrong = 0;
@@ -143,9 +154,10 @@ TEST(map_types)
 	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
 		int fd = map(btf, cases[k].type, cases[k].key, cases[k].key_size, cases[k].value,
 			     cases[k].value_size);
-		bool lock = fd >= 0 && has_lock(fd);
+		bool lock = fd >= 0 && has_lock(fd), there = fd >= 0 && set(fd, 0);
 
-		if ((fd < 0 ? -fd : 0) != cases[k].err || lock != cases[k].lock) {
+		if ((fd < 0 ? -fd : 0) != cases[k].err || lock != cases[k].lock ||
+		    there != (fd >= 0)) {
 			printf("# map %zu: %d, not %d; lock %d\n", k, fd < 0 ? -fd : 0, cases[k].err, lock);
 			wrong++;
 		}

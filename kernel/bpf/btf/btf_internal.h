@@ -43,7 +43,8 @@ int btf_check_meta(struct btf_check *c, u32 id);
 int btf_check_depth(struct btf_check *c, u32 id);
 int btf_check_sense(struct btf_check *c, u32 id);
 
-/* btf_find_field that looks at no more than *budget members, and takes off those that it did. */
+/* btf_find_field that looks into everything, at no more than *budget members, and takes off those that
+ * it did. */
 i64 btf_search(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align, u32 *budget);
 
 static inline const struct btf_array *btf_array_of(const struct btf_type *t)

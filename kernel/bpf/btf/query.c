@@ -92,8 +92,15 @@ struct search {
 	const char *name;
 	u32 size, align;
 	u32 *budget;	/* members that may yet be looked at */
+	bool apart;	/* not in what is another special field of a value */
 	i64 found;	/* -ENOENT so far */
 };
+
+/* What is a field of a value by its name is one whole, whatever its type says is in it. */
+static bool is_special(const char *name)
+{
+	return !strcmp(name, "bpf_spin_lock") || !strcmp(name, "bpf_timer");
+}
 
 static void look_at(struct search *s, u32 id, u64 base, u32 depth);
 
@@ -118,11 +125,20 @@ static void look_within(struct search *s, u32 id, u64 base, u32 times, u32 depth
 	}
 }
 
+static void found(struct search *s, const struct btf_type *t, u64 base, u32 times)
+{
+	if (s->found != -ENOENT || times > 1)
+		s->found = -E2BIG;
+	else
+		s->found = t->size != s->size || base % s->align ? -EINVAL : (i64)base;
+}
+
 /* A part of a value, at byte `base`: a struct, or an array of them; behind a modifier Linux does
  * not look either. */
 static void look_at(struct search *s, u32 id, u64 base, u32 depth)
 {
 	const struct btf_type *t = btf_type(s->b, id);
+	const char *name;
 	u64 times = 1;
 
 	for (; btf_kind(t) == BTF_KIND_ARRAY; t = btf_type(s->b, id)) {
@@ -131,17 +147,15 @@ static void look_at(struct search *s, u32 id, u64 base, u32 depth)
 	}
 	if (btf_kind(t) != BTF_KIND_STRUCT || !times)
 		return;
-	if (strcmp(btf_type_name(s->b, id), s->name))
+	name = btf_type_name(s->b, id);
+	if (!strcmp(name, s->name))
+		found(s, t, base, (u32)times);
+	else if (!s->apart || !is_special(name))
 		look_within(s, id, base, (u32)times, depth);
-	else if (s->found != -ENOENT || times > 1)
-		s->found = -E2BIG;
-	else
-		s->found = t->size != s->size || base % s->align ? -EINVAL : (i64)base;
 }
 
-i64 btf_search(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align, u32 *budget)
+static i64 search(const struct btf_types *b, u32 id, struct search s)
 {
-	struct search s = { b, name, size, align, budget, -ENOENT };
 	const struct btf_type *t;
 
 	id = btf_skip_modifiers(b, id);
@@ -158,9 +172,14 @@ i64 btf_search(const struct btf_types *b, u32 id, const char *name, u32 size, u3
 	return s.found;
 }
 
+i64 btf_search(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align, u32 *budget)
+{
+	return search(b, id, (struct search){ b, name, size, align, budget, false, -ENOENT });
+}
+
 i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align)
 {
 	u32 budget = MOST_MEMBERS;
 
-	return btf_search(b, id, name, size, align, &budget);
+	return search(b, id, (struct search){ b, name, size, align, &budget, true, -ENOENT });
 }

@@ -65,8 +65,9 @@ i64 btf_type_size(const struct btf_types *b, u32 id);
 bool btf_is_u32(const struct btf_types *b, u32 id);
 /*
  * Offset in bytes of the one struct `name` of `size` bytes in value type `id`: a struct, with what
- * structs and arrays are in it, or a section with its variables. -ENOENT: none; -E2BIG: several;
- * -EINVAL: one that is not at a multiple of `align`, or of another size.
+ * structs and arrays are in it (but not in another such field: bpf_spin_lock, bpf_timer), or a section
+ * with its variables. -ENOENT: none; -E2BIG: several; -EINVAL: one that is not at a multiple of `align`,
+ * or of another size.
  */
 i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align);
 /*
