@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mlock(2) and its family. Nothing is ever paged out yet, so locking is faulting in, and keeping
- * the books. What is locked is made our own: through a shared table somebody who did not lock it
- * could lose it for all its owners.
+ * mlock(2) and its family. Locking is keeping the books and faulting in: reclaim takes no leaf of a
+ * VMA that says VM_LOCKED, and what it took just before is seen to be missing (populate.c). What is
+ * locked is made our own: through a shared table somebody who did not lock it could lose it for all
+ * its owners.
  */
 #include <linux/mman.h>
 #include <linux/resource.h>

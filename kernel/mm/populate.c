@@ -16,13 +16,23 @@ int fault_errno(enum fault_result r)
 	}
 }
 
-/* A leaf is present and, for write, writable; a hint unless its node is locked. mm->lock held. */
-static bool leaf_satisfies(struct mm *mm, u64 addr, bool write)
+/*
+ * A leaf of v is present and, for write, writable. mm->lock held. A hint, but not for what is locked:
+ * reclaim looks at the VMA's flag and takes the leaf in one hold of its node, so one that is seen in
+ * another stays.
+ */
+static bool leaf_satisfies(const struct vma *v, u64 addr, bool write)
 {
 	int level;
-	pte_t e = pte_load(pt_entry(&mm->pt, addr, &level));
+	pte_t *p = pt_entry(&v->mm->pt, addr, &level), e = pte_load(p);
 
-	return pte_present(e) && (!write || pte_write(e));
+	if ((v->vm_flags & VM_LOCKED) && !pte_is_none(e)) {
+		spin_lock(&pt_node(p)->lock);
+		e = pte_load(p);
+		spin_unlock(&pt_node(p)->lock);
+	}
+	/* a block may have been taken apart just now: a fault looks again, and so do we */
+	return pte_kind(e, level) == PTE_LEAF && (!write || pte_write(e));
 }
 
 int populate_vma(struct vma *v, u64 start, u64 end, bool write)
@@ -30,8 +40,7 @@ int populate_vma(struct vma *v, u64 start, u64 end, bool write)
 	bool major;
 
 	for (u64 a = start; a < end; a += PAGE_SIZE)
-		while (!leaf_satisfies(v->mm, a,
-				       write)) { /* a racing unmap by the reverse map may undo it */
+		while (!leaf_satisfies(v, a, write)) {	/* the reverse map may undo it meanwhile */
 			int err = fault_errno(fault_vma(v, a, write, &major));
 
 			if (err)

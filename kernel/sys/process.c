@@ -311,11 +311,9 @@ SYSCALL(getsid) { return id_of((i32)a[0], true); }
 
 static void with_current_peak(struct rusage_k *u)
 {
-	struct mm *mm = current_mm();
-	u64 now = (u64)(atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) +
-			atomic_read(&mm->rss_shmem));
+	const struct mm *mm = current_mm();
+	u64 now = max(mm_rss(mm), READ_ONCE(mm->peak_rss));
 
-	now = max(now, mm->peak_rss);
 	u->maxrss = max(u->maxrss, now);
 }
 

@@ -32,10 +32,8 @@ static void clear_tid(struct task *t)
 
 static void note_peak(struct process *p, const struct mm *mm)
 {
-	u64 now = (u64)(atomic_read(&mm->rss_anon) + atomic_read(&mm->rss_file) +
-			atomic_read(&mm->rss_shmem));
+	u64 now = max(mm_rss(mm), READ_ONCE(mm->peak_rss));
 
-	now = max(now, READ_ONCE(mm->peak_rss));
 	if (now > p->dead_threads.maxrss)
 		p->dead_threads.maxrss = now;	/* a race loses one sample */
 }

@@ -165,6 +165,7 @@ MUTATIONS = (	# name, file, what, instead
      "? o->ops->copy(from, to, PT_ENTRIES, 3, o->arg) - 1\n"),
     ("hot_copy_counts_fewer", "kernel/mm/cow.c", "		pt_filled_like(b, a, set);\n", "		pt_filled_like(b, a, set - 1);\n"),
     ("unmapping_asks_one_owner_for_its_lock", "kernel/mm/rmap.c", "	return u->locked;\n", "	return false;\n"),
+    ("mlock_believes_a_hint", "kernel/mm/populate.c", "if ((v->vm_flags & VM_LOCKED) && ", "if (0 && "),
     ("reclaim_asks_one_owner_for_its_lock", "kernel/mm/age.c", "RMAP_TRY | RMAP_WAYS, age_run", "RMAP_TRY, age_run"),
     # migration
     ("moved_with_a_carry", "kernel/mm/migrate.c", "pte_at_frame(e, pfn)", "pte_advance(e, pfn - folio_pfn(m->f) - r->page)"),

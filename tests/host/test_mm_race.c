@@ -716,6 +716,55 @@ static void beside_cut(void (*fn)(void *))
 static void fork_beside_cut(void **state) { beside_cut(cut_forker); }
 static void unmap_beside_cut(void **state) { beside_cut(cut_unmapper); }
 
+/* --- reclaim while pages are locked: who has locked them has them ------------------------------- */
+#define LOCKED 4u
+static bool is_mapped(u64 va)
+{
+	int level;
+
+	return pte_present(pte_load(pt_entry(&mm->pt, va, &level)));
+}
+
+static void locker(void *arg)
+{
+	BUG_ON(mm_mlock(mm, BASE, LOCKED * PAGE_SIZE, false));
+	for (u32 i = 0; i < LOCKED; i++)
+		BUG_ON(!is_mapped(BASE + i * PAGE_SIZE));
+}
+
+static void reclaimer(void *arg)
+{
+	for (u32 n = 0; n < 3; n++)
+		lru_shrink(64, 0, false);
+}
+
+static void lock_beside_reclaim(void **state)
+{
+	struct mmap_req r = { .addr = BASE, .len = LOCKED * PAGE_SIZE, .prot = PROT_READ,
+		.flags = MAP_PRIVATE | MAP_FIXED, .backing = &file.b };
+	void *args[] = { locker, reclaimer };
+	u64 w;
+
+	for_each_seed(seed, 600) {
+		fake_init(8 * MIB, seed);
+		fake_switch_rate = 5 + fake_random(60);	/* the other one gets far */
+		file = (struct file){ .b = { .ops = &ops, .mapping = &file.m } };
+		mapping_init(&file.m, &disk_ops, NULL);
+		file.m.size = LOCKED * PAGE_SIZE;
+		mm = mm_create();
+		BUG_ON(mm_mmap(mm, &r) != (i64)BASE);
+		for (u32 i = 0; i < LOCKED; i++)
+			BUG_ON(mm_access(mm, BASE + i * PAGE_SIZE, &w, sizeof(w), false) != sizeof(w));
+		fake_run(2, run_one_of, args);
+		for (u32 i = 0; i < LOCKED; i++)
+			BUG_ON(!is_mapped(BASE + i * PAGE_SIZE));
+		mm_put(mm);
+		BUG_ON(file.refs);
+		mapping_destroy(&file.m);
+		BUG_ON(fake_pages_used() || fake_objects_used());
+	}
+}
+
 /* --- more address spaces than ASIDs: each CPU loads one after another, and must find that one's
  * page --- */
 #define SPACES 24u
@@ -783,6 +832,7 @@ int main(void)
 		cmocka_unit_test(fork_of_lazy),
 		cmocka_unit_test(fork_beside_cut),
 		cmocka_unit_test(unmap_beside_cut),
+		cmocka_unit_test(lock_beside_reclaim),
 		cmocka_unit_test(asids),
 	};
 
