@@ -350,6 +350,32 @@ TEST(memory_that_may_not_be_there)
 	}
 }
 
+/* The context is memory: an index finds a byte of it, and it has to be as long as the index may reach. */
+TEST(any_byte_of_the_context)
+{
+	struct bpf_insn p[] = {
+		LDX(BPF_DW, 2, 1, 0),
+		ALU64_IMM(BPF_AND, 2, 0xff),
+		MOV64_REG(3, 1),
+		ALU64_REG(BPF_ADD, 3, 2),
+		LDX(BPF_W, 0, 3, 9),
+		EXIT(),
+	};
+	union bpf_attr a;
+	uint8_t ctx[8 + 0x100 + 5 - 1] = { 0x21 };
+
+	for (unsigned int k = 8; k < sizeof(ctx); k++)
+		ctx[k] = (uint8_t)k;
+	int fd = LOAD(p);
+	CHECK_EQ(prog_run_ctx(fd, ctx, sizeof(ctx)), 0x2d2c2b2a);
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	a.test.ctx_in = U64(ctx);
+	a.test.ctx_size_in = sizeof(ctx) - 1;
+	ERR(bpf(BPF_PROG_TEST_RUN, &a), EINVAL);
+	close(fd);
+}
+
 TEST(who_may_sleep)
 {
 	struct bpf_insn p[] = { MOV64_IMM(0, 0), EXIT() };

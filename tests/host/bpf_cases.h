@@ -131,7 +131,17 @@ static const struct verify_case cases[] = {
 	{ "ctx or stack", SKB, "*(u64 *)(r10 - 8) = 1; r2 = *(u32 *)(r1 + 0); if r2 == 1 goto L; r1 = r10; r1 += -8; L: r0 = *(u32 *)(r1 + 0); exit",
 	  -EINVAL, "same insn cannot be used with different pointers" },
 	{ "syscall", SYSCALL, "*(u64 *)(r1 + 800) = 1; r0 = *(u8 *)(r1 + 801); exit", 0, NULL },
-	{ "syscall far", SYSCALL, "r1 += 60000; *(u64 *)(r1 + 8000) = 1; r0 = 0; exit", -EACCES, "invalid bpf_context access" },
+	{ "syscall far", SYSCALL, "r1 += 60000; *(u64 *)(r1 + 8000) = 1; r0 = 0; exit", -EACCES, "invalid access to context, ctx_size=65535 off=68000 size=8" },
+	{ "syscall before", SYSCALL, "r1 += 4; r0 = *(u32 *)(r1 - 8); exit", -EACCES, "invalid access to context, ctx_size=65535 off=-4 size=4" },
+	{ "syscall crooked", SYSCALL, "*(u64 *)(r1 + 3) = 1; r0 = *(u32 *)(r1 + 5); exit", 0, NULL },
+	{ "syscall crooked, strict", SYSCALL | STRICT, "r0 = *(u32 *)(r1 + 5); exit", -EACCES, "misaligned" },
+	{ "syscall anywhere", SYSCALL, "r2 = *(u32 *)(r1 + 0); r2 &= 0xfff; r1 += r2; *(u8 *)(r1 + 5) = 1; r0 = *(u64 *)(r1 + 8); exit", 0, NULL },
+	{ "syscall anywhere, moved back", SYSCALL, "r2 = *(u32 *)(r1 + 0); r2 &= 0xff; r1 += 8; r1 += r2; r0 = *(u64 *)(r1 - 8); exit", 0, NULL },
+	{ "syscall anywhere before", SYSCALL, "r2 = *(u32 *)(r1 + 0); r2 &= 0xff; r1 -= r2; r0 = *(u64 *)(r1 + 0); exit", -EACCES, "R1 min value is negative" },
+	{ "syscall anywhere far", SYSCALL, "r2 = *(u32 *)(r1 + 0); r2 &= 0xffff; r1 += r2; r0 = *(u8 *)(r1 + 0); exit", -EACCES, "R1 max value is outside" },
+	{ "syscall no end", SYSCALL, "r2 = *(u32 *)(r1 + 0); r1 += r2; r0 = *(u8 *)(r1 + 0); exit", -EACCES, "R1 unbounded memory access" },
+	{ "syscall text anywhere", SYSCALL, "r6 = r1; r2 = *(u32 *)(r1 + 0); r2 &= 0xff; r1 += r2; r2 = 4; r3 = 0; call probe_read_kernel; r0 = 0; exit", 0, NULL },
+	{ "syscall text far", SYSCALL, "r6 = r1; r1 += 65532; r2 = 4; r3 = 0; call probe_read_kernel; r0 = 0; exit", -EACCES, "invalid access to context, ctx_size=65535 off=65532 size=4" },
 	{ "syscall moved", SYSCALL, "r1 += 60000; *(u64 *)(r1 + 8) = 1; r0 = 0; exit", 0, NULL },
 
 	/* --- packets --- */

@@ -21,9 +21,6 @@ static const struct ctx_field xdp_fields[] = {
 	XDP(ingress_ifindex, V_SCALAR), XDP(rx_queue_index, V_SCALAR)
 };
 
-static const struct ctx_field syscall_field = { .size = 0xffff, .to_size = 0xffff,
-						.type = V_SCALAR, .writable = true, .narrow = true };
-
 static const struct ctx_field *search(const struct ctx_field *f, u32 n, i64 off, u32 size)
 {
 	for (; n--; f++)
@@ -42,7 +39,5 @@ const struct ctx_field *ctx_field(u32 prog_type, i64 off, u32 size, enum access 
 		f = search(skb_fields, ARRAY_SIZE(skb_fields), off, size);
 	else if (prog_type == BPF_PROG_TYPE_XDP)
 		f = search(xdp_fields, ARRAY_SIZE(xdp_fields), off, size);
-	else if (prog_type == BPF_PROG_TYPE_SYSCALL)
-		f = search(&syscall_field, 1, off, size);
 	return f && (how == READ || f->writable) ? f : NULL;
 }

@@ -99,27 +99,37 @@ static int check_packet(struct verifier *v, u32 regno, i64 off, i64 size, enum a
 	return 0;
 }
 
-/* The context, by an offset that is known. */
-static int check_ctx(struct verifier *v, u32 regno, i64 off, i64 size, enum access how)
+static bool plain_ctx(const struct verifier *v)
+{
+	return v->in->prog_type == BPF_PROG_TYPE_SYSCALL;
+}
+
+/* The context that is plain memory; who runs the program brings at least what it may reach. */
+static int check_plain_ctx(struct verifier *v, u32 regno, i64 off, i64 size)
 {
 	const struct vreg *r = reg(v, regno);
-	bool fixed = bpf_range_is_const(&r->n.wide) && !r->n.wide.umin;
+	struct extent e = { 0xffff, "context", "ctx_size" };
+	int err = check_extent(v, regno, off, size, &e);
 
-	if (!fixed || (r->off && v->in->prog_type != BPF_PROG_TYPE_SYSCALL)) {
-		if (fixed)
-			say(v, "dereference of modified ctx ptr R%d off=%d disallowed\n", regno,
-			    r->off);
-		else
-			say(v, "variable ctx access R%d off=%lld size=%lld\n", regno,
-			    (long long)off, (long long)size);
-		return -EACCES;
-	}
-	off += r->off;
-	if (v->in->prog_type == BPF_PROG_TYPE_SYSCALL && off >= 0 && off + size <= 0xffff) {
-		v->max_ctx_offset = max(v->max_ctx_offset, (u32)(off + size));
-		return 0;
-	}
-	say(v, "invalid bpf_context access off=%lld size=%lld\n", (long long)off, (long long)size);
+	if (!err)
+		v->max_ctx_offset = max(v->max_ctx_offset,
+					(u32)(r->off + off + r->n.wide.smax + size));
+	return err;
+}
+
+/* Refuses a context that is not plain memory, as memory or by a pointer that was moved. */
+static int bad_ctx(struct verifier *v, u32 regno, i64 off, i64 size)
+{
+	const struct vreg *r = reg(v, regno);
+
+	if (!bpf_range_is_const(&r->n.wide) || r->n.wide.umin)
+		say(v, "variable ctx access R%d off=%lld size=%lld\n", regno, (long long)off,
+		    (long long)size);
+	else if (r->off)
+		say(v, "dereference of modified ctx ptr R%d off=%d disallowed\n", regno, r->off);
+	else
+		say(v, "invalid bpf_context access off=%lld size=%lld\n", (long long)off,
+		    (long long)size);
 	return -EACCES;
 }
 
@@ -152,8 +162,9 @@ int check_region(struct verifier *v, u32 regno, i64 off, i64 size, enum access h
 			return -EACCES;
 		}
 		return check_extent(v, regno, off, size, r->type == V_KEY ? &key : &mem);
-	case V_CTX:	/* of programs whose context is plain memory */
-		return check_ctx(v, regno, off, size, how);
+	case V_CTX:
+		return plain_ctx(v) ? check_plain_ctx(v, regno, off, size)
+				    : bad_ctx(v, regno, off, size);
 	default:
 		return invalid(v, regno);
 	}
@@ -221,24 +232,20 @@ static int check_aligned(struct verifier *v, u32 regno, i64 off, u32 size)
 	return misaligned(v, r, off, size);
 }
 
-/* A load or store of the context: *f is the field that it is in. */
+/* A load or store of the context: *f is changed to the field that it is in, if there are such. */
 static int access_ctx(struct verifier *v, u32 regno, i64 off, u32 size, enum access how,
 		      const struct ctx_field **f)
 {
 	const struct vreg *r = reg(v, regno);
-	bool moved = !bpf_range_is_const(&r->n.wide) || r->n.wide.umin ||
-		     (r->off && v->in->prog_type != BPF_PROG_TYPE_SYSCALL);
 
-	*f = ctx_field(v->in->prog_type, r->off + off, size, how);
-	if (moved || v->in->prog_type == BPF_PROG_TYPE_SYSCALL) {
-		int err = check_ctx(v, regno, off, size, how);
-
-		if (err)
-			return err;
-	}
+	if (plain_ctx(v))
+		return check_plain_ctx(v, regno, off, size);
+	if (r->off || !bpf_range_is_const(&r->n.wide) || r->n.wide.umin)
+		return bad_ctx(v, regno, off, size);
+	*f = ctx_field(v->in->prog_type, off, size, how);
 	if (*f)
 		return 0;
-	say(v, "invalid bpf_context access off=%lld size=%u\n", (long long)(r->off + off), size);
+	say(v, "invalid bpf_context access off=%lld size=%u\n", (long long)off, size);
 	return -EACCES;
 }
 
@@ -250,7 +257,7 @@ static int load_argument(struct verifier *v, u32 regno, i32 off, u32 size, u32 *
 	i64 at = (i64)r->off + off;
 
 	if (at < 0 || !bpf_range_is_const(&r->n.wide) || r->n.wide.umin || r->off)
-		return check_ctx(v, regno, off, size, READ);
+		return bad_ctx(v, regno, off, size);
 	return t->walk_args(t->types, v->in->ctx_proto, v->in->ctx_value, (u64)at, size, target, v->log);
 }
 
