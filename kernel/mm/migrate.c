@@ -13,6 +13,9 @@
  * one's place (break before make). In between both hold the same, and both are locked and referenced:
  * a page that a few of its leaves map must not look like one that nobody else has.
  *
+ * What a block entry maps stays where it is, for that would be none in between: who cuts, moves or
+ * forks it looks at it without its node's lock, and none is a hole (replace_run has no mm->lock).
+ *
  * fork goes on beside: a leaf that it copies is copied before its turn or after, to a table whose
  * turn comes later in either case (lineage.c).
  */
@@ -112,7 +115,7 @@ bool folio_migrate(struct folio *f, struct folio **to, u32 order)
 
 	if (!page_test(&f->page, PG_ANON) || !only_leaves(f) || !folio_trylock(f))
 		return false;
-	if (rmap_wrprotect(f, 1u << order) && only_leaves(f)) {
+	if (rmap_wrprotect(f, min(1u << order, PT_ENTRIES - 1)) && only_leaves(f)) {
 		fill_parts(&m);
 		rmap_walk(f, RMAP_REMOVES, replace_run, &m);
 		release_parts(&m);

@@ -311,30 +311,32 @@ static bool is_locked(struct unmap *u, const struct rmap_run *r)
 	return u->locked;
 }
 
+/*
+ * Hardware may have let a write through until nobody can write any more. The leaves are not none
+ * meanwhile: who cuts, moves or forks what a block entry maps looks at that without its node's lock, and
+ * would take none for a hole. The next write makes them writable again.
+ */
+static bool stays_clean(const struct rmap_run *r)
+{
+	wrprotect_ptes(r->pte, r->n, false);
+	rmap_invalidate(r);
+	return !pt_run_of(r->pte, r->n, r->level, PT_IGNORE_ALL).any_dirty;
+}
+
 static bool unmap_run(const struct rmap_run *r, void *arg)
 {
 	struct unmap *u = arg;
 	bool clean = u->flags & UNMAP_CLEAN, droppable = r->v->vm_flags & VM_DROPPABLE;
 	static const i64 none[NR_RSS];
-	pte_t first = pte_load(r->pte);
 	struct pt_run was;
 	struct zap z;
 
 	u->refused = (!(u->flags & UNMAP_LOCKED) && is_locked(u, r)) ||
 		     (clean && ((r->any_dirty && !droppable) || in_use(r->f)));
+	u->refused = u->refused || (clean && !droppable && !stays_clean(r));
 	if (u->refused)
 		return false;
 	was = get_and_clear_ptes(r->pte, r->n);
-	if (clean && !droppable) {
-		/* Hardware may have let a write through until now. */
-		rmap_invalidate(r);
-		if (was.any_dirty) {
-			set_ptes(r->pte, pte_mkdirty(pte_clear_cont(first)), r->n, r->level);
-			pte_publish();
-			u->refused = true;
-			return false;
-		}
-	}
 	zap_begin(&z, r->v->mm, false);
 	z.g.shared = r->shared;
 	pt_gather_range(&z.g, r->va, r->va + ((u64)r->pages << PAGE_SHIFT), r->level);

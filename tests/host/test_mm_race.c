@@ -718,18 +718,37 @@ static void unmap_beside_cut(void **state) { beside_cut(cut_unmapper); }
 
 /* --- reclaim while pages are locked: who has locked them has them ------------------------------- */
 #define LOCKED 4u
-static bool is_mapped(u64 va)
-{
-	int level;
+#define LOCKED_AT (FILE_BASE + PMD_SIZE)	/* of a mapping that begins one leaf table before */
+static struct mm *heir;
 
-	return pte_present(pte_load(pt_entry(&mm->pt, va, &level)));
+static void all_mapped(void)
+{
+	for (u32 i = 0; i < LOCKED; i++) {
+		int level;
+		pte_t *p = pt_entry(&mm->pt, LOCKED_AT + i * PAGE_SIZE, &level);
+
+		spin_lock(&pt_node(p)->lock);	/* a contiguous block may be on its way apart */
+		BUG_ON(!pte_present(pte_load(p)));
+		spin_unlock(&pt_node(p)->lock);
+	}
 }
 
 static void locker(void *arg)
 {
-	BUG_ON(mm_mlock(mm, BASE, LOCKED * PAGE_SIZE, false));
-	for (u32 i = 0; i < LOCKED; i++)
-		BUG_ON(!is_mapped(BASE + i * PAGE_SIZE));
+	BUG_ON(mm_mlock(mm, LOCKED_AT, LOCKED * PAGE_SIZE, false));
+	all_mapped();
+}
+
+/* Somebody who has not locked it shares the table then, and comes first on the file's list. */
+static void locker_forks(void *arg)
+{
+	locker(arg);
+	heir = mm_fork(mm);
+	BUG_ON(IS_ERR(heir));
+	BUG_ON(mm_mlock(mm, FILE_BASE, PAGE_SIZE, true));
+	BUG_ON(mm_munlock(mm, FILE_BASE, PAGE_SIZE));
+	BUG_ON(mm_munmap(mm, FILE_BASE + PAGE_SIZE, PAGE_SIZE));
+	all_mapped();
 }
 
 static void reclaimer(void *arg)
@@ -738,29 +757,105 @@ static void reclaimer(void *arg)
 		lru_shrink(64, 0, false);
 }
 
-static void lock_beside_reclaim(void **state)
+static void lock_beside(void (*fn)(void *), u64 seeds)
 {
-	struct mmap_req r = { .addr = BASE, .len = LOCKED * PAGE_SIZE, .prot = PROT_READ,
+	struct mmap_req r = { .addr = FILE_BASE, .len = 2 * PMD_SIZE, .prot = PROT_READ,
 		.flags = MAP_PRIVATE | MAP_FIXED, .backing = &file.b };
-	void *args[] = { locker, reclaimer };
+	void *args[] = { fn, reclaimer };
 	u64 w;
 
-	for_each_seed(seed, 600) {
+	for_each_seed(seed, seeds) {
 		fake_init(8 * MIB, seed);
 		fake_switch_rate = 5 + fake_random(60);	/* the other one gets far */
 		file = (struct file){ .b = { .ops = &ops, .mapping = &file.m } };
 		mapping_init(&file.m, &disk_ops, NULL);
-		file.m.size = LOCKED * PAGE_SIZE;
+		file.m.size = 2 * PMD_SIZE;
+		heir = NULL;
 		mm = mm_create();
-		BUG_ON(mm_mmap(mm, &r) != (i64)BASE);
+		BUG_ON(mm_mmap(mm, &r) != (i64)FILE_BASE);
 		for (u32 i = 0; i < LOCKED; i++)
-			BUG_ON(mm_access(mm, BASE + i * PAGE_SIZE, &w, sizeof(w), false) != sizeof(w));
+			BUG_ON(mm_access(mm, LOCKED_AT + i * PAGE_SIZE, &w, sizeof(w), false) != sizeof(w));
 		fake_run(2, run_one_of, args);
-		for (u32 i = 0; i < LOCKED; i++)
-			BUG_ON(!is_mapped(BASE + i * PAGE_SIZE));
+		all_mapped();
+		if (heir)
+			mm_put(heir);
 		mm_put(mm);
 		BUG_ON(file.refs);
 		mapping_destroy(&file.m);
+		BUG_ON(fake_pages_used() || fake_objects_used());
+	}
+}
+
+static void lock_beside_reclaim(void **state) { lock_beside(locker, 600); }
+static void lock_and_fork_beside_reclaim(void **state) { lock_beside(locker_forks, 200); }
+
+/* --- a block of 2 MiB that was given up is written, cut and reclaimed, all at once --------------- */
+#define HALF (PMD_SIZE / 2)
+
+static void block_writer(void *arg)
+{
+	enum fault_result r;
+
+	mm_switch(NULL, mm);
+	for (u32 n = 0; n < 150; n++) {
+		u64 *w = word(mm, BLOCK_BASE, true, &r);
+
+		if (w)		/* else it is not mapped just now */
+			*w = n;
+		(void)mm_madvise(mm, BLOCK_BASE, PMD_SIZE, MADV_FREE);
+		for (u32 i = fake_random(6); i; i--) {
+			w = word(mm, BLOCK_BASE + fake_random(32) * PAGE_SIZE, true, &r);
+			if (w)
+				*w = n;
+			fake_switch_point();
+		}
+	}
+	mm_switch(mm, NULL);
+}
+
+/* What is cut off goes; what may not be written cannot be. */
+static void block_cutter(void *arg)
+{
+	enum fault_result r;
+
+	mm_switch(NULL, mm);
+	for (u32 n = 0; n < 50; n++) {
+		for (u32 i = fake_random(60); i; i--)
+			fake_switch_point();
+		if (fake_random(2))
+			BUG_ON(RETRY(mm_munmap(mm, BLOCK_BASE + HALF, HALF)));
+		else
+			BUG_ON(RETRY(mm_mprotect(mm, BLOCK_BASE + HALF, HALF, PROT_READ)));
+		BUG_ON(word(mm, BLOCK_BASE + HALF, true, &r));
+		BUG_ON(RETRY(mm_munmap(mm, BLOCK_BASE, PMD_SIZE)));
+		map(BLOCK_BASE, PMD_SIZE);
+		(void)word(mm, BLOCK_BASE, true, &r);
+		(void)mm_madvise(mm, BLOCK_BASE, PMD_SIZE, MADV_FREE);
+	}
+	mm_switch(mm, NULL);
+}
+
+static void block_reclaimer(void *arg)
+{
+	for (u32 n = 0; n < 400; n++) {
+		lru_shrink(512, 0, false);
+		fake_switch_point();
+	}
+}
+
+static void lazy_block_is_cut(void **state)
+{
+	void *args[] = { block_writer, block_cutter, block_reclaimer };
+
+	for_each_seed(seed, 40) {
+		fake_init(16 * MIB, seed);
+		thp_policy_set(THP_PMD_ORDER, THP_ALWAYS);
+		fake_switch_rate = 2 + fake_random(20);
+		mm = mm_create();
+		map(BLOCK_BASE, PMD_SIZE);
+		fake_run(3, run_one_of, args);
+		fake_check_tlbs();
+		mm_put(mm);
 		BUG_ON(fake_pages_used() || fake_objects_used());
 	}
 }
@@ -833,6 +928,8 @@ int main(void)
 		cmocka_unit_test(fork_beside_cut),
 		cmocka_unit_test(unmap_beside_cut),
 		cmocka_unit_test(lock_beside_reclaim),
+		cmocka_unit_test(lock_and_fork_beside_reclaim),
+		cmocka_unit_test(lazy_block_is_cut),
 		cmocka_unit_test(asids),
 	};
 
