@@ -141,13 +141,15 @@ static __noinline struct page *take_slow(u32 order, u32 flags)
 	struct reclaim_try t = { 0 };
 	struct page *p;
 
+	if (order > MAX_ORDER)
+		return NULL;
 	if (unlikely(current_core()->reclaiming))
-		flags |= ALLOC_ATOMIC;
+		return take_once(order, flags | ALLOC_ATOMIC);
 	p = take_once(order, flags);
-	if ((flags & ALLOC_ATOMIC) || order > MAX_ORDER)
-		return p;
 	if (unlikely(READ_ONCE(zone.nr_free) < zone.mark.low))
 		kswapd_wake();
+	if (flags & ALLOC_ATOMIC)
+		return p;
 	while (!p && reclaim_for(order, flags, &t))
 		p = take_once(order, flags);
 	return p;

@@ -2,9 +2,10 @@
 /*
  * Who gives memory back, and when.
  *
- * Free pages have three marks (lru_plan.h). An allocation that may sleep and leaves fewer than low
- * wakes kswapd, which frees until there are high again. One that would leave fewer than min finds
- * nothing and comes here: it brings deferred RAM in; else it reclaims about a batch, which is what
+ * Free pages have three marks (lru_plan.h). An allocation that leaves fewer than low wakes kswapd,
+ * which brings deferred RAM in, or frees, until there are high again: who may not sleep counts on
+ * that alone. One that may, and would leave fewer than min, finds nothing and comes here: it brings
+ * deferred RAM in; else it reclaims about a batch, which is what
  * it takes then, while others that want to reclaim too wait for its end instead of all dropping
  * the same pages: so nobody frees much more than they use, and memory freed is there for who
  * waits. A round that frees nothing anywhere has looked at everything (priority 0) and dropped what
@@ -177,6 +178,8 @@ static void balance(void)
 	while (!balanced()) {
 		u64 want = zone.mark.high - min(zone.mark.high, READ_ONCE(zone.nr_free));
 
+		if (vmemmap_grow())
+			continue;
 		if (!shrink_until(clamp(want, RECLAIM_BATCH, 1024ull), true)) {
 			kswapd_failures++;
 			return;
@@ -205,8 +208,7 @@ void kswapd_main(void *unused)
 /* With nothing to free it is not woken until somebody's round has freed something again. */
 void kswapd_wake(void)
 {
-	if (!kswapd_running || READ_ONCE(kswapd_wanted) || kswapd_failures >= 8 ||
-	    vmemmap_deferred())
+	if (!kswapd_running || READ_ONCE(kswapd_wanted) || kswapd_failures >= 8)
 		return;
 	WRITE_ONCE(kswapd_wanted, true);
 	wake_up(&kswapd_queue);

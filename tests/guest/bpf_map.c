@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #define ENOTSUPP 524
 
@@ -200,6 +201,27 @@ TEST(hash_tables)
 {
 	hash_of(BPF_MAP_TYPE_HASH, 0);
 	hash_of(BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC);
+}
+
+/* Elements are made where nothing may sleep. All the same what is free is there for them, if not at once. */
+TEST(elements_may_take_most_of_memory)
+{
+	static char value[32768 - 256];
+	struct sysinfo si;
+	int left = 200;
+
+	OK(sysinfo(&si));
+	uint32_t n = (uint32_t)(si.freeram * si.mem_unit / 2 / 32768);
+	int map = (int)OK(map_create_flags(BPF_MAP_TYPE_HASH, 4, sizeof(value), n, BPF_F_NO_PREALLOC));
+
+	for (uint32_t key = 0; key < n; key++) {
+		while (elem(BPF_MAP_UPDATE_ELEM, map, &key, value, BPF_ANY)) {
+			if (errno != ENOMEM || !left--)
+				CHECK_EQ(key, n);
+			usleep(1000);
+		}
+	}
+	close(map);
 }
 
 TEST(maps_without_a_seed_have_one_order)

@@ -28,15 +28,25 @@ static const struct {
 	{ "queuemap", run_queuemap }, { "stackmap", run_stackmap }, { "map_in_map", test_map_in_map },
 };
 
-int main(void)
+/* Arguments: the names of cases, all without. */
+static bool wanted(int argc, char **argv, const char *name)
+{
+	for (int k = 1; k < argc; k++)
+		if (!strcmp(argv[k], name))
+			return true;
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
 {
 	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
 	for (int k = 0; k < 2; k++) {
 		map_opts.map_flags = k ? BPF_F_NO_PREALLOC : 0;
 		for (size_t n = 0; n < sizeof(cases) / sizeof(*cases); n++)
-			run_case(cases[n].name, k ? "(no prealloc)" : "", 120, cases[n].run);
+			if (wanted(argc, argv, cases[n].name))
+				run_case(cases[n].name, k ? "(no prealloc)" : "", 120, cases[n].run);
 	}
-#define DEFINE_TEST(name) run_case(#name, "", 120, test_##name);
+#define DEFINE_TEST(name) if (wanted(argc, argv, #name)) run_case(#name, "", 120, test_##name);
 #include <map_tests/tests.h>
 	return 0;
 }
