@@ -813,19 +813,62 @@ static void block_writer(void *arg)
 	mm_switch(mm, NULL);
 }
 
-/* What is cut off goes; what may not be written cannot be. */
+/* Of the block's second half: what is cut off goes, what may not be written cannot be. */
+static void cut_unmap(void)
+{
+	BUG_ON(RETRY(mm_munmap(mm, BLOCK_BASE + HALF, HALF)));
+}
+
+static void cut_protect(void)
+{
+	BUG_ON(RETRY(mm_mprotect(mm, BLOCK_BASE + HALF, HALF, PROT_READ)));
+}
+
+/* All of it goes away and the first half comes back. */
+static void cut_move(void)
+{
+	const u64 to = BLOCK_BASE + 4 * PMD_SIZE;
+	const int how = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	BUG_ON(RETRY(mm_mremap(mm, BLOCK_BASE, PMD_SIZE, PMD_SIZE, how, to)) != (i64)to);
+	BUG_ON(RETRY(mm_mremap(mm, to, HALF, HALF, how, BLOCK_BASE)) != (i64)BLOCK_BASE);
+	BUG_ON(RETRY(mm_munmap(mm, to, PMD_SIZE)));
+}
+
+static void cut_drop(void)
+{
+	BUG_ON(RETRY(mm_madvise(mm, BLOCK_BASE + HALF, HALF, MADV_DONTNEED)));
+	cut_protect();
+}
+
+/* A child cuts it, too, its leaves copied or shared. */
+static void cut_in_child(void)
+{
+	enum fault_result r;
+	struct mm *child;
+
+	mm->cow_tables = fake_random(2);
+	child = mm_fork(mm);
+	BUG_ON(IS_ERR(child));
+	mm_switch(mm, child);
+	for (u32 i = fake_random(30); i; i--)
+		BUG_ON(!word(child, BLOCK_BASE + fake_random(32) * PAGE_SIZE, fake_random(2), &r));
+	BUG_ON(RETRY(mm_munmap(child, BLOCK_BASE + HALF, HALF)));
+	mm_switch(child, mm);
+	mm_put(child);
+	cut_unmap();
+}
+
 static void block_cutter(void *arg)
 {
+	void (*cut[])(void) = { cut_unmap, cut_protect, cut_move, cut_drop, cut_in_child };
 	enum fault_result r;
 
 	mm_switch(NULL, mm);
 	for (u32 n = 0; n < 50; n++) {
 		for (u32 i = fake_random(60); i; i--)
 			fake_switch_point();
-		if (fake_random(2))
-			BUG_ON(RETRY(mm_munmap(mm, BLOCK_BASE + HALF, HALF)));
-		else
-			BUG_ON(RETRY(mm_mprotect(mm, BLOCK_BASE + HALF, HALF, PROT_READ)));
+		cut[fake_random(ARRAY_SIZE(cut))]();
 		BUG_ON(word(mm, BLOCK_BASE + HALF, true, &r));
 		BUG_ON(RETRY(mm_munmap(mm, BLOCK_BASE, PMD_SIZE)));
 		map(BLOCK_BASE, PMD_SIZE);
@@ -856,6 +899,7 @@ static void lazy_block_is_cut(void **state)
 		fake_run(3, run_one_of, args);
 		fake_check_tlbs();
 		mm_put(mm);
+		fake_shrink(1);		/* the 2 MiB of zeros */
 		BUG_ON(fake_pages_used() || fake_objects_used());
 	}
 }
