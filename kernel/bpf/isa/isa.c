@@ -187,8 +187,7 @@ static bool memory_ok(const struct bpf_insn *i, bool probes)
 
 bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes)
 {
-	if (i->dst_reg > BPF_FP || i->src_reg > BPF_FP ||
-	    bpf_uses(i) >> BPF_WRITES & 1u << BPF_FP)
+	if (i->dst_reg > BPF_FP || i->src_reg > BPF_FP)
 		return false;
 	switch (BPF_CLASS(i->code)) {
 	case BPF_ALU:
@@ -252,7 +251,8 @@ int bpf_isa_check(const struct bpf_insn *insns, u32 n, bool probes, u8 *mark, u3
 	memset(mark, 0, n);
 	for (u32 pc = 0; pc < n; pc++) {
 		*at = pc;
-		if (!bpf_isa_insn(&insns[pc], pc + 1 < n, probes))
+		if (!bpf_isa_insn(&insns[pc], pc + 1 < n, probes) ||
+		    bpf_written(&insns[pc]) == BPF_FP)
 			return -EINVAL;
 		if (bpf_is_wide(&insns[pc]))
 			mark[++pc] = BPF_MARK_SECOND;

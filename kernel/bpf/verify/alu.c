@@ -155,12 +155,12 @@ static int move(struct verifier *v, const struct bpf_insn *i)
 		return 0;
 	}
 	if (is_pointer(src)) {
-		if (v->in->unprivileged || i->off) {
+		if (v->in->unprivileged) {
 			say(v, i->off ? "R%d sign-extension part of pointer\n" :
 					"R%d partial copy of pointer\n", i->src_reg);
 			return -EACCES;
 		}
-		set_sized(dst, 4);
+		set_sized(dst, wide ? 8 : 4);
 		return 0;
 	}
 	fits = !i->off && !wide && src->n.wide.umax <= ~0u;	/* nothing is cut off */

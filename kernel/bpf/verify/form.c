@@ -16,8 +16,6 @@ static void say_why(struct verifier *v, const struct bpf_insn *i)
 		say(v, "R%d is invalid\n", i->dst_reg);
 	else if (i->src_reg > BPF_FP)
 		say(v, "R%d is invalid\n", i->src_reg);
-	else if (bpf_written(i) == BPF_FP)
-		say(v, "frame pointer is read only\n");
 	else if (bpf_is_wide(i))
 		say(v, "invalid bpf_ld_imm64 insn\n");
 	else if (bpf_isa_insn(&bare, false, false))

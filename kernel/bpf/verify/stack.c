@@ -106,6 +106,10 @@ static int load_spilled(struct verifier *v, const struct place *p, u32 size, i64
 		say(v, "invalid size of register fill\n");
 		return -EACCES;
 	}
+	if (is_const(r) && p->byte + size <= width) {
+		set_const(out, r->n.wide.umin >> p->byte * 8 & ~0ull >> (64 - size * 8));
+		return 0;
+	}
 	if (p->byte || size > width)
 		return load_bytes(v, p, size, off, out);
 	if (r->type == V_SCALAR && !r->id && !is_const(r))

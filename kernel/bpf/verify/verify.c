@@ -6,6 +6,10 @@ static int step(struct verifier *v)
 {
 	const struct bpf_insn *i = &v->insns[v->cur->pc];
 
+	if (bpf_written(i) == BPF_FP) {
+		say(v, "frame pointer is read only\n");
+		return -EACCES;
+	}
 	switch (BPF_CLASS(i->code)) {
 	case BPF_ALU:
 	case BPF_ALU64:

@@ -119,7 +119,7 @@ static inline int bpf_written(const struct bpf_insn *i)
  * program), ascending, room of them at most. How many. */
 u32 bpf_find_funcs(const struct bpf_insn *insns, u32 n, u32 *starts, u32 room);
 /* The form of one instruction by itself; of a wide one with its second half, if `room` says that
- * there is one. */
+ * there is one. It may write r10. */
 bool bpf_isa_insn(const struct bpf_insn *i, bool room, bool probes);
 
 /*
