@@ -350,12 +350,7 @@ static int check_types(const union bpf_attr *a, const struct btf *b, struct bpf_
 		return -EINVAL;
 	if (btf_type_size(t, a->btf_value_type_id) != (i64)a->value_size)
 		return -EINVAL;
-	m->spin_lock = (i32)max(btf_find_field(t, a->btf_value_type_id, "bpf_spin_lock", 4, 4), (i64)-1);
-	m->timer = (i32)max(btf_find_field(t, a->btf_value_type_id, "bpf_timer", 16, 8), (i64)-1);
-	/* Members may lie over one another: Linux's answer is to have neither. */
-	if (m->spin_lock >= 0 && m->timer >= 0 && m->spin_lock < m->timer + 16 &&
-	    m->timer < m->spin_lock + 4)
-		m->spin_lock = m->timer = -1;
+	btf_value_fields(t, a->btf_value_type_id, &m->spin_lock, &m->timer);
 	if ((m->timer >= 0 || m->spin_lock >= 0) &&
 	    (a->map_flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)))
 		return -EACCES;

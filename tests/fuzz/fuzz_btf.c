@@ -33,12 +33,16 @@ static void ask(const struct btf_types *b)
 		const struct btf_type *t = btf_type(b, id);
 		u32 bare = btf_skip_modifiers(b, id);
 		i64 size = btf_type_size(b, id), at;
+		i32 lock, timer;
 
 		BUG_ON(!t != (!id || id >= b->n) || bare >= b->n);
 		BUG_ON(size < -EINVAL || (size < 0 && size != -EINVAL) || size > ~0u);
 		BUG_ON(!memchr(btf_type_name(b, id), 0, b->strings_len));
 		at = btf_find_field(b, id, "bpf_spin_lock", 4, 4);
 		BUG_ON(at >= 0 && (at % 4 || (size >= 0 && at + 4 > size)));
+		btf_value_fields(b, id, &lock, &timer);
+		BUG_ON(lock < -1 || timer < -1 || (timer >= 0 && (timer % 8 || timer + 16 > size)));
+		BUG_ON(lock >= 0 && (lock != at || (timer >= 0 && lock < timer + 16 && timer < lock + 4)));
 		d.insn = id;
 		BUG_ON(!btf_describe_func(b, id, id % 2 ? 1 : 6, &d, NULL) &&
 		       (d.insn != id || d.n_args > 5 || btf_kind(t) != BTF_KIND_FUNC));

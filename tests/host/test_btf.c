@@ -155,6 +155,34 @@ static void fields(void **state)
 	forget();
 }
 
+/* A lock in a timer, and a lock over a timer. */
+static const struct btf_case mixed = { "", WORDS(
+	INT32(NAME('i')),						/* 1 */
+	STRUCT(NAME_LOCK, 1, 4), MEMBER(NAME('v'), 1, 0),		/* 2 */
+	STRUCT(NAME_TIMER, 1, 16), MEMBER(NAME('v'), 2, 64),		/* 3 */
+	STRUCT(NAME('a'), 1, 16), MEMBER(NAME('a'), 3, 0),		/* 4 */
+	STRUCT(NAME_TIMER, 0, 16),					/* 5 */
+	STRUCT(NAME('b'), 2, 16), MEMBER(NAME('a'), 5, 0), MEMBER(NAME('b'), 2, 96), /* 6 */
+	STRUCT(NAME('c'), 2, 20), MEMBER(NAME('a'), 5, 0), MEMBER(NAME('b'), 2, 128)), /* 7 */
+	0, "" };
+static void fields_apart(void **state)
+{
+	static const struct { u32 id; i32 lock, timer; } want[] = { { 3, 8, -1 }, { 4, -1, 0 }, { 6, -1, -1 },
+								    { 7, 16, 0 }, { 1, -1, -1 }, { 0, -1, -1 } };
+	struct btf_types b;
+
+	(void)state;
+	assert_int_equal(open_case(&b, &mixed), 0);
+	for (u32 k = 0; k < ARRAY_SIZE(want); k++) {
+		i32 lock, timer;
+
+		btf_value_fields(&b, want[k].id, &lock, &timer);
+		assert_int_equal(lock, want[k].lock);
+		assert_int_equal(timer, want[k].timer);
+	}
+	forget();
+}
+
 static int describe(const struct btf_types *b, u32 id, struct bpf_func_desc *d)
 {
 	d->insn = 77;
@@ -351,7 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cases),     cmocka_unit_test(longer_header),
-		cmocka_unit_test(questions), cmocka_unit_test(fields),
+		cmocka_unit_test(questions), cmocka_unit_test(fields), cmocka_unit_test(fields_apart),
 		cmocka_unit_test(functions), cmocka_unit_test(walks), cmocka_unit_test(arguments),
 		cmocka_unit_test(depth),
 		cmocka_unit_test(many_ways),

@@ -183,3 +183,14 @@ i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size
 
 	return search(b, id, (struct search){ b, name, size, align, &budget, true, -ENOENT });
 }
+
+void btf_value_fields(const struct btf_types *b, u32 id, i32 *spin_lock, i32 *timer)
+{
+	i64 lock = btf_find_field(b, id, "bpf_spin_lock", 4, 4);
+	i64 time = btf_find_field(b, id, "bpf_timer", 16, 8);
+	/* Members may lie over one another: Linux's answer is to have neither. */
+	bool over = lock >= 0 && time >= 0 && lock < time + 16 && time < lock + 4;
+
+	*spin_lock = over || lock < 0 ? -1 : (i32)lock;
+	*timer = over || time < 0 ? -1 : (i32)time;
+}

@@ -70,6 +70,9 @@ bool btf_is_u32(const struct btf_types *b, u32 id);
  * or of another size.
  */
 i64 btf_find_field(const struct btf_types *b, u32 id, const char *name, u32 size, u32 align);
+/* Where values of type id have their bpf_spin_lock and their bpf_timer, in bytes; -1: they have none, or
+ * several, or one that is not as it has to be. The two do not overlap. */
+void btf_value_fields(const struct btf_types *b, u32 id, i32 *spin_lock, i32 *timer);
 /*
  * What the verifier wants to know of function `id` (func_info's type_id) of a program of this
  * type, but for d->insn. -EINVAL, -EOPNOTSUPP: it is no function, or a global one whose arguments or value
