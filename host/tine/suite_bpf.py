@@ -119,6 +119,7 @@ def suite_bpf(o, report):
     follow(subprocess.Popen([os.path.join(TOP, "build/host/test_bpf_clang"), *objects], stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"), report, "bpf")
     seed = str(int(time.time()))
-    follow(subprocess.Popen(["qemu-aarch64", os.path.join(TOP, "build/host/bpf_jit.arm64"), str(o.seconds or 2), seed],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            errors="replace"), report, "bpf")
+    for tool in ("bpf_jit", "bpf_both"):
+        follow(subprocess.Popen(["qemu-aarch64", os.path.join(TOP, "build/host/%s.arm64" % tool), str(o.seconds or 2), seed],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                errors="replace"), report, "bpf")

@@ -231,9 +231,9 @@ static void stack(struct gen *g)
 		indexed(g, 10, 24, off - 16);
 		return;
 	}
-	if (b & 4) {	/* by a pointer */
+	if (b & 4) {	/* by a pointer, deeper at times */
 		mov(g, 2, 10);
-		addi(g, 2, off);
+		addi(g, 2, b & 64 ? 6 * off : off);
 		g->ready &= ~4u;
 		access(g, 2, 0);
 		return;
@@ -259,11 +259,11 @@ static void lookup(struct gen *g)
 
 	if (map == M_LOCK && g->how % 4 == 0)	/* not in socket filters */
 		map = M_HASH;
-	key(g, b >> 4 & 3);
+	key(g, b >> 4 & 7);	/* some are beyond arrays' ends */
 	wide(g, 1, BPF_PSEUDO_MAP_FD, map);
 	call(g, BPF_FUNC_map_lookup_elem);
 	put(g, BPF_JMP | BPF_JNE, 0, 0, 2, 0);
-	movi(g, 0, 0);
+	movi(g, 0, 1);
 	put(g, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 	mov(g, 7, 0);
 	g->value = true;

@@ -75,6 +75,7 @@ static int build(struct native *n, struct bpf_jit_opts *opts)
 }
 
 bool native_simplify;
+const u16 *native_depth;
 
 static void simplify(struct native *n)
 {
@@ -107,7 +108,7 @@ int native_make(struct native *n, const struct bpf_insn *insns, u32 count,
 	n->scratch[0] = malloc(count + 1);
 	n->scratch[1] = calloc(count + 1, sizeof(struct bpf_jit_place));
 	n->jit = (struct bpf_jit){ .insns = insns, .n = count, .mark = n->scratch[0], .opts = opts,
-				   .place = n->scratch[1] };
+				   .depth = native_depth, .place = n->scratch[1] };
 	err = bpf_isa_check(insns, count, true, n->scratch[0], &at);
 	if (!err && native_simplify)
 		simplify(n);

@@ -14,6 +14,8 @@ struct native {
 };
 /* native_make makes programs shorter before it compiles them. */
 extern bool native_simplify;
+/* How deep each function reaches into its stack, as the verifier has it; NULL: not known. */
+extern const u16 *native_depth;
 
 /* Compiles a program that has the right form; opts->base is set here. 0 or negative errno. Also
  * checks what the JIT promises of its two passes. */

@@ -27,6 +27,14 @@ $(HB)/tine-bpf-run.arm64 $(HB)/bpf_jit.arm64: $(wildcard tests/bpf/*.h kernel/bp
 .PHONY: bpf-tools
 bpf-tools: $(HB)/tine-bpf-run $(HB)/tine-bpf-run.arm64 $(HB)/bpf_jit.arm64
 
+# What the verifier accepts, rewritten, by interpreter and JIT. (BPF_VERIFY comes below: it is looked at when the rule runs.)
+BPF_BOTH = $(BPF_NATIVE) tests/bpf/both.c tests/bpf/generate.c tests/host/bpf_maps.c $(BPF_VERIFY)
+$(HB)/bpf_both.arm64: $(wildcard tests/bpf/*.[ch] tests/host/bpf_maps.[ch] kernel/bpf/*/*.[ch] kernel/bpf/*/include/*/*.h)
+	@mkdir -p $(HB)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(BPF_NATIVE_FLAGS) -Ikernel/bpf/verify/include -Ikernel/lib/include -o $@ $(sort $(BPF_BOTH))
+bpf-tools: $(HB)/bpf_both.arm64
+
 # The verifier's sets of numbers.
 BPF_RANGE := $(addprefix kernel/bpf/verify/,range.c range_op.c range_div.c branch.c scalar.c)
 $(HB)/o/kernel/bpf/verify/%.o $(HB)/o/tests/host/test_bpf_range.o: HOST_INC += $(BPF_INC) -Ikernel/bpf/verify/include
