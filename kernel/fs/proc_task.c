@@ -442,7 +442,7 @@ SHOW(wchan)
 		if (!READ_ONCE(t->dead))
 			pc = arch_sleeps_at(&t->arch, t->core.stack);
 		rcu_read_unlock();
-		name = pc ? arch_symbol(pc - 4, &off) : NULL;
+		name = pc ? arch_symbol(pc - 4, &off, NULL) : NULL;
 	}
 	seq_puts(s, name ? name : "0");
 	return 0;

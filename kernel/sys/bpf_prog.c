@@ -516,6 +516,8 @@ static i64 load(const union bpf_args *x, u64 user_attr, size_t size)
 
 #define ETH_HEADER	14u
 #define HEADROOM	256u		/* before an XDP packet */
+#define FRAME		40u		/* of that the first is not the program's: Linux keeps its frame there */
+#define MAX_META	(HEADROOM - FRAME)
 #define TAILROOM	320u		/* Linux keeps its packet's description behind it */
 #define MAX_CTX		0xffffu
 
@@ -651,7 +653,7 @@ static i64 run_xdp(struct bpf_prog *p, const union bpf_args *x, u64 user_attr, u
 {
 	u32 n = x->a.test.data_size_in, r0, ns, meta = md ? md->data : 0;
 	struct bpf_xdp xdp = {
-		.hard_start = (u64)page,
+		.hard_start = (u64)page + FRAME,
 		.hard_end = (u64)page + PAGE_SIZE - TAILROOM,
 		.data_meta = (u64)page + HEADROOM - meta,
 		.data = (u64)page + HEADROOM,
@@ -684,7 +686,7 @@ static i64 test_xdp(struct bpf_prog *p, const union bpf_args *x, u64 user_attr)
 	if (IS_ERR(md))
 		err = PTR_ERR(md);
 	/* data may begin behind metadata; nothing else of it can be chosen here */
-	else if (md && (md->data_meta || md->data > 255 || md->data % 4 || md->data > n ||
+	else if (md && (md->data_meta || md->data > MAX_META || md->data % 4 || md->data > n ||
 			md->data_end != n || md->ingress_ifindex || md->rx_queue_index ||
 			md->egress_ifindex))
 		err = -EINVAL;

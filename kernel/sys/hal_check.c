@@ -43,7 +43,7 @@ static void check_pages(void)
 {
 	struct folio *f = folio_alloc(2, 0);
 	static u64 in_image = 1;
-	u64 *a, *b, off;
+	u64 *a, *b, off, n;
 	bool same = true;
 
 	HOLDS("page.h", f != NULL);
@@ -64,9 +64,9 @@ static void check_pages(void)
 	HOLDS("page.h", *(volatile u64 *)&in_image == 2);
 	HOLDS("boot.h", arch_kernel_lookup((u64)a) == virt_to_phys(a));
 	HOLDS("boot.h", arch_kernel_lookup((u64)check_pages) == virt_to_phys(check_pages));
-	HOLDS("boot.h", arch_symbol((u64)check_pages, &off) && off == 0 &&
-				!strcmp(arch_symbol((u64)check_pages, &off), "check_pages"));
-	HOLDS("boot.h", !arch_symbol(0, &off));
+	HOLDS("boot.h", arch_symbol((u64)check_pages, &off, &n) && off == 0 && n &&
+				!strcmp(arch_symbol((u64)check_pages, &off, NULL), "check_pages"));
+	HOLDS("boot.h", !arch_symbol(0, &off, NULL));
 	folio_put(f);
 }
 

@@ -26,7 +26,7 @@ static void run_initcalls(initcall_t *from, initcall_t *to)
 
 		if (err < 0) {
 			u64 off;
-			const char *name = arch_symbol((u64)*from, &off);
+			const char *name = arch_symbol((u64)*from, &off, NULL);
 
 			pr_err("boot: %s failed: error %d\n", name ? name : "?", -err);
 		}

@@ -139,12 +139,46 @@ TEST(addresses)
 	WANT("%pI6", "7f00:0001:6162:6364:6566:6768:ff01:0200", THERE(0));
 	CHECK_EQ(format("%p|", TEXT_AT, (uint64_t[]){ 0xffff000012345678 }, 1), 16 + 1 + 1);
 	CHECK(!strstr(data, "12345678"));
+	WANT("%p %pK", "0000000000000000 fffffffffffffffe", 0, (uint64_t)-2);	/* these are none */
+}
+
+static uint64_t symbol(const char *name)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char found[128];
+	unsigned long addr;
+
+	CHECK(f != NULL);
+	while (fscanf(f, "%lx %*c %127s%*[^\n]", &addr, found) == 2)
+		if (!strcmp(found, name)) {
+			fclose(f);
+			return addr;
+		}
+	FAIL("no symbol %s", name);
+}
+
+TEST(symbols)
+{
+	uint64_t addr = symbol("schedule");
+	unsigned int at, size;
+	int end;
+
+	WANT("%ps", "schedule", addr);
+	format("%pS|", TEXT_AT, (uint64_t[]){ addr + 4 }, 1);
+	CHECK_EQ(sscanf(data, "schedule+0x%x/0x%x|%n", &at, &size, &end), 2);
+	CHECK_EQ(at, 4);
+	CHECK_GE(size, 8);
+	CHECK_EQ(data[end], 0);
 }
 
 TEST(room)
 {
 	CHECK_EQ(format("%d and more", 6, (uint64_t[]){ 77 }, 1), 12);
 	CHECK(!memcmp(data, "77 an\0zz", 8));
+	CHECK_EQ(format("%5d %0900000X", 10, (uint64_t[]){ 4, 4 }, 2), 900007);
+	CHECK(!strcmp(data, "    4 000"));
+	CHECK_EQ(format("%-500000d|", 5, (uint64_t[]){ 4 }, 1), 500002);
+	CHECK(!strcmp(data, "4   "));
 	CHECK_EQ(format("abc", 1, NULL, 0), 4);
 	CHECK(!memcmp(data, "\0zz", 3));
 	CHECK_EQ(format("abc", 0, NULL, 0), 4);

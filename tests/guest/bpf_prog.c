@@ -190,6 +190,51 @@ TEST(xdp_programs_move_the_packet)
 	ERR(bpf(BPF_PROG_TEST_RUN, &a), EINVAL);
 }
 
+/* r0 of an XDP program whose packet begins behind meta bytes, or -errno. */
+static int run_behind(int fd, uint32_t meta)
+{
+	static const char packet[256];
+	struct xdp_md md = { .data = meta, .data_end = sizeof(packet) };
+	union bpf_attr a;
+
+	memset(&a, 0, sizeof(a));
+	a.test.prog_fd = (uint32_t)fd;
+	a.test.data_in = U64(packet);
+	a.test.data_size_in = sizeof(packet);
+	a.test.ctx_in = U64(&md);
+	a.test.ctx_size_in = sizeof(md);
+	return bpf(BPF_PROG_TEST_RUN, &a) ? -errno : (int)a.test.retval;
+}
+
+static int adjust_prog(uint32_t helper, int by)
+{
+	struct bpf_insn p[] = { MOV64_IMM(2, by), CALL((int)helper), EXIT() };
+
+	return prog_load(BPF_PROG_TYPE_XDP, p);
+}
+
+TEST(xdp_programs_have_so_much_headroom)
+{
+	struct bpf_insn p[] = {
+		LDX(BPF_W, 2, 1, offsetof(struct xdp_md, data_meta)),
+		LDX(BPF_W, 0, 1, offsetof(struct xdp_md, data)),
+		ALU64_REG(BPF_SUB, 0, 2),
+		EXIT(),
+	};
+	int fd = prog_load(BPF_PROG_TYPE_XDP, p);
+
+	CHECK_EQ(run_behind(fd, 0), 0);
+	CHECK_EQ(run_behind(fd, 216), 216);
+	CHECK_EQ(run_behind(fd, 217), -EINVAL);
+	CHECK_EQ(run_behind(fd, 220), -EINVAL);
+	CHECK_EQ((int)prog_run(adjust_prog(BPF_FUNC_xdp_adjust_head, -216)), 0);
+	CHECK_EQ((int)prog_run(adjust_prog(BPF_FUNC_xdp_adjust_head, -217)), -EINVAL);
+	CHECK_EQ((int)prog_run(adjust_prog(BPF_FUNC_xdp_adjust_meta, -216)), 0);
+	CHECK_EQ((int)prog_run(adjust_prog(BPF_FUNC_xdp_adjust_meta, -220)), -EINVAL);
+	CHECK_EQ(run_behind(adjust_prog(BPF_FUNC_xdp_adjust_head, -12), 208), -EINVAL);
+	CHECK_EQ(run_behind(adjust_prog(BPF_FUNC_xdp_adjust_head, -8), 208), 0);
+}
+
 TEST(syscall_programs_have_their_context)
 {
 	struct bpf_insn p[] = {

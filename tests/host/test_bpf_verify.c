@@ -427,7 +427,7 @@ static void wide_formats(void **unused)
 	static const struct bpf_bprintf_ops ops = { 0 };
 	static const struct { const char *fmt; i64 len; const char *text; } cases_[] = {
 		{ "%5d", 5, "   42" }, { "%-5d|", 6, "42   |" }, { "%05d", 5, "00042" }, { "%+d", 3, "+42" },
-		{ "%4096d", 4096, NULL }, { "%2147483647d", 4096, NULL }, { "%-99999999999999999999x", 4096, NULL },
+		{ "%4096d", 4096, NULL }, { "%2147483647d", 8388607, NULL }, { "%-99999999999999999999x", 8388607, NULL },
 		{ "%0000000005d", 5, "00042" } };
 
 	for (u32 k = 0; k < sizeof(cases_) / sizeof(*cases_); k++) {

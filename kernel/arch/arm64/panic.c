@@ -21,7 +21,7 @@ extern const u32 kallsyms_offsets[],
 extern const char kallsyms_text[];
 extern char _kimage_start[], _text_end[], _text_start[];
 
-const char *arch_symbol(u64 addr, u64 *offset)
+const char *arch_symbol(u64 addr, u64 *offset, u64 *size)
 {
 	u64 off = addr - (u64)_kimage_start;
 	u32 lo = 0, hi = kallsyms_count;
@@ -37,6 +37,10 @@ const char *arch_symbol(u64 addr, u64 *offset)
 			hi = mid;
 	}
 	*offset = off - kallsyms_offsets[lo];
+	if (size)
+		*size = (lo + 1 < kallsyms_count ? kallsyms_offsets[lo + 1] :
+						   (u64)(_text_end - _kimage_start)) -
+			kallsyms_offsets[lo];
 	return kallsyms_text + kallsyms_names[lo];
 }
 
@@ -51,7 +55,7 @@ const char *arch_symbol_nth(u32 n, u64 *addr)
 static void print_pc(const char *what, u64 pc)
 {
 	u64 off;
-	const char *name = arch_symbol(pc, &off);
+	const char *name = arch_symbol(pc, &off, NULL);
 
 	if (name)
 		printk(LOG_EMERG, "%s %016lx %s+0x%lx\n", what, pc, name, off);

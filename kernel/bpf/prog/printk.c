@@ -32,13 +32,13 @@ static void read_text(char *to, u64 from, u32 n, bool user)
 static void symbol(char *to, u32 n, u64 addr, bool offset)
 {
 	const char *name;
-	u64 at;
+	u64 at, size;
 
-	name = arch_symbol(addr, &at);
+	name = arch_symbol(addr, &at, &size);
 	if (!name)
 		snprintf(to, n, "0x%lx", addr);
 	else if (offset)
-		snprintf(to, n, "%s+0x%lx", name, at);
+		snprintf(to, n, "%s+0x%lx/0x%lx", name, at, size);
 	else
 		snprintf(to, n, "%s", name);
 }
@@ -47,6 +47,8 @@ static u64 hide(u64 addr)
 {
 	static u64 secret;
 
+	if (!addr || addr >= (u64)-4095)	/* NULL and errors are no addresses */
+		return addr;
 	if (!READ_ONCE(secret))
 		(void)atomic_cas(&secret, 0, bpf_map_secret() | 1);
 	addr = (addr ^ secret) * 0x9e3779b97f4a7c15ull;

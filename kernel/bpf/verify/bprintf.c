@@ -5,7 +5,7 @@
 #include <lib/format.h>
 
 #define TEXT	512u		/* bytes that one %s has */
-#define WIDTH	4096		/* more is taken for this, so that nothing lasts long */
+#define WIDTH	((1 << 23) - 1)	/* more is taken for this, as Linux does */
 
 /* What is between % and the letter, and what the letters mean. */
 struct spec {
@@ -149,6 +149,7 @@ i64 bpf_bprintf(char *out, size_t size, const char *fmt, const u64 *args, u32 n_
 {
 	u64 len = 0;
 	u32 used = 0;
+	i64 unseen;
 
 	if (!bpf_bprintf_valid(fmt, n_args))
 		return -EINVAL;
@@ -162,7 +163,10 @@ i64 bpf_bprintf(char *out, size_t size, const char *fmt, const u64 *args, u32 n_
 			continue;
 		}
 		p = parse(p + 1, &s);
-		len += (u32)put(out + len, room, &s, args[used++], ops);
+		/* what nobody sees of a width is counted, not written: so nothing lasts long */
+		unseen = max(s.width - (i64)min(room, (size_t)WIDTH) - (i64)TEXT, (i64)0);
+		s.width -= (int)unseen;
+		len += (u64)put(out + len, room, &s, args[used++], ops) + (u64)unseen;
 	}
 	if (size && !len)
 		out[0] = 0;

@@ -99,9 +99,10 @@ static void add_pointer(struct text *t, const struct vreg *r)
 {
 	if (r->id && r->type != V_STACK)
 		PART(t, "id=%d", r->id);
+	if (r->map && r->map->name && *r->map->name)
+		PART(t, "map=%s", r->map->name);
 	if (r->map)
-		PART(t, "map=%s,ks=%u,vs=%u", r->map->name ? r->map->name : "", r->map->key_size,
-		     r->map->value_size);
+		PART(t, "ks=%u,vs=%u", r->map->key_size, r->map->value_size);
 	if (r->type == V_MEM)
 		PART(t, "sz=%u", r->size);
 	if (r->type == V_PACKET || r->type == V_META)

@@ -36,8 +36,9 @@ paddr_t arch_kernel_lookup(u64 va);
  * affinity. */
 void arch_set_psci(bool use_hvc);
 void arch_set_mpidr(u32 cpu, u64 mpidr);
-/* The symbol that a kernel text address lies in, and how far behind its start; NULL: none. */
-const char *arch_symbol(u64 addr, u64 *offset);
+/* The symbol that a kernel text address lies in, how far behind its start, and (if size is not NULL)
+ * how many bytes there are to the next one; NULL: none. */
+const char *arch_symbol(u64 addr, u64 *offset, u64 *size);
 /* The n-th symbol of the kernel's text, by address; NULL: there are not so many. */
 const char *arch_symbol_nth(u32 n, u64 *addr);
 /* The BTF blob of this kernel, page-aligned, constant, the rest of its last page zeros; NULL and
