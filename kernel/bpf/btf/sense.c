@@ -10,11 +10,15 @@ static const struct btf_type *behind(const struct btf_check *c, u32 id)
 	return btf_type(c->b, btf_skip_modifiers(c->b, id));
 }
 
-/* An integer that is all of its bytes. */
+/* An integer whose bits are those of 1, 2, 4, 8 or 16 bytes, the first that it has. */
 static bool is_whole_int(const struct btf_type *t)
 {
-	return btf_kind(t) == BTF_KIND_INT && !BTF_INT_OFFSET(btf_int_data(t)) && t->size <= 16 &&
-	       is_pow2(t->size) && BTF_INT_BITS(btf_int_data(t)) == t->size * 8;
+	u32 bits;
+
+	if (btf_kind(t) != BTF_KIND_INT)
+		return false;
+	bits = BTF_INT_BITS(btf_int_data(t));
+	return !BTF_INT_OFFSET(btf_int_data(t)) && bits >= 8 && is_pow2(bits);
 }
 
 static bool has_size(const struct btf_check *c, u32 id) { return btf_type_size(c->b, id) >= 0; }
@@ -43,6 +47,8 @@ static int check_member(struct btf_check *c, u32 id, u32 k)
 	t = behind(c, m->type);
 	if (!has_size(c, m->type) || btf_kind(t) == BTF_KIND_VAR || btf_kind(t) == BTF_KIND_DATASEC)
 		return btf_bad_part(c, id, k, "Invalid member");
+	if (BTF_INFO_KFLAG(s->info) && btf_kind(t) == BTF_KIND_INT && !is_whole_int(t))
+		return btf_bad_part(c, id, k, "Invalid member base type");
 	if (bits && btf_kind(t) == BTF_KIND_INT && bits > BTF_INT_BITS(btf_int_data(t)))
 		return btf_bad_part(c, id, k, "Invalid member bitfield_size");
 	if (bits && btf_is(t, BTF_ENUMS) && bits > t->size * 8)
