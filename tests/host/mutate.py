@@ -42,7 +42,7 @@ MUTATIONS = (	# name, file, what, instead
      "	n->vm_flags = flags;\n"),
     ("reclaim_drops_what_is_dirty", "kernel/mm/shrink.c", "!page_test(&f->page, PG_DIRTY) && ref_freeze", "ref_freeze"),
     ("free_takes_what_was_written", "kernel/mm/age.c", "UNMAP_TRY | (clean ? UNMAP_CLEAN : 0)", "UNMAP_TRY"),
-    ("free_takes_what_is_being_written", "kernel/mm/rmap.c", " && !stays_clean(r));", " && 0);"),
+    ("free_takes_what_is_being_written", "kernel/mm/rmap.c", " && !stays_clean(r));", " && !stays_clean(r) && 0);"),
     ("free_takes_what_is_used", "kernel/mm/rmap.c", " || in_use(r->f)));", "));"),
     ("cut_leaves_the_part", "kernel/mm/mapping_rw.c", "			mapping_cut_pages(m, first, ~0ull);\n", ""),
     ("cut_of_a_folio_in_use", "kernel/mm/mapping_part.c", "ref_freeze(&f->page.refcount, 2)",

@@ -718,7 +718,7 @@ static void unmap_beside_cut(void **state) { beside_cut(cut_unmapper); }
 
 /* --- reclaim while pages are locked: who has locked them has them ------------------------------- */
 #define LOCKED 4u
-#define LOCKED_AT (FILE_BASE + PMD_SIZE)	/* of a mapping that begins one leaf table before */
+#define LOCKED_AT (FILE_BASE + PMD_SIZE)
 static struct mm *heir;
 
 static void all_mapped(void)
@@ -739,7 +739,10 @@ static void locker(void *arg)
 	all_mapped();
 }
 
-/* Somebody who has not locked it shares the table then, and comes first on the file's list. */
+/*
+ * The mapping begins a leaf table before. Somebody who has not locked it shares the table then, and
+ * comes first on the file's list.
+ */
 static void locker_forks(void *arg)
 {
 	locker(arg);
@@ -757,10 +760,12 @@ static void reclaimer(void *arg)
 		lru_shrink(64, 0, false);
 }
 
-static void lock_beside(void (*fn)(void *), u64 seeds)
+/* from: where the file is mapped; up to the end of the locked pages, or of all of it. */
+static void lock_beside(void (*fn)(void *), u64 from, u64 seeds)
 {
-	struct mmap_req r = { .addr = FILE_BASE, .len = 2 * PMD_SIZE, .prot = PROT_READ,
-		.flags = MAP_PRIVATE | MAP_FIXED, .backing = &file.b };
+	struct mmap_req r = { .addr = from, .prot = PROT_READ, .flags = MAP_PRIVATE | MAP_FIXED,
+		.len = from == LOCKED_AT ? LOCKED * PAGE_SIZE : 2 * PMD_SIZE,
+		.offset = from - FILE_BASE, .backing = &file.b };
 	void *args[] = { fn, reclaimer };
 	u64 w;
 
@@ -772,7 +777,7 @@ static void lock_beside(void (*fn)(void *), u64 seeds)
 		file.m.size = 2 * PMD_SIZE;
 		heir = NULL;
 		mm = mm_create();
-		BUG_ON(mm_mmap(mm, &r) != (i64)FILE_BASE);
+		BUG_ON(mm_mmap(mm, &r) != (i64)from);
 		for (u32 i = 0; i < LOCKED; i++)
 			BUG_ON(mm_access(mm, LOCKED_AT + i * PAGE_SIZE, &w, sizeof(w), false) != sizeof(w));
 		fake_run(2, run_one_of, args);
@@ -786,8 +791,8 @@ static void lock_beside(void (*fn)(void *), u64 seeds)
 	}
 }
 
-static void lock_beside_reclaim(void **state) { lock_beside(locker, 600); }
-static void lock_and_fork_beside_reclaim(void **state) { lock_beside(locker_forks, 200); }
+static void lock_beside_reclaim(void **state) { lock_beside(locker, LOCKED_AT, 600); }
+static void lock_and_fork_beside_reclaim(void **state) { lock_beside(locker_forks, FILE_BASE, 200); }
 
 /* --- a block of 2 MiB that was given up is written, cut and reclaimed, all at once --------------- */
 #define HALF (PMD_SIZE / 2)
