@@ -126,13 +126,14 @@ def headers(source):
     base.made(source.gen + "/bpf_helper_defs.h", "selftests-helpers", helpers)
 
 
-def bpf_object(source, name):
-    """obj/NAME.bpf.o, compiled for BPF."""
+def bpf_object(source, name, cpu="v3"):
+    """obj/NAME.bpf.o, compiled for version CPU of BPF; but for v3, that is in the name."""
     def make(out):
-        command([fetch.newer_clang(), "-g", "-O2", "--target=bpfel", "-mcpu=v3", "-D__TARGET_ARCH_arm64",
+        command([fetch.newer_clang(), "-g", "-O2", "--target=bpfel", "-mcpu=" + cpu, "-D__TARGET_ARCH_arm64",
                  "-DENABLE_ATOMICS_TESTS", "-std=gnu11", "-fno-strict-aliasing", "-fms-extensions", "-w",
                  *source.bpf_flags, "-c", "%s/progs/%s.c" % (source.tests, name), "-o", "@"], out)
-    return base.made("%s/%s.bpf.o" % (source.obj, name), "selftests-" + name, make)
+    file = name + (".bpf.o" if cpu == "v3" else ".%s.bpf.o" % cpu)
+    return base.made(os.path.join(source.obj, file), "selftests-" + file, make)
 
 
 def skeleton(source, name, light):

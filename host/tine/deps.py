@@ -30,6 +30,7 @@ SUITES = {
     "mm": BUILD + GUEST_TEST,
     "cow": BUILD + HOST + GUEST_TEST + [("/usr/include/cmocka.h", "libcmocka-dev")],
     "mm-selftests": BUILD + QEMU,
+    "bpf-selftests": BUILD + QEMU + [("qemu-aarch64", "qemu-user"), ("clang", "clang")],
     "fuzz": BUILD + [("clang", "clang"), ("llvm-symbolizer", "llvm")],
 }
 

@@ -19,6 +19,7 @@ SUITES = {	# name: (module, what it is, part of the default set)
     "cow": ("suite_cow", "shared page tables: host and guest tests of them, with sharing and without; torture for --seconds", False),
     "stress": ("suite_guest", "fork, exec, mmap, pipes and signals for --seconds each: 2 CPUs, 4 CPUs, too little memory", False),
     "mm-selftests": ("suite_mm_selftests", "the Linux kernel's own memory selftests, here and on Debian's Linux", False),
+    "bpf-selftests": ("suite_bpf_selftests", "the Linux kernel's own BPF selftests, here and on Debian's Linux", False),
     "fuzz": ("suite_fuzz", "the libFuzzer targets of tests/fuzz, for --seconds each, and a tally of all runs", False),
 }
 HELP = "Runs every test, or the suites that are named; ends with `N passed, N failed`, status 1 if one\nfailed.\n\nsuites:\n" \
@@ -77,7 +78,7 @@ def parser():
                          "./tine test guest --only mem_map,signal_basic.nested", "./tine test stress --seconds 600"))
     p.add("--linux", action="store_true", help="guest, mm, stress, run: on Debian's Linux in Tine's place")
     p.add("--only", metavar="NAME,...", help="guest: these programs or PROGRAM.TEST; fuzz: these targets;\n"
-          "mm-selftests, run, boot: names that contain one")
+          "mm-selftests, bpf-selftests, run, boot: names that contain one")
     p.add("--seconds", type=int, metavar="N", help="mm (default 10), stress (60), fuzz (30), bpf (2): for how long")
     p.add("--smp", type=int, metavar="N", help="guest: one machine with N CPUs in place of the usual set; mm, stress: all with N")
     p.add("--cpu", metavar="MODEL", help="guest: one machine with this CPU in place of the usual set")
