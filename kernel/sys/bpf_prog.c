@@ -147,6 +147,9 @@ static struct bpf_map *take_map(void *ctx, bool by_index, u32 fd)
 	return bpf_map_from_fd(fd);
 }
 
+/* CAP_SYS_ADMIN stands for what was taken out of it. */
+static bool may(int cap) { return capable(cap) || capable(CAP_SYS_ADMIN); }
+
 static int check_load(const union bpf_args *x)
 {
 	const union bpf_attr *a = &x->a;
@@ -167,6 +170,8 @@ static int check_load(const union bpf_args *x)
 	}
 	if (!a->insn_cnt || a->insn_cnt > (bpf_capable() ? MAX_INSNS : MAX_INSNS_UNPRIVILEGED))
 		return -E2BIG;
+	if (a->prog_type == BPF_PROG_TYPE_XDP && !may(CAP_NET_ADMIN))
+		return -EPERM;
 	if ((a->prog_type == BPF_PROG_TYPE_SYSCALL) != !!(a->prog_flags & BPF_F_SLEEPABLE))
 		return -EINVAL;
 	if (a->prog_ifindex || a->attach_btf_id || a->attach_prog_fd || a->core_relo_cnt)
@@ -440,6 +445,7 @@ static int take_all(struct load *l)
 	l->r.in.prog_type = a->prog_type;
 	l->r.in.prog_flags = a->prog_flags;
 	l->r.in.unprivileged = !bpf_capable();
+	l->r.in.hides = !may(CAP_PERFMON);
 	l->r.in.insns = l->insns;
 	l->r.in.n = a->insn_cnt;
 	l->r.in.log = &l->log;

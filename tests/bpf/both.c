@@ -332,7 +332,7 @@ static int verify(const struct bpf_insn *p, u32 n, u32 how, struct bpf_verified 
 				     BPF_PROG_TYPE_SYSCALL };
 	struct bpf_func_desc d;
 	struct bpf_prog_load_in in = { .insns = p, .n = n, .ops = &test_ops, .gpl = true, .funcs = &d,
-		.unprivileged = how & 4, .prog_type = types[how % 4 % 3] };
+		.unprivileged = how & 4, .hides = how & ORACLE_HIDES, .prog_type = types[how % 4 % 3] };
 
 	steps = 0;
 	describe(p, n, &d);

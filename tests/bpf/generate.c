@@ -888,7 +888,7 @@ u32 oracle_generate(const u8 *data, size_t size, struct bpf_insn *p, u32 space, 
 		return g.n;
 	}
 	g.how = *how = b % 3 + (b >= 230 ? 4 : 0) + (b & 64 ? 8 : 0) +
-		       ((b & 48) == 48 && b < 200 ? ORACLE_GLOBAL : 0);
+		       ((b & 48) == 48 && b < 200 ? ORACLE_GLOBAL : 0) + (b % 11 == 5 ? ORACLE_HIDES : 0);
 	begin(&g, F_MAIN);
 	if (g.how & ORACLE_GLOBAL)
 		(*how % 4 == 1 && take(&g) & 1 ? packet_call : plain_call)(&g, take(&g));

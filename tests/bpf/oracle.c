@@ -70,7 +70,8 @@ static int verify(const struct machine *o, struct bpf_log *log, struct bpf_verif
 				     BPF_PROG_TYPE_SYSCALL };
 	struct bpf_func_desc d;
 	struct bpf_prog_load_in in = { .insns = o->p, .n = o->n, .log = log, .ops = &test_ops,
-		.gpl = true, .unprivileged = o->how & 4, .prog_type = types[o->how % 4 % 3],
+		.gpl = true, .unprivileged = o->how & 4,
+		.hides = o->how & ORACLE_HIDES, .prog_type = types[o->how % 4 % 3],
 		.prog_flags = o->how & 8 ? BPF_F_TEST_STATE_FREQ : 0, .funcs = &d };
 
 	describe(o, &d);

@@ -19,7 +19,8 @@ extern u32 oracle_limit;	/* instructions that may be simulated, about; more is E
 struct oracle_result oracle(const u8 *data, size_t size);
 /* The same for a program that is there; how: 0 socket filter, 1 XDP, 2 syscall; + 4: not
  * privileged; + 8: states are kept wherever paths meet. */
-enum { ORACLE_GLOBAL = 16 };	/* + that: the function that is called first is global */
+enum { ORACLE_GLOBAL = 16,	/* + that: the function that is called first is global */
+       ORACLE_HIDES = 32 };	/* + that: pointers may not leak */
 struct oracle_result oracle_program(const struct bpf_insn *p, u32 n, u32 how, u64 seed);
 /* Makes a program of bytes; at most `room` instructions. */
 u32 oracle_generate(const u8 *data, size_t size, struct bpf_insn *p, u32 room, u32 *how);

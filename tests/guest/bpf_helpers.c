@@ -2,6 +2,8 @@
 /* Which helpers programs may call. As root. */
 #include "bpf.h"
 
+#include <linux/capability.h>
+
 /* Those that Tine has, and whether programs of any licence may call them. */
 static const struct { uint8_t id; bool gpl; } known[] = {
 	{ BPF_FUNC_map_lookup_elem, false }, { BPF_FUNC_map_update_elem, false },
@@ -95,4 +97,73 @@ TEST(no_others)
 			if (!listed && is_there(types[t], id))
 				FAIL("helper %d", id);
 		}
+}
+
+/* Those that who has no CAP_PERFMON may not call: they show addresses, or others' memory. */
+static bool shows(int id)
+{
+	static const uint8_t all[] = {
+		BPF_FUNC_trace_printk, BPF_FUNC_get_current_comm, BPF_FUNC_get_current_task,
+		BPF_FUNC_probe_read_user, BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_user_str,
+		BPF_FUNC_probe_read_kernel_str, BPF_FUNC_copy_from_user, BPF_FUNC_get_current_task_btf,
+		BPF_FUNC_snprintf, BPF_FUNC_sys_bpf, BPF_FUNC_trace_vprintk,
+	};
+
+	return memchr(all, id, sizeof(all));
+}
+
+/* Only these from here on. */
+static void keep(uint64_t caps)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct c[2] = { { 0 }, { 0 } };
+
+	for (int k = 0; k < 2; k++)
+		c[k].effective = c[k].permitted = (uint32_t)(caps >> 32 * k);
+	OK(syscall(SYS_capset, &h, c));
+}
+#define CAP(name) (1ull << CAP_ ## name)
+
+/* 0 or -errno of a program whose answer is its context's address. */
+static int leak(uint32_t type)
+{
+	const struct bpf_insn code[] = { MOV64_REG(0, 1), EXIT() };
+	union bpf_attr a = prog_attr(type, code, 2);
+	long fd;
+
+	a.prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0;
+	fd = bpf(BPF_PROG_LOAD, &a);
+	if (fd < 0)
+		return -errno;
+	close((int)fd);
+	return 0;
+}
+
+TEST(by_capability)
+{
+	bool there[3][sizeof(known) / sizeof(*known)], wrong = false;
+
+	for (uint32_t t = 0; t < 3; t += 2)
+		for (uint32_t k = 0; k < sizeof(known) / sizeof(*known); k++)
+			there[t][k] = is_there(types[t], known[k].id);
+	keep(CAP(BPF));
+	for (uint32_t t = 0; t < 3; t += 2)
+		for (uint32_t k = 0; k < sizeof(known) / sizeof(*known); k++)
+			if (is_there(types[t], known[k].id) != (there[t][k] && !shows(known[k].id))) {
+				printf("# type %u, helper %d\n", types[t], known[k].id);
+				wrong = true;
+			}
+	CHECK(!wrong);
+}
+
+TEST(addresses_by_capability)
+{
+	CHILD_OK(keep(CAP(BPF)); CHECK_EQ(leak(BPF_PROG_TYPE_SOCKET_FILTER), -EACCES);
+		 CHECK_EQ(leak(BPF_PROG_TYPE_SYSCALL), -EACCES); CHECK_EQ(leak(BPF_PROG_TYPE_XDP), -EPERM));
+	CHILD_OK(keep(CAP(BPF) | CAP(NET_ADMIN)); CHECK_EQ(leak(BPF_PROG_TYPE_XDP), -EACCES));
+	CHILD_OK(keep(CAP(BPF) | CAP(PERFMON)); CHECK_EQ(leak(BPF_PROG_TYPE_SOCKET_FILTER), 0);
+		 CHECK_EQ(leak(BPF_PROG_TYPE_SYSCALL), 0); CHECK_EQ(leak(BPF_PROG_TYPE_XDP), -EPERM));
+	CHILD_OK(keep(CAP(SYS_ADMIN)); CHECK_EQ(leak(BPF_PROG_TYPE_SOCKET_FILTER), 0);
+		 CHECK_EQ(leak(BPF_PROG_TYPE_XDP), 0));
+	CHILD_OK(keep(CAP(PERFMON) | CAP(NET_ADMIN)); CHECK_EQ(leak(BPF_PROG_TYPE_SOCKET_FILTER), -EPERM));
 }

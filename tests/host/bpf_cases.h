@@ -564,4 +564,16 @@ static const struct verify_case cases[] = {
 	{ "an answer, perhaps", TRACING, "call get_prandom_u32; r0 &= 1; exit", -EINVAL, "should have been in [0, 0]" },
 	{ "an answer that depends", TRACING | OFTEN, "call get_prandom_u32; r6 = 1; if r0 == 0 goto L; r6 = 0; L: r0 = r6; exit", -EINVAL,
 	  "should have been in [0, 0]" },
+	/* who may call and loop, but not leak (CAP_BPF without CAP_PERFMON) */
+	{ "loops and functions", SKB | HIDES, "r6 = 0; L: r6 += 1; if r6 < 10 goto L; call F; exit; F: r0 = 3; exit", 0, NULL },
+	{ "a function's pointer out", SKB | HIDES, "call F; exit; F: r0 = r1; exit", -EACCES, "R0 leaks addr as return value" },
+	{ "a function's pointer into a map", SKB | HIDES, LOOKUP "r1 = r0; r2 = r10; call F" OUT "; F: *(u64 *)(r1 + 0) = r2; r0 = 0; exit",
+	  -EACCES, "R2 leaks addr into map" },
+	{ "never written by the caller", SKB | HIDES, "r1 = r10; r1 += -8; call F; exit; F: r0 = *(u64 *)(r1 + 0); exit", -EACCES,
+	  "invalid read from stack" },
+	{ "written by one round only", SKB | HIDES | OFTEN, "r6 = 0; call get_prandom_u32; if r0 == 0 goto L; *(u64 *)(r10 - 8) = r6; L: "
+	  "r0 = *(u64 *)(r10 - 8); exit", -EACCES, "invalid read from stack" },
+	{ "helpers that show", SKB | HIDES, "call get_current_task; r0 = 0; exit", -EINVAL, "cannot use helper bpf_get_current_task" },
+	{ "the task", SKB | HIDES, TASK "r0 = 0; exit", -EINVAL, "cannot use helper bpf_get_current_task_btf" },
+	{ "forgotten, not a number", SYSCALL | HIDES, FOUND("loose") SLEEPS "r0 = r6" OUT, -EACCES, "R6 !read_ok" },
 };

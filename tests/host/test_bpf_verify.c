@@ -18,7 +18,8 @@
 
 #define MAX	4096
 enum { SKB, XDP, SYSCALL, TRACING, UNPRIV = 16, STRICT = 32, OFTEN = 64, /* points wherever paths meet */
-       RETURNED = 128 /* TRACING: the function has returned */, CLOSED = 256 /* not GPL */ };
+       RETURNED = 128 /* TRACING: the function has returned */, CLOSED = 256 /* not GPL */,
+       HIDES = 512 /* pointers may not leak */ };
 
 struct verify_case {
 	const char *name;
@@ -40,7 +41,8 @@ static int load(const struct bpf_insn *p, u32 n, u32 how, u32 level, struct bpf_
 				     BPF_PROG_TYPE_SYSCALL, BPF_PROG_TYPE_TRACING };
 	struct bpf_log log = { .level = level, .buf = text, .size = sizeof(text) };
 	struct bpf_prog_load_in in = { .prog_type = types[how & 3], .insns = p, .n = n,
-		.unprivileged = how & UNPRIV, .gpl = !(how & CLOSED), .log = &log, .ops = &test_ops,
+		.unprivileged = how & UNPRIV, .hides = how & HIDES,
+		.gpl = !(how & CLOSED), .log = &log, .ops = &test_ops,
 		.ctx_proto = (how & 3) == TRACING ? TEST_PROTO : 0, .ctx_value = how & RETURNED,
 		.prog_flags = (how & STRICT ? BPF_F_STRICT_ALIGNMENT : 0) |
 			      (how & OFTEN ? BPF_F_TEST_STATE_FREQ : 0),
@@ -84,12 +86,23 @@ static bool run_case(const struct verify_case *c)
 	return good;
 }
 
+/* What nobody else may leak he may not who may call and loop. */
+static bool run_hiding(const struct verify_case *c)
+{
+	struct verify_case hiding = *c;
+
+	if (!(c->how & UNPRIV) || c->err != -EACCES)
+		return true;
+	hiding.how ^= UNPRIV | HIDES;
+	return run_case(&hiding);
+}
+
 static void table(void **unused)
 {
 	u32 wrong = 0;
 
 	for (u32 k = 0; k < sizeof(cases) / sizeof(*cases); k++)
-		wrong += !run_case(&cases[k]);
+		wrong += !run_case(&cases[k]) + !run_hiding(&cases[k]);
 	print_message("%zu programs\n", sizeof(cases) / sizeof(*cases));
 	assert_int_equal(wrong, 0);
 }

@@ -104,8 +104,8 @@ static int pointer_op(struct verifier *v, const struct bpf_insn *i, const struct
 	bool both = is_pointer(dst) && is_pointer(src);
 	u32 regno = is_pointer(dst) ? i->dst_reg : i->src_reg;
 
-	if (both ? op == BPF_SUB && !v->in->unprivileged
-		 : BPF_CLASS(i->code) == BPF_ALU && op == BPF_SUB && !v->in->unprivileged) {
+	if (both ? op == BPF_SUB && !hides(v)
+		 : BPF_CLASS(i->code) == BPF_ALU && op == BPF_SUB && !hides(v)) {
 		set_sized(dst, BPF_CLASS(i->code) == BPF_ALU ? 4 : 8);	/* a distance */
 		return 0;
 	}
@@ -155,7 +155,7 @@ static int move(struct verifier *v, const struct bpf_insn *i)
 		return 0;
 	}
 	if (is_pointer(src)) {
-		if (v->in->unprivileged) {
+		if (hides(v)) {
 			say(v, i->off ? "R%d sign-extension part of pointer\n" :
 					"R%d partial copy of pointer\n", i->src_reg);
 			return -EACCES;
@@ -197,7 +197,7 @@ static int unary(struct verifier *v, const struct bpf_insn *i)
 	struct vreg *dst = reg(v, i->dst_reg);
 
 	if (is_pointer(dst)) {
-		if (v->in->unprivileged) {
+		if (hides(v)) {
 			say(v, "R%d pointer arithmetic prohibited\n", i->dst_reg);
 			return -EACCES;
 		}

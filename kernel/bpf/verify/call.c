@@ -24,7 +24,7 @@ static void forget_ref(struct verifier *v, struct vreg *r, void *arg)
 {
 	if (r->ref != *(const u32 *)arg)
 		return;
-	if (v->in->unprivileged)
+	if (hides(v))
 		set_none(r);
 	else
 		set_unknown(r);
@@ -296,7 +296,7 @@ static int last_exit(struct verifier *v)
 		err = v->in->ctx_proto ? check_returned(v, "program exit", 0) : need_reg(v, 0);
 	if (err)
 		return err;
-	if (!v->main && v->in->unprivileged && is_pointer(reg(v, 0))) {
+	if (!v->main && hides(v) && is_pointer(reg(v, 0))) {
 		say(v, "R0 leaks addr as return value\n");
 		return -EACCES;
 	}

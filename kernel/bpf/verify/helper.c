@@ -98,7 +98,11 @@ bool goes_in_sleep(const struct vreg *r)
 
 static void forget_found(struct verifier *v, struct vreg *r, void *arg)
 {
-	if (goes_in_sleep(r))
+	if (!goes_in_sleep(r))
+		return;
+	if (hides(v))
+		set_none(r);
+	else
 		set_unknown(r);
 }
 
@@ -271,7 +275,7 @@ static int arg_string(struct verifier *v, u32 regno)
 
 static int arg_any(struct verifier *v, u32 regno)
 {
-	if (!is_pointer(reg(v, regno)) || !v->in->unprivileged)
+	if (!is_pointer(reg(v, regno)) || !hides(v))
 		return 0;
 	say(v, "R%d leaks addr into helper function\n", regno);
 	return -EACCES;
@@ -368,7 +372,7 @@ static void forget_packet(struct verifier *v, struct vreg *r, void *arg)
 {
 	if (!is_packet(r) && r->type != V_PACKET_END)
 		return;
-	if (v->in->unprivileged)
+	if (hides(v))
 		set_none(r);
 	else
 		set_unknown(r);
@@ -422,7 +426,7 @@ static int find_helper(struct verifier *v, u32 id, const struct proto **p)
 		return -EINVAL;
 	}
 	if (!*p || !proto_fits(*p, v->in->prog_type) || (ops->helper && !ops->helper(ops->ctx, id)) ||
-	    (v->in->unprivileged && (*p)->flags & H_PRIVILEGED) ||
+	    (v->in->unprivileged && (*p)->flags & H_PRIVILEGED) || (hides(v) && (*p)->flags & H_SHOWS) ||
 	    ((*p)->ret == R_TASK && (!kernel_types(v) || !v->types->task))) {
 		say(v, "program of this type cannot use helper bpf_%s#%d\n", helper_name(id), (int)id);
 		return -EINVAL;
@@ -528,7 +532,7 @@ int do_packet_load(struct verifier *v, const struct bpf_insn *i)
 		say(v, "at the time of BPF_LD_ABS|IND R6 != pointer to skb\n");
 		return -EINVAL;
 	}
-	if (BPF_MODE(i->code) == BPF_IND && is_pointer(reg(v, i->src_reg)) && v->in->unprivileged) {
+	if (BPF_MODE(i->code) == BPF_IND && is_pointer(reg(v, i->src_reg)) && hides(v)) {
 		say(v, "R%d leaks addr into helper function\n", i->src_reg);
 		return -EACCES;
 	}

@@ -190,7 +190,7 @@ static int compare_pointers(struct verifier *v, const struct bpf_insn *i, const 
 	    was.type != V_PACKET_END && was.type != V_BTF)
 		return only(v, op == BPF_JNE ? (u32)bpf_branch_target(i, v->cur->pc)
 					     : v->cur->pc + 1);
-	if (v->in->unprivileged && !against_null && !packets) {
+	if (hides(v) && !against_null && !packets) {
 		say(v, "R%d pointer comparison prohibited\n",
 		    is_pointer(dst) ? i->dst_reg : i->src_reg);
 		return -EACCES;

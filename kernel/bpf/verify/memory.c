@@ -409,7 +409,7 @@ static int store(struct verifier *v, u32 regno, i32 off, u32 size, const struct 
 		return stack_store_reg(v, regno, off, size, value, from);
 	if (r->type == V_BTF)
 		return read_only(v);
-	if (is_pointer(value) && v->in->unprivileged) {
+	if (is_pointer(value) && hides(v)) {
 		say(v, "R%d leaks addr into %s\n", from, r->type == V_CTX ? "ctx" :
 		    r->type == V_VALUE ? "map" : "mem");
 		return -EACCES;
@@ -454,7 +454,7 @@ static int check_modify(struct verifier *v, u32 regno, i32 off, u32 size)
 		err = load(v, regno, off, size, false, &old);
 	if (err || reg(v, regno)->type != V_STACK)
 		return err ? err : check_region(v, regno, off, size, WRITE);
-	if (v->in->unprivileged && is_pointer(&old)) {
+	if (hides(v) && is_pointer(&old)) {
 		say(v, "R%d leaks addr into mem\n", regno);
 		return -EACCES;
 	}
@@ -504,12 +504,12 @@ int do_atomic(struct verifier *v, const struct bpf_insn *i)
 		v->cur->pc++;
 		return err;
 	}
-	if (is_pointer(reg(v, i->src_reg)) && v->in->unprivileged) {
+	if (is_pointer(reg(v, i->src_reg)) && hides(v)) {
 		say(v, "R%d leaks addr into mem\n", i->src_reg);
 		return -EACCES;
 	}
 	/* whether it is equal to what is there tells who asks often enough */
-	if (i->imm == BPF_CMPXCHG && is_pointer(reg(v, 0)) && v->in->unprivileged) {
+	if (i->imm == BPF_CMPXCHG && is_pointer(reg(v, 0)) && hides(v)) {
 		say(v, "R0 leaks addr into mem\n");
 		return -EACCES;
 	}

@@ -67,7 +67,7 @@ static u8 kind_of(const struct match *m, const struct vslot *s, u32 byte, bool w
 {
 	u8 kind = s ? s->kind[byte] : S_INVALID;
 
-	if (kind == S_INVALID && !m->v->in->unprivileged)
+	if (kind == S_INVALID && !hides(m->v))
 		return S_MISC;
 	if (!wanted && (kind == S_ZERO || (kind == S_SPILL && s->reg.type == V_SCALAR)))
 		return S_MISC;

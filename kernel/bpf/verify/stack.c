@@ -32,7 +32,7 @@ static int range_of(struct verifier *v, u32 regno, i64 off, i64 size, enum acces
 	const struct vreg *r = reg(v, regno);
 	i64 least = r->n.wide.smin, most = r->n.wide.smax;
 
-	if (least != most && v->in->unprivileged) {
+	if (least != most && hides(v)) {
 		say(v, "R%d variable stack access prohibited for !root\n", regno);
 		return -EACCES;
 	}
@@ -81,7 +81,7 @@ static int load_bytes(struct verifier *v, const struct place *p, u32 size, i64 o
 	for (u32 b = p->byte; b < p->byte + size; b++) {
 		u8 kind = p->s ? p->s->kind[b] : S_INVALID;
 
-		if (kind == S_INVALID && v->in->unprivileged) {
+		if (kind == S_INVALID && hides(v)) {
 			say(v, "invalid read from stack off %lld+%d size %u\n", (long long)off,
 			    b - p->byte, size);
 			return -EACCES;
@@ -163,7 +163,7 @@ static void break_up(struct vslot *s)
 
 static bool leaks(const struct verifier *v, const struct vslot *s, u32 size)
 {
-	return v->in->unprivileged && s->kind[0] == S_SPILL && s->reg.type != V_SCALAR && size != 8;
+	return hides(v) && s->kind[0] == S_SPILL && s->reg.type != V_SCALAR && size != 8;
 }
 
 static int corrupts(struct verifier *v)
@@ -243,7 +243,7 @@ int stack_store_reg(struct verifier *v, u32 regno, i32 off, u32 size, const stru
 	p.s = slot_at(v, p.frame, p.slot);
 	if (!p.s)
 		return -ENOMEM;
-	if (v->in->unprivileged)
+	if (hides(v))
 		read_slots(v, reg(v, regno)->frame, p.slot, p.slot);
 	if (leaks(v, p.s, size))
 		return corrupts(v);
@@ -260,7 +260,7 @@ int stack_store_reg(struct verifier *v, u32 regno, i32 off, u32 size, const stru
 
 static int check_initialised(struct verifier *v, u32 regno, struct vframe *f, i64 lo, i64 hi)
 {
-	for (i64 at = lo; at < hi && v->in->unprivileged; at++) {
+	for (i64 at = lo; at < hi && hides(v); at++) {
 		u32 slot = (u32)(-at - 1) / 8;
 		const struct vslot *s = slot < f->n_slots ? &f->slots[slot] : NULL;
 		u8 kind = s ? s->kind[(at + BPF_STACK) & 7] : S_INVALID;

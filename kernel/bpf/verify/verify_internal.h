@@ -230,6 +230,8 @@ static inline bool is_const(const struct vreg *r)
 {
 	return r->type == V_SCALAR && bpf_range_is_const(&r->n.wide);
 }
+/* May its pointers not leak? */
+static inline bool hides(const struct verifier *v) { return v->in->unprivileged || v->in->hides; }
 static inline bool is_null(const struct vreg *r) { return is_const(r) && !r->n.wide.umin; }
 static inline bool is_pointer(const struct vreg *r)
 {
@@ -338,11 +340,12 @@ enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL, R_TASK };
 enum {	H_RELEASES = 1, H_PACKET = 2 /* moves it */, H_PRIVILEGED = 4,
 	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32,	/* only for these */
 	H_SLEEPS = 64,
-	H_GPL = 128 /* only for programs of its licence, as Linux has it */ };
+	H_GPL = 128,	/* only for programs of its licence, as Linux has it */
+	H_SHOWS = 256	/* not for programs that may not leak pointers, the same */ };
 struct proto {
 	u32 id;
 	u8 ret;
-	u8 flags;
+	u16 flags;
 	u8 arg[5];
 };
 const struct proto *find_proto(u32 id);

@@ -106,7 +106,8 @@ struct bpf_prog_load_in {
 	bool ctx_value;
 	u32 prog_flags;			/* BPF_F_STRICT_ALIGNMENT, ... */
 	bool gpl;			/* its licence is compatible; some helpers are for such only */
-	bool unprivileged;		/* pointers may not leak, loops and calls are refused */
+	bool hides;			/* pointers may not leak, nor what is on the stack from before */
+	bool unprivileged;		/* the same, and loops and calls are refused */
 	const struct bpf_insn *insns;	/* as user space gave them; not changed */
 	u32 n;
 	const struct bpf_func_desc *funcs;
