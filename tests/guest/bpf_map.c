@@ -473,6 +473,30 @@ static long freeze(int fd)
 }
 
 /* Of which type the programs of an array are is decided by one that is there. */
+/* Programs may count on how many elements an inner array has, unless a flag says otherwise. */
+TEST(inner_arrays_have_one_size)
+{
+	static const struct { uint32_t type, flags, len; int err; } cases[] = {
+		{ BPF_MAP_TYPE_ARRAY, 0, 8, 0 }, { BPF_MAP_TYPE_ARRAY, 0, 2, EINVAL },
+		{ BPF_MAP_TYPE_ARRAY, BPF_F_INNER_MAP, 2, 0 }, { BPF_MAP_TYPE_PERCPU_ARRAY, 0, 8, 0 },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, 0, 2, EINVAL }, { BPF_MAP_TYPE_HASH, 0, 2, 0 },
+	};
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+		int like = (int)OK(map_create_flags(cases[k].type, 4, 8, 8, cases[k].flags));
+		int other = (int)OK(map_create_flags(cases[k].type, 4, 8, cases[k].len, cases[k].flags));
+		union bpf_attr a = { .map_type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .key_size = 4, .value_size = 4,
+				     .max_entries = 1, .inner_map_fd = (uint32_t)like };
+		int outer = (int)OK(bpf(BPF_MAP_CREATE, &a));
+		uint32_t key = 0;
+
+		CHECK_EQ(map_update(outer, &key, &other, BPF_ANY) ? errno : 0, cases[k].err);
+		close(outer);
+		close(other);
+		close(like);
+	}
+}
+
 TEST(a_refused_program_decides_nothing)
 {
 	int progs = map_create(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1), filter;

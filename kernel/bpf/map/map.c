@@ -134,7 +134,8 @@ bool bpf_map_fits(const struct bpf_map_desc *like, const struct bpf_map *inner)
 	return d->type == like->type && d->key_size == like->key_size &&
 	       d->value_size == like->value_size && d->flags == like->flags &&
 	       d->spin_lock == like->spin_lock && d->timer == like->timer &&
-	       (d->type != BPF_MAP_TYPE_ARRAY || (d->flags & BPF_F_INNER_MAP) ||
+	       ((d->type != BPF_MAP_TYPE_ARRAY && d->type != BPF_MAP_TYPE_PERCPU_ARRAY) ||
+		(d->flags & BPF_F_INNER_MAP) ||
 		d->max_entries == like->max_entries);
 }
 
