@@ -93,6 +93,11 @@ def bpftool(source, *args):
 
 
 def write(path, data):
+    """Nothing happens to a file that is like that already."""
+    if os.path.exists(path):
+        with open(path, "rb") as f:
+            if f.read() == data:
+                return
     with base.scratch(path) as tmp:
         with open(tmp + "/x", "wb") as f:
             f.write(data)
@@ -151,10 +156,10 @@ def skeleton(source, name, light):
 
 
 # --- programs -------------------------------------------------------------------------------------
-def compiled(source, c_file, flags=()):
-    """The object of C_FILE, in the build folder, made again if that is newer."""
+def compiled(source, c_file, flags=(), includes=()):
+    """The object of C_FILE, in the build folder, made again if that or one of INCLUDES is newer."""
     out = "%s/%s.o" % (OUT, os.path.basename(c_file)[:-2])
-    if not os.path.exists(out) or os.path.getmtime(out) < os.path.getmtime(c_file):
+    if not os.path.exists(out) or os.path.getmtime(out) < max(os.path.getmtime(f) for f in (c_file, *includes)):
         command([*GCC, *source.cflags, "-I", SHIM, *flags, "-c", c_file, "-o", "@"], out, cwd=source.tests)
     return out
 
@@ -176,18 +181,19 @@ def declared(c_files):
 
 
 def maps(source):
-    """[path] of `maps` and `lru`. Where Linux starts 100 processes, a dozen have to do: the machines are emulated."""
+    """[path] of `maps` and `lru`. Where Linux starts 100 processes, 6 have to do: the machines are emulated."""
     base.ensure_dir(OUT + "/map_tests")
     files = [f for f in sorted(glob.glob(source.tests + "/map_tests/*.c"))
              if os.path.basename(f) not in ("sk_storage_map.c", "map_percpu_stats.c")]
     _, text = declared(files)
     write(OUT + "/map_tests/tests.h", text.encode())
     with open(source.tests + "/test_maps.c") as f:
-        write(OUT + "/test_maps.c", re.sub(r"(#define TASKS|run_parallel\() *100", r"\1 12", f.read()).encode())
+        write(OUT + "/test_maps.c", re.sub(r"(#define TASKS|run_parallel\() *100", r"\1 6", f.read()).encode())
     helpers = [compiled(source, source.tests + "/testing_helpers.c")]
     objects = parallel(lambda f: compiled(source, f), files)
-    return [link(source, "maps", [compiled(source, SHIM + "/maps.c", ["-iquote", OUT, "-I", OUT])] + objects + helpers),
-            link(source, "lru", [compiled(source, SHIM + "/lru.c")] + helpers)]
+    cases = [SHIM + "/cases.h", OUT + "/test_maps.c", OUT + "/map_tests/tests.h"]
+    ours = [compiled(source, SHIM + "/maps.c", ["-iquote", OUT, "-I", OUT], cases), compiled(source, SHIM + "/lru.c", (), cases)]
+    return [link(source, "maps", [ours[0]] + objects + helpers), link(source, "lru", [ours[1]] + helpers)]
 
 
 def needs(source, test):
@@ -196,6 +202,12 @@ def needs(source, test):
         text = f.read()
     return (re.findall(r'#include "(\w+)\.skel\.h"', text), re.findall(r'#include "(\w+)\.lskel\.h"', text),
             re.findall(r'"(?:\./)?(\w+)\.bpf\.l?o"', text))
+
+
+def tests_of(program):
+    """The names of the tests in PROGRAM, which is test_progs."""
+    with open(os.path.dirname(program) + "/prog_tests/tests.h") as f:
+        return re.findall(r"DEFINE_TEST\((\w+)\)", f.read())
 
 
 def progs(source, tests):
@@ -222,6 +234,7 @@ def progs(source, tests):
     write(OUT + "/prog_tests/tests.h", text.encode())
     write(OUT + "/verification_cert.h", b"static const unsigned char test_progs_verification_cert[1];\n"
           b"static const unsigned int test_progs_verification_cert_len = 1;\n")
-    frame = parallel(lambda n: compiled(source, "%s/%s.c" % (source.tests, n), ["-I", OUT]), FRAME)
+    frame = parallel(lambda n: compiled(source, "%s/%s.c" % (source.tests, n), ["-I", OUT],
+                                        [OUT + "/prog_tests/tests.h"]), FRAME)
     frame.append(compiled(source, source.linux + "/tools/lib/find_bit.c"))
     return link(source, "test_progs", frame + [objects[t] for t in built]), sorted(readable), failed

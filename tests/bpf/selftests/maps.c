@@ -44,9 +44,9 @@ int main(int argc, char **argv)
 		map_opts.map_flags = k ? BPF_F_NO_PREALLOC : 0;
 		for (size_t n = 0; n < sizeof(cases) / sizeof(*cases); n++)
 			if (wanted(argc, argv, cases[n].name))
-				run_case(cases[n].name, k ? "(no prealloc)" : "", 120, cases[n].run);
+				run_case(cases[n].name, k ? "(no prealloc)" : "", 300, cases[n].run);
 	}
-#define DEFINE_TEST(name) if (wanted(argc, argv, #name)) run_case(#name, "", 120, test_##name);
+#define DEFINE_TEST(name) if (wanted(argc, argv, #name)) run_case(#name, "", 300, test_##name);
 #include <map_tests/tests.h>
 	return 0;
 }

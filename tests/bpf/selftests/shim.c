@@ -3,8 +3,8 @@
  *
  * Programs of types that Tine has not are loaded as others: filters of traffic control as socket filters, or XDP
  * where that is refused; those of tracing as XDP. What is attached to an event is run by a test run instead,
- * whenever the test does what would have set off the event in its process: sleeping, getpgid. A test run
- * without a packet gets one of zeros. There is one network namespace. */
+ * when the test makes a system call that its section names, or before each of bpf(2), getpgid and sleeps if it
+ * names none. A test run without a packet gets one of zeros. There is one network namespace. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
@@ -32,7 +32,10 @@ int __wrap_open64(const char *path, int flags, ...);
 int __wrap_setns(int fd, int type);
 
 static bool converted[FDS];	/* by descriptor: programs that were loaded as another type */
-static int attached[64];	/* descriptors, 0: free */
+static struct {
+	int fd;			/* 0: free */
+	const char *call;	/* the system call that its section names, or NULL */
+} attached[64];
 static char packet[64];
 
 static long bpf_call(int cmd, union bpf_attr *attr, unsigned int size)
@@ -52,7 +55,7 @@ static long load(union bpf_attr *attr, unsigned int size)
 {
 	unsigned int type = attr->prog_type, attach = attr->expected_attach_type;
 	bool filter = type == BPF_PROG_TYPE_SCHED_CLS || type == BPF_PROG_TYPE_SCHED_ACT ||
-		      type == BPF_PROG_TYPE_CGROUP_SKB;
+		      type == BPF_PROG_TYPE_CGROUP_SKB || type == BPF_PROG_TYPE_FLOW_DISSECTOR;
 	long fd;
 
 	if (!filter && !is_tracing(type)) {
@@ -88,23 +91,37 @@ static long test_run(union bpf_attr *attr, unsigned int size)
 	return bpf_call(BPF_PROG_TEST_RUN, attr, size);
 }
 
-static void event(void)
+static void event(const char *call)
 {
 	for (unsigned int k = 0; k < sizeof(attached) / sizeof(*attached); k++) {
-		union bpf_attr attr = { .test = { .prog_fd = (unsigned int)attached[k] } };
+		union bpf_attr attr = { .test = { .prog_fd = (unsigned int)attached[k].fd } };
 
 		attr.test.data_in = (unsigned long)packet;
 		attr.test.data_size_in = sizeof(packet);
-		if (attached[k])
+		if (attached[k].fd && (!attached[k].call || !strcmp(attached[k].call, call)))
 			bpf_call(BPF_PROG_TEST_RUN, &attr, sizeof(attr));
 	}
+}
+
+/* The system call in a section's name: tp/syscalls/sys_enter_NAME, fentry/__arm64_sys_NAME, ksyscall/NAME. */
+static const char *call_of(const char *section)
+{
+	static const char *const before[] = { "sys_enter_", "sys_exit_", "arm64_sys_", "syscall/" };
+
+	for (unsigned int k = 0; k < sizeof(before) / sizeof(*before); k++) {
+		const char *at = strstr(section, before[k]);
+
+		if (at)
+			return at + strlen(before[k]);
+	}
+	return NULL;
 }
 
 static int detach(struct bpf_link *link)
 {
 	for (unsigned int k = 0; k < sizeof(attached) / sizeof(*attached); k++)
-		if (attached[k] == link->fd)
-			attached[k] = 0;
+		if (attached[k].fd == link->fd)
+			attached[k].fd = 0;
 	return close(link->fd);
 }
 
@@ -117,8 +134,9 @@ static int attach(const struct bpf_program *prog, long cookie, struct bpf_link *
 	(*link)->detach = detach;
 	(*link)->fd = dup(bpf_program__fd(prog));
 	for (unsigned int k = 0; k < sizeof(attached) / sizeof(*attached); k++)
-		if (!attached[k]) {
-			attached[k] = (*link)->fd;
+		if (!attached[k].fd) {
+			attached[k].fd = (*link)->fd;
+			attached[k].call = call_of(bpf_program__section_name(prog));
 			return 0;
 		}
 	return -12;
@@ -149,6 +167,11 @@ __attribute__((constructor)) static void handlers(void)
 
 long __wrap_syscall(long number, ...)
 {
+	static const struct { long number; const char *name; } calls[] = {
+		{ __NR_bpf, "bpf" }, { __NR_getpgid, "getpgid" }, { __NR_getpid, "getpid" },
+		{ __NR_getppid, "getppid" }, { __NR_getuid, "getuid" }, { __NR_geteuid, "geteuid" },
+		{ __NR_getgid, "getgid" }, { __NR_gettid, "gettid" }, { __NR_nanosleep, "nanosleep" },
+	};
 	long a[6];
 	va_list list;
 
@@ -162,20 +185,21 @@ long __wrap_syscall(long number, ...)
 		return test_run((union bpf_attr *)a[1], (unsigned int)a[2]);
 	if (number == __NR_add_key)	/* the frame's, for signatures */
 		return 0;
-	if (number == __NR_getpgid || number == __NR_nanosleep)
-		event();
+	for (unsigned int k = 0; k < sizeof(calls) / sizeof(*calls); k++)
+		if (calls[k].number == number)
+			event(calls[k].name);
 	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 int __wrap_usleep(useconds_t us)
 {
-	event();
+	event("nanosleep");
 	return __real_usleep(us);
 }
 
 int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
 {
-	event();
+	event("nanosleep");
 	return __real_nanosleep(time, rest);
 }
 
