@@ -42,14 +42,16 @@ static int give_insns(struct bpf_prog *p, struct bpf_prog_info *i)
 	return err;
 }
 
-/* The code and where each function's is. */
-static int give_code(const struct bpf_prog *p, struct bpf_prog_info *i)
+/* The code and where each function's is, if who opened the program may know that (as of /proc/kallsyms). */
+static int give_code(const struct bpf_prog *p, struct bpf_prog_info *i, bool open)
 {
 	u32 room = i->jited_prog_len, size;
 	u32 ksyms = i->jited_ksyms ? min(i->nr_jited_ksyms, p->n_funcs) : 0;
 	u32 lens = i->jited_func_lens ? min(i->nr_jited_func_lens, p->n_funcs) : 0;
 	u64 at = text_image_code(&p->image);
 
+	if (!open)
+		i->jited_prog_insns = i->jited_ksyms = i->jited_func_lens = ksyms = lens = 0;
 	i->jited_prog_len = p->image.size;
 	i->nr_jited_ksyms = i->nr_jited_func_lens = p->n_funcs;
 	if (room && i->jited_prog_insns &&
@@ -96,6 +98,7 @@ static int give_debug(const struct bpf_prog *p, struct bpf_prog_info *i)
 int bpf_prog_info(struct file *f, const union bpf_args *x, u64 user_attr)
 {
 	struct bpf_prog *p = f->private;
+	bool open = f->cred && f->cred->cap_effective & BIT(CAP_SYSLOG);
 	struct bpf_prog_info i;
 	int err = bpf_take_info(x, &i, sizeof(i));
 
@@ -122,7 +125,7 @@ int bpf_prog_info(struct file *f, const union bpf_args *x, u64 user_attr)
 		i.nr_jited_func_lens = i.nr_func_info = i.nr_line_info = i.nr_prog_tags = 0;
 		return bpf_give_info(x, user_attr, &i, sizeof(i));
 	}
-	err = err ?: give_insns(p, &i) ?: give_code(p, &i) ?: give_tags(p, &i) ?:
+	err = err ?: give_insns(p, &i) ?: give_code(p, &i, open) ?: give_tags(p, &i) ?:
 	      give_debug(p, &i);
 	return err ?: bpf_give_info(x, user_attr, &i, sizeof(i));
 }

@@ -4,6 +4,7 @@
 #include "bpf.h"
 #include <fcntl.h>
 #include <linux/btf.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -445,6 +446,40 @@ TEST(no_links)
 
 /* The first bytes of the SHA-256 of a program's instructions, r0 = 0; r0 = 1; ...; exit, as
  * sha256sum(1) has it; and the kernel leaves our registers alone while it works that out. */
+/* Where code is, and what, is told by descriptors of who had CAP_SYSLOG. */
+TEST(addresses_of_code)
+{
+	struct bpf_insn p[] = { MOV64_IMM(0, 0), EXIT() };
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct c[2] = { { 0 }, { 0 } };
+
+	for (int open = 1; open >= 0; open--) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info), size = 0;
+		uint64_t at = 1, code[32] = { 0 };
+		int fd;
+
+		if (!open) {
+			c[CAP_BPF / 32].effective = c[CAP_BPF / 32].permitted = 1u << CAP_BPF % 32;
+			OK(syscall(SYS_capset, &h, c));
+		}
+		fd = (int)OK(prog_load(FILTER, p));
+		info.jited_ksyms = U64(&at);
+		info.jited_prog_insns = U64(code);
+		info.jited_prog_len = sizeof(code);
+		info.jited_func_lens = U64(&size);
+		info.nr_jited_ksyms = info.nr_jited_func_lens = 1;
+		OK(obj_info(fd, &info, &len));
+		CHECK_EQ(at != 1, open);
+		CHECK_EQ(code[0] != 0, open);
+		CHECK_EQ(info.jited_ksyms != 0, open);
+		CHECK_EQ(info.jited_prog_insns != 0, open);
+		CHECK_EQ(size != 0, open);
+		CHECK_EQ(info.jited_func_lens != 0, open);
+		CHECK(info.jited_prog_len && info.nr_jited_ksyms == 1 && info.nr_jited_func_lens == 1);
+	}
+}
+
 TEST(tags)
 {
 	static const struct {
