@@ -308,6 +308,22 @@ static const struct verify_case cases[] = {
 	{ "lock read", XDP, LOCKED "r0 = *(u32 *)(r6 + 4)" OUT, -EACCES, "bpf_spin_lock cannot be accessed directly by load/store" },
 	{ "lock written by half", XDP, LOCKED "*(u64 *)(r6 + 0) = 0" OUT, -EACCES, "bpf_spin_lock cannot be accessed directly" },
 	{ "call under lock", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; call ktime_get_ns; r1 = r6; r1 += 4; call spin_unlock" OUT, -EINVAL, "function calls are not allowed while holding a lock" },
+	{ "function under lock", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; r1 = r6; call F; r1 = r6; r1 += 4; call spin_unlock" OUT
+	  "; F: *(u32 *)(r1 + 0) = 1; r0 = 0; exit", 0, NULL },
+	{ "function that unlocks", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; r1 = r6; call F" OUT
+	  "; F: r1 += 4; call spin_unlock; r0 = 0; exit", 0, NULL },
+	{ "function that locks", XDP, LOCKED "r1 = r6; call F; r1 = r6; r1 += 4; call spin_unlock" OUT
+	  "; F: r1 += 4; call spin_lock; r0 = 0; exit", 0, NULL },
+	{ "function that locks, kept", XDP, LOCKED "r1 = r6; call F" OUT "; F: r1 += 4; call spin_lock; r0 = 0; exit", -EINVAL,
+	  "cannot be used inside bpf_spin_lock-ed region" },
+	{ "function that locks or not", XDP, LOCKED "r1 = r6; call F; r1 = r6; r1 += 4; call spin_unlock" OUT
+	  "; F: r6 = r1; call get_prandom_u32; if r0 == 0 goto G; r1 = r6; r1 += 4; call spin_lock; r0 = 0; G: exit", -EINVAL,
+	  "bpf_spin_unlock without taking a lock" },
+	{ "function that unlocks or not", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; r1 = r6; call F" OUT
+	  "; F: if r1 == 0 goto G; r2 = *(u32 *)(r1 + 0); if r2 == 0 goto G; r1 += 4; call spin_unlock; G: r0 = 0; exit", -EINVAL,
+	  "cannot be used inside bpf_spin_lock-ed region" },
+	{ "helper in a function under lock", XDP, LOCKED "r1 = r6; r1 += 4; call spin_lock; call F; r1 = r6; r1 += 4; call spin_unlock" OUT
+	  "; F: call ktime_get_ns; exit", -EINVAL, "function calls are not allowed while holding a lock" },
 
 	/* --- functions --- */
 	{ "call", SKB, "call F; exit; F: r0 = 3; exit", 0, NULL },
@@ -502,6 +518,21 @@ static const struct verify_case cases[] = {
 	  "cannot call GPL-restricted function from non-GPL compatible program" },
 	{ "helper for all", SKB | CLOSED, "call get_current_pid_tgid; exit", 0, NULL },
 
+	/* --- lengths that helpers give --- */
+#define READ	"*(u64 *)(r10 - 16) = 0; *(u64 *)(r10 - 8) = 0; r3 = 0; r1 = r10; r1 += -16; call probe_read_kernel_str; "
+#define BEHIND	"r1 = r10; r1 += -16; r1 += r0; "
+	{ "length", SKB, "r2 = 8; " READ "if r0 s< 0 goto out; " BEHIND "*(u8 *)(r1 + 7) = 0" OUT, 0, NULL },
+	{ "length, one beyond", SKB, "r2 = 8; " READ "if r0 s< 0 goto out; " BEHIND "*(u8 *)(r1 + 8) = 0" OUT, -EACCES, "off" },
+	{ "length, or an error", SKB, "r2 = 8; " READ BEHIND "*(u8 *)(r1 + 7) = 0" OUT, -EACCES, "off" },
+	{ "length, an error is small", SKB, "r2 = 8; " READ "r0 += 4096; if r0 s> 0 goto out; r0 = *(u64 *)(r10 + 8)" OUT, 0, NULL },
+	{ "length, of some size", SKB, "call get_prandom_u32; r2 = r0; r2 &= 8; " READ "if r0 s< 0 goto out; " BEHIND
+	  "*(u8 *)(r1 + 7) = 0" OUT, 0, NULL },
+	{ "length, of one of two sizes", SKB, "call get_prandom_u32; r2 = 4; if r0 == 0 goto L; r2 = 12; L: " READ
+	  "if r0 s< 0 goto out; " BEHIND "*(u8 *)(r1 + 11) = 0" OUT, -EACCES, "off" },
+	{ "length, of the other one", SKB, "call get_prandom_u32; r2 = 12; if r0 == 0 goto L; r2 = 4; L: " READ
+	  "if r0 s< 0 goto out; " BEHIND "*(u8 *)(r1 + 11) = 0" OUT, -EACCES, "off" },
+	{ "length, of two that fit", SKB, "call get_prandom_u32; r2 = 4; if r0 == 0 goto L; r2 = 5; L: " READ
+	  "if r0 s< 0 goto out; " BEHIND "*(u8 *)(r1 + 10) = 0" OUT, 0, NULL },
 	/* --- the kernel's own objects --- */
 #define TASK	"call get_current_task_btf; "
 	{ "a number of a task", SKB, TASK "r0 = *(u64 *)(r0 + 0); exit", 0, NULL },

@@ -126,6 +126,11 @@ static int call_global(struct verifier *v, u32 func)
 	u8 does = v->funcs[func].does;
 	int err = does & SLEEPS ? may_sleep(v, 0) : 0;
 
+	if (v->cur->lock_map) {	/* what it does then is not looked at */
+		say(v, "global function calls are not allowed while holding a lock,\n"
+		    "use static function instead\n");
+		return -EINVAL;
+	}
 	if (!err && does & LEAVES)
 		err = refuse_in_callback(v);
 	for (u32 a = 0; a < d->n_args && !err; a++)
@@ -151,10 +156,6 @@ int do_call(struct verifier *v, const struct bpf_insn *i)
 	struct vframe *f, *caller = top(v);
 	int err;
 
-	if (v->cur->lock_map) {
-		say(v, "function calls are not allowed while holding a lock\n");
-		return -EINVAL;
-	}
 	if (d && d->global)
 		return call_global(v, func);
 	err = check_frames(v, v->cur);

@@ -12,6 +12,7 @@ struct args {
 	const struct bpf_map_desc *map;
 	u32 map_uid;
 	u32 size;		/* A_ALLOC_SIZE */
+	u32 most;		/* A_SIZE and A_SIZE0: what it is at most */
 	u32 func;		/* A_CALLBACK */
 	u32 release;
 	const struct bpf_map_desc *timer_map;
@@ -118,7 +119,7 @@ static int arg_memory(struct verifier *v, u32 regno, u32 size, enum access how)
 }
 
 /* The size of the memory that the argument before points to. */
-static int arg_size(struct verifier *v, u32 regno, const struct args *a, u8 type)
+static int arg_size(struct verifier *v, u32 regno, struct args *a, u8 type)
 {
 	const struct vreg *r = reg(v, regno), *mem = reg(v, regno - 1);
 	const struct bpf_range *n = &r->n.wide;
@@ -142,6 +143,7 @@ static int arg_size(struct verifier *v, u32 regno, const struct args *a, u8 type
 		    regno);
 		return -EACCES;
 	}
+	a->most = (u32)n->umax;
 	if (kind == A_MEM_OR_NULL && is_null(mem)) {
 		want_scalar(v, regno - 1);
 		return 0;
@@ -380,6 +382,19 @@ static void forget_packet(struct verifier *v, struct vreg *r, void *arg)
 
 void forget_packets(struct verifier *v) { each_reg(v, forget_packet, NULL); }
 
+/* A number from -MAX_ERRNO to most. */
+static struct bpf_scalar length_or_errno(u32 most)
+{
+	const struct bpf_insn above = { BPF_JMP | BPF_JSGE | BPF_K, 0, 0, 0, -MAX_ERRNO },
+			      below = { BPF_JMP | BPF_JSLE | BPF_K, 0, 0, 0, (i32)most };
+	struct bpf_scalar n = bpf_scalar_unknown(), low = bpf_scalar_const((u64)(i64)-MAX_ERRNO),
+			  high = bpf_scalar_const(most);
+
+	bpf_scalar_branch(&above, true, &n, &low);
+	bpf_scalar_branch(&below, true, &n, &high);
+	return n;
+}
+
 static int set_result(struct verifier *v, const struct args *a)
 {
 	struct vreg *r0 = reg(v, 0);
@@ -403,6 +418,10 @@ static int set_result(struct verifier *v, const struct args *a)
 		if (err)
 			return err;
 		break;
+	case R_LENGTH:
+		set_unknown(r0);
+		r0->n = length_or_errno(a->most);
+		return 0;
 	case R_TASK:
 		set_pointer(r0, V_BTF);
 		r0->size = v->types->task;

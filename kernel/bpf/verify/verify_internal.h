@@ -336,7 +336,8 @@ enum arg_type { A_NONE, A_ANY, A_CTX, A_MAP, A_KEY, A_VALUE, A_VALUE_OUT, A_MEM,
 		A_MEM_OUT, A_SIZE, A_SIZE0, A_CONST, A_ALLOC_SIZE, A_RINGBUF, A_LOCK, A_TIMER,
 		A_CALLBACK, A_STACK_OR_NULL, A_LONG_OUT, A_STRING,
 		A_REST /* any, or never written: what the register happens to hold */ };
-enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL, R_TASK };
+enum ret_type { R_INT, R_VOID, R_VALUE_OR_NULL, R_MEM_OR_NULL, R_TASK,
+		R_LENGTH /* up to the size that was given; or a negative errno */ };
 enum {	H_RELEASES = 1, H_PACKET = 2 /* moves it */, H_PRIVILEGED = 4,
 	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32,	/* only for these */
 	H_SLEEPS = 64,

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -67,7 +68,7 @@ static long load(union bpf_attr *attr, unsigned int size)
 	attr->expected_attach_type = 0;
 	attr->prog_type = filter ? BPF_PROG_TYPE_SOCKET_FILTER : BPF_PROG_TYPE_XDP;
 	fd = bpf_call(BPF_PROG_LOAD, attr, size);
-	if (fd < 0 && filter && !attr->log_level) {
+	if (fd < 0 && filter && (errno == EINVAL || !attr->log_level)) {
 		attr->prog_type = BPF_PROG_TYPE_XDP;
 		fd = bpf_call(BPF_PROG_LOAD, attr, size);
 	}
@@ -96,6 +97,8 @@ static void event(const char *call)
 	for (unsigned int k = 0; k < sizeof(attached) / sizeof(*attached); k++) {
 		union bpf_attr attr = { .test = { .prog_fd = (unsigned int)attached[k].fd } };
 
+		if (attached[k].fd && fcntl(attached[k].fd, F_GETFD) < 0)
+			attached[k].fd = 0;	/* closed */
 		attr.test.data_in = (unsigned long)packet;
 		attr.test.data_size_in = sizeof(packet);
 		if (attached[k].fd && (!attached[k].call || !strcmp(attached[k].call, call)))
@@ -125,21 +128,28 @@ static int detach(struct bpf_link *link)
 	return close(link->fd);
 }
 
+/* Remembers a descriptor, a copy of the program's, which it returns. */
+static int remember(int prog_fd, const char *call)
+{
+	for (unsigned int k = 0; k < sizeof(attached) / sizeof(*attached); k++)
+		if (!attached[k].fd) {
+			attached[k].fd = dup(prog_fd);
+			attached[k].call = call;
+			return attached[k].fd;
+		}
+	errno = ENOMEM;
+	return -1;
+}
+
 static int attach(const struct bpf_program *prog, long cookie, struct bpf_link **link)
 {
 	(void)cookie;
 	*link = calloc(1, sizeof(**link));
 	if (!*link)
-		return -12;
+		return -ENOMEM;
 	(*link)->detach = detach;
-	(*link)->fd = dup(bpf_program__fd(prog));
-	for (unsigned int k = 0; k < sizeof(attached) / sizeof(*attached); k++)
-		if (!attached[k].fd) {
-			attached[k].fd = (*link)->fd;
-			attached[k].call = call_of(bpf_program__section_name(prog));
-			return 0;
-		}
-	return -12;
+	(*link)->fd = remember(bpf_program__fd(prog), call_of(bpf_program__section_name(prog)));
+	return (*link)->fd < 0 ? -errno : 0;
 }
 
 static int loaded_as_xdp(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
@@ -183,6 +193,8 @@ long __wrap_syscall(long number, ...)
 		return load((union bpf_attr *)a[1], (unsigned int)a[2]);
 	if (number == __NR_bpf && a[0] == BPF_PROG_TEST_RUN)
 		return test_run((union bpf_attr *)a[1], (unsigned int)a[2]);
+	if (number == __NR_bpf && a[0] == BPF_RAW_TRACEPOINT_OPEN)
+		return remember((int)((union bpf_attr *)a[1])->raw_tracepoint.prog_fd, NULL);
 	if (number == __NR_add_key)	/* the frame's, for signatures */
 		return 0;
 	for (unsigned int k = 0; k < sizeof(calls) / sizeof(*calls); k++)
