@@ -3,6 +3,7 @@
 #include "bpf.h"
 
 #include <linux/btf.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -228,6 +229,8 @@ static void *change_last_byte(void *at)
 
 TEST(names_of_the_kernels_symbols)
 {
+	struct __user_cap_header_struct nothing = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
 	unsigned long long addr = 0;
 	char line[256], type, name[64] = "";
 	FILE *f = fopen("/proc/kallsyms", "r");
@@ -256,6 +259,8 @@ TEST(names_of_the_kernels_symbols)
 	CHECK_EQ(data()->found, 0);
 	CHECK_EQ(run(named(BPF_FUNC_kallsyms_lookup_name, 12), 0), -EINVAL);
 	CHECK_EQ(run(named(BPF_FUNC_kallsyms_lookup_name, 1), 0), -EINVAL);
+	name_it(name);
+	CHILD_OK(OK(syscall(SYS_capset, &nothing, none)); CHECK_EQ(run(fd, 0), -EPERM); CHECK_EQ(data()->found, 0));
 }
 
 TEST(names_of_the_kernels_types)

@@ -10,6 +10,7 @@
 #include <hal/cpu.h>
 #include <hal/uaccess.h>
 #include <lib/format.h>
+#include <linux/capability.h>
 #include <task/clock.h>
 #include <task/task.h>
 #include <task/timer.h>
@@ -409,6 +410,8 @@ HELPER(kallsyms_lookup_name)
 	err = r3 ? -EINVAL : take_name(wanted, r1, (u32)r2);
 	if (err)
 		return (u64)err;
+	if (!capable(CAP_SYSLOG))	/* as of /proc/kallsyms */
+		return (u64)-EPERM;
 	for (u32 n = 0; (name = arch_symbol_nth(n, &addr)); n++)
 		if (!strcmp(name, wanted)) {
 			*(u64 *)r4 = addr;

@@ -342,7 +342,8 @@ enum {	H_RELEASES = 1, H_PACKET = 2 /* moves it */, H_PRIVILEGED = 4,
 	H_SKB = 8, H_XDP = 16, H_SYSCALL = 32,	/* only for these */
 	H_SLEEPS = 64,
 	H_GPL = 128,	/* only for programs of its licence, as Linux has it */
-	H_SHOWS = 256	/* not for programs that may not leak pointers, the same */ };
+	H_SHOWS = 256	/* not for programs that may not leak pointers; the same, but for probe_read
+			 * and probe_read_str, which Linux forgets */ };
 struct proto {
 	u32 id;
 	u8 ret;
