@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Linux's BPF selftests on Tine and on Debian's Linux: what is right there has to be right here."""
-from . import bpf_verifier_selftests
+from . import bpf_map_selftests, bpf_verifier_selftests
 from .base import UsageError
 
-PARTS = {"verifier": bpf_verifier_selftests.verifier}	# by name: functions (options, report)
+# By name: functions (options, report).
+PARTS = {"verifier": bpf_verifier_selftests.verifier, "maps": bpf_map_selftests.maps, "progs": bpf_map_selftests.progs}
 
 
 def suite_bpf_selftests(o, report):

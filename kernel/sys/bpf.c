@@ -175,19 +175,19 @@ struct file *bpf_file(u32 fd, const struct file_ops *ops)
 
 /* --- information ------------------------------------------------------------------------------ */
 
-int bpf_take_info(const union bpf_args *x, void *info, size_t size)
+int bpf_take_info(const union bpf_args *x, void *info, size_t size, size_t known)
 {
 	u32 len = x->a.info.info_len;
 
 	memset(info, 0, size);
 	if (len > PAGE_SIZE)
 		return -E2BIG;
-	if (len > size) {
-		int err = check_tail(x->a.info.info + size, len - size);
+	if (len > known) {
+		int err = check_tail(x->a.info.info + known, len - known);
 
 		if (err)
 			return err;
-		len = (u32)size;
+		len = min(len, (u32)size);
 	}
 	return copy_from_user(info, (void __user *)x->a.info.info, len) ? -EFAULT : 0;
 }

@@ -61,8 +61,9 @@ int bpf_check_name(const char *name);
 struct file *bpf_file(u32 fd, const struct file_ops *ops);
 /* Gives info to the user's buffer as BPF_OBJ_GET_INFO_BY_FD does. */
 int bpf_give_info(const union bpf_args *x, u64 user_attr, const void *info, size_t size);
-/* The user's info, zeroed behind what they gave, for kinds that read it. */
-int bpf_take_info(const union bpf_args *x, void *info, size_t size);
+/* The user's info of size bytes, zeroed behind what they gave, for kinds that read it. E2BIG: there is
+ * something behind those that are known. */
+int bpf_take_info(const union bpf_args *x, void *info, size_t size, size_t known);
 
 /* --- bpf_map.c ---------------------------------------------------------------------------------
  */

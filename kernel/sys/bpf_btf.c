@@ -191,7 +191,7 @@ int bpf_btf_info(struct file *f, const union bpf_args *x, u64 user_attr)
 {
 	const struct btf *b = f->private;
 	struct bpf_btf_info i;
-	int err = bpf_take_info(x, &i, sizeof(i)), full;
+	int err = bpf_take_info(x, &i, sizeof(i), sizeof(i)), full;
 
 	if (err)
 		return err;

@@ -856,7 +856,8 @@ int bpf_map_info(struct file *f, const union bpf_args *x, u64 user_attr)
 {
 	const struct bpf_map *m = f->private;
 	union map_info all;
-	int err = bpf_take_info(x, &all, sizeof(all)) ?: give_hash(m, all.x.hash, all.x.hash_size);
+	int err = bpf_take_info(x, &all, sizeof(all), offsetof(union map_info, x.pad)) ?:
+		  give_hash(m, all.x.hash, all.x.hash_size);
 	u64 hash = all.x.hash;
 	u32 hash_size = all.x.hash_size;
 

@@ -6,6 +6,9 @@
 #include <base/string.h>
 #include <bpf/prog.h>
 
+/* Bytes that mean something: less than the structure's, as it ends with padding. */
+#define PROG_INFO_KNOWN	(offsetof(struct bpf_prog_info, attach_btf_id) + sizeof(u32))
+
 static int give_maps(struct bpf_prog *p, struct bpf_prog_info *i)
 {
 	u32 n, *ids;
@@ -100,7 +103,7 @@ int bpf_prog_info(struct file *f, const union bpf_args *x, u64 user_attr)
 	struct bpf_prog *p = f->private;
 	bool open = f->cred && f->cred->cap_effective & BIT(CAP_SYSLOG);
 	struct bpf_prog_info i;
-	int err = bpf_take_info(x, &i, sizeof(i));
+	int err = bpf_take_info(x, &i, sizeof(i), PROG_INFO_KNOWN);
 
 	if (err)
 		return err;

@@ -86,6 +86,29 @@ static long load_lines(const void *line, uint32_t n, uint32_t size)
 	return load_logged(line, n, size, NULL, 0);
 }
 
+/* What is behind the last field that the kernel knows has to be 0, padding too. */
+TEST(nothing_behind_what_is_known)
+{
+	struct bpf_insn p[] = { MOV64_IMM(0, 0), EXIT() };
+	const struct { int fd; size_t known; } of[] = {
+		{ prog_load(BPF_PROG_TYPE_SOCKET_FILTER, p),
+		  offsetof(struct bpf_prog_info, attach_btf_id) + 4 },
+		{ map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1), 100 },
+	};
+
+	for (size_t k = 0; k < sizeof(of) / sizeof(*of); k++)
+		for (size_t at = 0; at < 12; at++) {
+			uint8_t info[512] = { 0 };
+			uint32_t len = sizeof(info);
+
+			OK(obj_info(of[k].fd, info, &len));
+			memset(info, 0, sizeof(info));
+			len = sizeof(info);
+			info[of[k].known + at] = 1;
+			ERR(obj_info(of[k].fd, info, &len), E2BIG);
+		}
+}
+
 TEST(lines_are_checked)
 {
 	struct bpf_line_info l[7];
