@@ -279,6 +279,57 @@ static void one_thread(void *arg)
 	}
 }
 
+/* A bucket of 64 keys, one of which is given new values all the time: who looks for what is not there
+ * comes to an end. */
+static struct { struct bpf_map *m; u64 there, missing; u32 changes; bool done; } busy;
+
+/* Where a map with BPF_F_ZERO_SEED and 1024 places has a key. */
+static u32 known_bucket(u64 key)
+{
+	const u64 factor = 0x9e3779b97f4a7c15;
+	u64 v = key * factor;
+
+	return (u32)((v ^ v >> 32) * factor >> 32) >> 22;
+}
+
+static void look_or_change(void *arg)
+{
+	u64 v = 7;
+
+	if (arg) {
+		assert_null(busy.m->ops->lookup(busy.m, &busy.missing));
+		busy.done = true;
+	}
+	for (; !busy.done && busy.changes < 20000; busy.changes++)
+		assert_int_equal(busy.m->ops->update(busy.m, &busy.there, &v, BPF_EXIST), 0);
+}
+
+static void lookups_end(void **state)
+{
+	u64 key = 0, v = 0, objects;
+	void *arg[2] = { &busy, NULL };
+
+	start();
+	objects = fake_objects_used();
+	busy.m = make(BPF_MAP_TYPE_HASH, 8, 8, 1024, BPF_F_ZERO_SEED);
+	busy.changes = 0;
+	busy.done = false;
+	for (u32 n = 0; n < 65; key++) {
+		if (known_bucket(key))
+			continue;
+		busy.there = busy.missing;
+		busy.missing = key;
+		if (n++ < 64)
+			assert_int_equal(busy.m->ops->update(busy.m, &key, &v, BPF_NOEXIST), 0);
+	}
+	assert_int_equal(longest_bucket(busy.m), 64);
+	fake_switch_rate = 3;
+	fake_run(2, look_or_change, arg);
+	fake_switch_rate = 0;
+	assert_in_range(busy.changes, 1, 1000);
+	end(busy.m, objects);
+}
+
 static void run_threads(u32 type, u32 max, u32 flags)
 {
 	u64 objects = fake_objects_used();
@@ -776,6 +827,7 @@ int main(void)
 		cmocka_unit_test(keys_are_spread),
 		cmocka_unit_test(chosen_keys_do_not_meet),
 		cmocka_unit_test(threads),
+		cmocka_unit_test(lookups_end),
 		cmocka_unit_test(lru_keeps_what_is_used),
 		cmocka_unit_test(per_cpu_values),
 		cmocka_unit_test(queues),

@@ -13,7 +13,8 @@
  *
  * A new value's element is the bucket's first, before the old one goes. A lookup that was past the
  * first place and finds the old one gone has missed both: who replaces counts (`moved`) in between,
- * and a lookup that finds nothing looks again if somebody did. So what is there is found.
+ * and a lookup that finds nothing looks again if somebody did. So what is there is found. One that had to
+ * look again often locks the bucket: who replaces over and over would keep it, with preemption off, for ever.
  *
  * LRU maps make room by taking the element that was not used for longest, as far as one bit per
  * element tells: lookups set it, the search for a victim clears it and gives another round. A
@@ -129,15 +130,41 @@ static __always_inline u32 hash_key(const struct htab *h, const void *key, u32 s
 	return hash_bytes(h, key, size);
 }
 
-/* Without a lock: see the head of this file. size is key_size, 0: as the map says. */
+static struct elem *find_in(const struct htab *h, const struct bucket *b, const void *key, u32 hash)
+{
+	for (u64 at = b->first; !(at & 1); at = ((struct elem *)at)->next) {
+		struct elem *e = (struct elem *)at;
+
+		if (e->hash == hash && same_key(e, key, h->map.desc.key_size))
+			return e;
+	}
+	return NULL;
+}
+
+static __noinline struct elem *find_locked(const struct htab *h, const void *key, u32 hash)
+{
+	struct bucket *b = &h->buckets[bucket_of(h, hash)];
+	u64 irq = spin_lock_irqsave(&b->lock);
+	struct elem *e = find_in(h, b, key, hash);
+
+	spin_unlock_irqrestore(&b->lock, irq);
+	return e;
+}
+
+#define TRIES	8	/* more: whoever changes the bucket is faster than we are on our way through it */
+
+/* Without a lock, but for the last resort: see the head of this file. size is key_size, 0: as the map
+ * says. */
 static __always_inline struct elem *find(const struct htab *h, const void *key, u32 size)
 {
-	u32 n = size ? size : h->map.desc.key_size, i = bucket_of(h, hash_key(h, key, n));
+	u32 n = size ? size : h->map.desc.key_size, hash = hash_key(h, key, n), i = bucket_of(h, hash);
 	const struct bucket *b = &h->buckets[i];
-	u32 moved;
+	u32 moved, tries = 0;
 	u64 at;
 
 	do {
+		if (unlikely(tries++ == TRIES))
+			return find_locked(h, key, hash);
 		moved = load_acquire(&b->moved);
 		at = load_acquire(&b->first);
 		while (likely(!(at & 1))) {
@@ -148,17 +175,6 @@ static __always_inline struct elem *find(const struct htab *h, const void *key, 
 			at = load_acquire(&e->next);
 		}
 	} while (unlikely(at != END_MARK(i) || READ_ONCE(b->moved) != moved));
-	return NULL;
-}
-
-static struct elem *find_in(const struct htab *h, const struct bucket *b, const void *key, u32 hash)
-{
-	for (u64 at = b->first; !(at & 1); at = ((struct elem *)at)->next) {
-		struct elem *e = (struct elem *)at;
-
-		if (e->hash == hash && same_key(e, key, h->map.desc.key_size))
-			return e;
-	}
 	return NULL;
 }
 
