@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Linux's verifier selftests that clang compiles (tools/testing/selftests/bpf/progs): each program of each object is
- * loaded alone, by libbpf, as the types of verdict.h; those that have a __retval are run.
+ * Linux's verifier selftests that clang compiles (tools/testing/selftests/bpf/progs): each program
+ * of each object is loaded alone, by libbpf, as the types of verdict.h; those with a __retval are run.
  *	objects OBJECT.o...
  */
 #include <bpf/btf.h>
@@ -108,7 +108,8 @@ static void leave_out_maps(struct bpf_object *o)
 }
 
 /* Chooses the program NAME of O, and those that are said to help others, to be loaded as K. */
-static struct bpf_program *choose(struct bpf_object *o, const char *name, const struct kind *k, bool help)
+static struct bpf_program *choose(struct bpf_object *o, const char *name, const struct kind *k,
+				  bool help)
 {
 	struct bpf_program *p, *chosen = NULL;
 

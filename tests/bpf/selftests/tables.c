@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The tables of Linux's tools/testing/selftests/bpf/verifier: each program is loaded as the types
- * of verdict.h, run as its table says, and what came of it printed. The tables, what makes their long programs and
- * their maps are test_verifier.c's, which is compiled into this from Linux's sources.
+ * of verdict.h, run as its table says, and what came of it printed. The tables, what makes their long
+ * programs and their maps are test_verifier.c's, which is compiled into this from Linux's sources.
  *	tables
  */
 #define main test_verifier_main

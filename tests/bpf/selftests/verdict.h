@@ -4,8 +4,8 @@
  *	@ <tab> FILE <tab> NAME <tab> TYPE <tab> accepted <tab> R0 ...
  *	@ <tab> FILE <tab> NAME <tab> TYPE <tab> refused <tab> ERRNO <tab> LOG
  * R0 is what each test run gave, or `errno N`; LOG the last lines of the verifier's log, ` / `
- * between them. Before a load goes `> <tab> FILE <tab> NAME <tab> TYPE`, so that it can be told where a
- * kernel stopped.
+ * between them. Before a load goes `> <tab> FILE <tab> NAME <tab> TYPE`, so that it can be told
+ * where a kernel stopped.
  */
 #ifndef VERDICT_H
 #define VERDICT_H
