@@ -76,6 +76,15 @@ class Tests:
         done = self.tine("--", "printf", "<%s>", *words)
         self.expect(done, 0, "".join("<%s>" % w for w in words).encode())
 
+    def test_directory_with_python_files(self):
+        with base.scratch(os.path.join(base.BUILD, "run")) as tmp:
+            for name in ("signal", "grp", "tarfile", "tine"):
+                with open(os.path.join(tmp, name + ".py"), "w") as f:
+                    f.write("raise SystemExit(3)\n")
+            done = subprocess.run([TINE, "run", "--help"], cwd=tmp, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, check=False)
+        self.expect(done, 0, err=b"")
+
     def test_options_end_at_the_command(self):
         self.expect(self.tine("echo", "-m", "1"), 0, b"-m 1\n")
 
