@@ -55,7 +55,7 @@ static void set(int fd, unsigned key, const void *value)
 }
 
 /* The mean time of a run, as the clock that counts instructions has it. */
-static double run(int fd, unsigned repeat)
+static double run_once(int fd, unsigned repeat)
 {
 	static char packet[64];
 	union bpf_attr a;
@@ -73,6 +73,16 @@ static double run(int fd, unsigned repeat)
 		t[i] = now() - t[i];
 	}
 	return ns(t[1] - t[0]) / (repeat - 1);
+}
+
+/* The same without the interrupt that one of them may have met. */
+static double run(int fd, unsigned repeat)
+{
+	double t[3];
+
+	for (int i = 0; i < 3; i++)
+		t[i] = run_once(fd, repeat);
+	return vmin(t, 3);
 }
 
 /* A filter of n instructions that looks at the packet's length. */
