@@ -32,6 +32,7 @@ static const struct { uint8_t id; bool gpl; } known[] = {
 	{ BPF_FUNC_timer_start, true }, { BPF_FUNC_timer_cancel, true },
 	{ BPF_FUNC_trace_vprintk, true }, { BPF_FUNC_kallsyms_lookup_name, false },
 	{ BPF_FUNC_loop, false }, { BPF_FUNC_strncmp, false },
+	{ BPF_FUNC_xdp_get_buff_len, false },
 	{ BPF_FUNC_map_lookup_percpu_elem, false }, { BPF_FUNC_ktime_get_tai_ns, false },
 };
 static const uint32_t types[] = { BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP, BPF_PROG_TYPE_SYSCALL };

@@ -235,6 +235,21 @@ TEST(xdp_programs_have_so_much_headroom)
 	CHECK_EQ(run_behind(adjust_prog(BPF_FUNC_xdp_adjust_head, -8), 208), 0);
 }
 
+TEST(xdp_programs_know_how_long_the_packet_is)
+{
+	struct bpf_insn p[] = {
+		MOV64_REG(6, 1),
+		MOV64_IMM(2, -20),
+		CALL(BPF_FUNC_xdp_adjust_tail),
+		MOV64_REG(1, 6),
+		CALL(BPF_FUNC_xdp_get_buff_len),
+		EXIT(),
+	};
+
+	CHECK_EQ(prog_run(prog_load(BPF_PROG_TYPE_XDP, p)), 64 - 20);
+	CHECK_EQ(run_behind(prog_load(BPF_PROG_TYPE_XDP, p), 16), 256 - 16 - 20);
+}
+
 TEST(syscall_programs_have_their_context)
 {
 	struct bpf_insn p[] = {

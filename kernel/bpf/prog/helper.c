@@ -200,6 +200,13 @@ HELPER(xdp_adjust_meta)
 	return 0;
 }
 
+HELPER(xdp_get_buff_len)
+{
+	const struct bpf_xdp *x = (void *)r1;
+
+	return x->data_end - x->data;
+}
+
 HELPER(xdp_adjust_tail)
 {
 	struct bpf_xdp *x = (void *)r1;
@@ -442,6 +449,7 @@ static const struct { u32 id; helper_fn fn; } helpers[] = {
 	{ BPF_FUNC_xdp_adjust_head, xdp_adjust_head },
 	{ BPF_FUNC_xdp_adjust_meta, xdp_adjust_meta },
 	{ BPF_FUNC_xdp_adjust_tail, xdp_adjust_tail },
+	{ BPF_FUNC_xdp_get_buff_len, xdp_get_buff_len },
 	{ BPF_FUNC_map_push_elem, map_push_elem },
 	{ BPF_FUNC_map_pop_elem, map_pop_elem },
 	{ BPF_FUNC_map_peek_elem, map_peek_elem },

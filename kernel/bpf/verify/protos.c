@@ -60,6 +60,7 @@ static const struct proto protos[] = {
 	  { A_MEM, A_SIZE0, A_ANY, A_LONG_OUT } },
 	{ BPF_FUNC_loop, R_INT, H_PRIVILEGED, { A_ANY, A_CALLBACK, A_STACK_OR_NULL, A_ANY } },
 	{ BPF_FUNC_strncmp, R_INT, H_PRIVILEGED, { A_MEM, A_SIZE, A_STRING } },
+	{ BPF_FUNC_xdp_get_buff_len, R_INT, H_XDP, { A_CTX } },
 	{ BPF_FUNC_map_lookup_percpu_elem, R_VALUE_OR_NULL, H_PRIVILEGED, { A_MAP, A_KEY, A_ANY } },
 	{ BPF_FUNC_ktime_get_tai_ns, R_INT, 0, { A_NONE } },
 };
