@@ -349,14 +349,24 @@ static void few_rounds(struct bpf_verified *out, u64 s)
 			out->insns[k].imm = (i32)(next(&s) % 20);
 }
 
-static bool interpret(struct world *w, const struct bpf_verified *out, u64 s, u64 *r0)
+/* Another stack each time; now and then of zeros or ones, as code may well find it. */
+static void dirty(u8 *stack)
 {
 	static u64 garbage = 77;
-	struct bpf_region all = { (u64)w->base, WORLD, true };
+	static u32 times;
 	u64 mask = (u64)(i64)(i8)next(&garbage);
 
+	times++;
 	for (u32 k = 0; k < BPF_FRAMES * BPF_STACK; k += 8)
-		*(u64 *)(w->stack + k) = next(&garbage) & (mask | mask << 8);
+		*(u64 *)(stack + k) = times / 2 % 8 == 0 ? 0 : times / 2 % 8 == 1 ? ~0ull :
+				      next(&garbage) & (mask | mask << 8);
+}
+
+static bool interpret(struct world *w, const struct bpf_verified *out, u64 s, u64 *r0)
+{
+	struct bpf_region all = { (u64)w->base, WORLD, true };
+
+	dirty(w->stack);
 	begin(w, s, out->max_ctx_offset);
 	w->m = (struct bpf_machine){ .insns = out->insns, .n = out->n, .stack = w->stack, .budget = BUDGET,
 		.checked = true, .regions = &all, .n_regions = 1, .helper = helper, .tail = tail };
