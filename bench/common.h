@@ -60,6 +60,7 @@ int t_env(int c, char **v);
 int t_fork(int c, char **v);
 int t_bpf(int c, char **v);
 int t_storm(int c, char **v);
+int t_split(int c, char **v);
 int t_vmas(int c, char **v);
 int t_ptbytes(int c, char **v);
 int t_exec(int c, char **v);

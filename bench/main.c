@@ -178,7 +178,7 @@ void xpipe(int *fd)
 }
 
 static const struct { const char *name; int (*fn)(int, char **); } tests[] = {
-	{ "env", t_env }, { "fork", t_fork }, { "storm", t_storm }, { "vmas", t_vmas },
+	{ "env", t_env }, { "fork", t_fork }, { "storm", t_storm }, { "split", t_split }, { "vmas", t_vmas },
 	{ "ptbytes", t_ptbytes }, { "exec", t_exec }, { "afl", t_afl }, { "prof", t_prof },
 	{ "b", t_basic }, { "kv", t_kv },
 	{ "bpf", t_bpf },

@@ -226,6 +226,61 @@ int t_storm(int c, char **v)
 	return bad != 0;
 }
 
+/* split MODE MIB: fork of a process after random writes under an earlier fork */
+int t_split(int c, char **v)
+{
+	if (c < 3)
+		return 2;
+	int mib = atoi(v[2]), go[2], bad = 0;
+	size_t sz = (size_t)mib * MB;
+	enum { R = 5 };
+	double lat[R], ew[R];
+	unsigned where = 1;
+	char ch = 0;
+	mode_set(mode_parse(v[1]));
+	char *p = region(sz, mode_parse(v[1]));
+	touch(p, sz);
+	xpipe(go);
+	pid_t q = fork();
+	if (!q) {
+		close(go[1]);
+		if (read(go[0], &ch, 1) < 0) { }
+		_exit(0);
+	}
+	if (q < 0)
+		return 1;
+	for (size_t i = 0; i < sz / (2 * MB) * 4; i++) {
+		where = where * 1664525u + 1013904223u;
+		*(volatile char *)(p + i / 4 * 2 * MB + (where >> 16) % 512 * PG) = 2;
+	}
+	close(go[1]);
+	bad |= reap(q);
+	close(go[0]);
+	for (int r = 0; r < R; r++) {
+		xpipe(go);
+		u64 t0 = now();
+		q = fork();
+		u64 t1 = now();
+		if (!q) {
+			close(go[1]);
+			if (read(go[0], &ch, 1) < 0) { }
+			_exit(0);
+		}
+		if (q < 0)
+			return 1;
+		lat[r] = ns(t1 - t0);
+		close(go[1]);
+		bad |= reap(q);
+		close(go[0]);
+		ew[r] = ns(now() - t0);
+	}
+	out(median(lat, R) / 1e3, "us", "split.%s.%dM.fork_latency", v[1], mib);
+	out(vmax(lat, R) / 1e3, "us", "split.%s.%dM.fork_latency_max", v[1], mib);
+	out(median(ew, R) / 1e3, "us", "split.%s.%dM.fork_exit_wait", v[1], mib);
+	out(pte_kib(0), "KiB", "split.%s.%dM.VmPTE", v[1], mib);
+	return bad != 0;
+}
+
 /* vmas N: N separate two-page VMAs, both pages touched */
 int t_vmas(int c, char **v)
 {

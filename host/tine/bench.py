@@ -32,7 +32,7 @@ GROUPS = {	# name: (what, lines of the suite, MiB of memory, in the default set)
                 tuple("b mprotect %s 1024" % m for m in ("4k", "64k", "2m")), 3072, False),
     "bpf": ("loading, running, closing and the memory of BPF programs", ("bpf",), 1024, False),
     "cow": ("shared page tables: fork of 1 MiB, 1 and 8 GiB, 20 children of 1 GiB, fork servers, 30,000 mappings",
-            ("fork 4k 1", "fork 4k 1024", "fork 4k 8192", "fork 64k 8192", "fork 2m 8192", "storm 4k 64", "ptbytes 4k 1024 20",
+            ("fork 4k 1", "fork 4k 1024", "fork 4k 8192", "fork 64k 8192", "fork 2m 8192", "storm 4k 64", "split 2m 1024", "ptbytes 4k 1024 20",
              "afl 4k 32 10 500", "afl 64k 32 10 500", "afl 2m 32 10 500", "vmas 30000"), 11264, False),
     "vmas": ("many mappings; a fork server", ("vmas 1000", "afl 4k 32 10 500"), 3072, False),
 }
@@ -98,6 +98,7 @@ FIGURES = (
     ("cow", "fork.4k.8192M.fork_exit_wait", "fork+exit+wait of 8 GiB", 1, "us", 50),
     ("cow", "fork.4k.8192M.first_write", "first write after it, 4 KiB", 1, "ns", 12000),
     ("cow", "fork.64k.8192M.first_write", "first write after it, 64 KiB", 1, "ns", 7000),
+    ("cow", "split.2m.1024M.fork_latency", "fork of 1 GiB, 2 MiB, blocks split by writes", 1, "us", 15),
     ("cow", "cow.4k.64M.fork_and_parent_storm", "fork of 64 MiB, a write to every page", 1000, "ms", 32),
     ("cow", "cow.4k.64M.parent_storm", "that, a page", 1, "ns", 1500),
     ("cow", "pt.4k.1024M.x20.meminfo_PageTables_delta", "tables of 20 children of 1 GiB", 1, "KiB", 800),
