@@ -226,6 +226,29 @@ int t_storm(int c, char **v)
 	return bad != 0;
 }
 
+/* How long fork takes in the parent, in ns, with a child that waits meanwhile. Not 0: it failed. */
+static int fork_parked(double *latency)
+{
+	int go[2];
+	char ch = 0;
+	xpipe(go);
+	u64 t0 = now();
+	pid_t q = fork();
+	u64 t1 = now();
+	if (!q) {
+		close(go[1]);
+		if (read(go[0], &ch, 1) < 0) { }
+		_exit(0);
+	}
+	if (q < 0)
+		return 1;
+	*latency = ns(t1 - t0);
+	close(go[1]);
+	int bad = reap(q);
+	close(go[0]);
+	return bad;
+}
+
 /* split MODE MIB: fork of a process after random writes under an earlier fork */
 int t_split(int c, char **v)
 {
@@ -257,21 +280,9 @@ int t_split(int c, char **v)
 	bad |= reap(q);
 	close(go[0]);
 	for (int r = 0; r < R; r++) {
-		xpipe(go);
 		u64 t0 = now();
-		q = fork();
-		u64 t1 = now();
-		if (!q) {
-			close(go[1]);
-			if (read(go[0], &ch, 1) < 0) { }
-			_exit(0);
-		}
-		if (q < 0)
+		if (fork_parked(&lat[r]))
 			return 1;
-		lat[r] = ns(t1 - t0);
-		close(go[1]);
-		bad |= reap(q);
-		close(go[0]);
 		ew[r] = ns(now() - t0);
 	}
 	out(median(lat, R) / 1e3, "us", "split.%s.%dM.fork_latency", v[1], mib);
@@ -286,10 +297,9 @@ int t_vmas(int c, char **v)
 {
 	if (c < 2)
 		return 2;
-	int n = atoi(v[1]), go[2];
+	int n = atoi(v[1]);
 	enum { R = 5 };
 	double lat[R], ew[R];
-	char ch = 0;
 	mode_set(M4K);
 	char *p = region(((size_t)n * 3 * PG + 2 * MB - 1) & ~(2 * MB - 1), M4K);
 	u64 t0 = now();
@@ -315,23 +325,9 @@ int t_vmas(int c, char **v)
 		reap(q);
 		ew[r] = ns(now() - t0);
 	}
-	for (int r = 0; r < R; r++) {
-		xpipe(go);
-		t0 = now();
-		pid_t q = fork();
-		u64 t1 = now();
-		if (!q) {
-			close(go[1]);
-			if (read(go[0], &ch, 1) < 0) { }
-			_exit(0);
-		}
-		if (q < 0)
+	for (int r = 0; r < R; r++)
+		if (fork_parked(&lat[r]))
 			return 1;
-		lat[r] = ns(t1 - t0);
-		close(go[1]);
-		reap(q);
-		close(go[0]);
-	}
 	out(median(lat, R) / 1e3, "us", "vmas.%d.fork_latency", n);
 	out(median(lat, R) / n, "ns/vma", "vmas.%d.fork_latency_per_vma", n);
 	out(median(ew, R) / 1e3, "us", "vmas.%d.fork_exit_wait", n);

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import tarfile
 
-from . import base, bpf_selftests, fetch
+from . import base, bpf_selftests, fetch, suite_mm_selftests
 from .base import TOP, Error
 
 EXCEPTIONS = os.path.join(TOP, "tests", "bpf-verifier.txt")
@@ -122,15 +122,11 @@ def linux(programs, made):
 def exceptions():
     """[(kind, pattern, reason)]; lines are `KIND PATTERN = REASON`."""
     rules = []
-    with open(EXCEPTIONS) as f:
-        for number, line in enumerate(f, 1):
-            line = line.strip()
-            if not line or line.startswith("#"):
-                continue
-            found = re.fullmatch(r"(%s|%s|%s) +(.*?) = (.*)" % (ACCEPTED, REFUSED, RUN), line)
-            if not found:
-                raise Error("%s:%d: not KIND PATTERN = REASON" % (EXCEPTIONS, number))
-            rules.append(found.groups())
+    for what, reason in suite_mm_selftests.exceptions(EXCEPTIONS):
+        kind, _, pattern = what.partition(" ")
+        if kind not in (ACCEPTED, REFUSED, RUN) or not pattern:
+            raise Error("%s: %s: not KIND PATTERN = REASON" % (EXCEPTIONS, what))
+        rules.append((kind, pattern.strip(), reason))
     return rules
 
 
